@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "offsets/layout.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const struct {
+	enum layout_struct owner;
+	const char *name;
+} rows[LAYOUT_NFIELDS] = {
+#define X(id, owner, width) [id] = { owner, #id },
+	LAYOUT_FIELDS(X)
+#undef X
+};
+
+static const struct {
+	uint32_t most;
+	const char *name;
+} structs[LAYOUT_NSTRUCTS] = {
+#define X(id, most) [id] = { most, #id },
+	LAYOUT_STRUCTS(X)
+#undef X
+};
+
+/* Structs that are read field by field are megabytes at most: 3.15t's runtime is 0.4. */
+enum { STRUCT_MAX = 4 << 20, ROOM_FOR_DATA_MAX = 256 };
+
+const char *layout_field_name(enum layout_field f)
+{
+	return f < LAYOUT_NFIELDS ? rows[f].name : "?";
+}
+
+static enum ps_status validate_field(struct layout *l, enum layout_field f, struct ps_err *err)
+{
+	enum layout_struct owner = rows[f].owner;
+	size_t width = layout_width(f);
+	uint32_t room = l->size[owner];
+
+	if (!layout_has(l, f))
+		return PS_OK;
+	/* Compared this way round so that a huge offset cannot wrap. */
+	if (width > room || l->at[f] > room - width)
+		return ps_fail(err, PS_FORMAT, "%s: offset %" PRIu32 " does not fit in %" PRIu32
+			       " bytes", rows[f].name, l->at[f], room);
+	if (l->at[f] % width)
+		return ps_fail(err, PS_FORMAT, "%s: offset %" PRIu32 " is not aligned",
+			       rows[f].name, l->at[f]);
+	if (l->at[f] + width > l->span[owner])
+		l->span[owner] = l->at[f] + (uint32_t)width;
+	return PS_OK;
+}
+
+static enum ps_status validate_scalars(const struct layout *l, struct ps_err *err)
+{
+	const struct {
+		const char *name;
+		uint32_t value, least, most;
+	} bounds[] = {
+		{ "object_size", l->object_size, 16, 64 },
+		{ "code_units_at", l->code_units_at, 64, l->size[S_CODE] },
+		{ "frame_locals_at", l->frame_locals_at, 32, l->size[S_FRAME] },
+		{ "bytes_data_at", l->bytes_data_at, 16, ROOM_FOR_DATA_MAX },
+		{ "unicode_ascii_at", l->unicode_ascii_at, 16, ROOM_FOR_DATA_MAX },
+		{ "unicode_compact_at", l->unicode_compact_at, 16, ROOM_FOR_DATA_MAX },
+		{ "unicode_kind_shift", l->unicode_kind_shift, 2, 8 },
+	};
+
+	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+		if (bounds[i].value < bounds[i].least || bounds[i].value > bounds[i].most)
+			return ps_fail(err, PS_FORMAT, "%s: %" PRIu32 " is not between %" PRIu32
+				       " and %" PRIu32, bounds[i].name, bounds[i].value,
+				       bounds[i].least, bounds[i].most);
+	}
+	if (l->frame_locals_at % 8 || l->code_units_at % 2)
+		return ps_fail(err, PS_FORMAT, "frame or code layout is not aligned");
+	return PS_OK;
+}
+
+enum ps_status layout_validate(struct layout *l, struct ps_err *err)
+{
+	for (unsigned s = 0; s < LAYOUT_NSTRUCTS; s++) {
+		if (l->size[s] == 0 || l->size[s] > STRUCT_MAX)
+			return ps_fail(err, PS_FORMAT, "%s: a size of %" PRIu32 " bytes",
+				       structs[s].name, l->size[s]);
+		l->span[s] = 0;
+	}
+	for (enum layout_field f = 0; f < LAYOUT_NFIELDS; f++)
+		PS_TRY(validate_field(l, f, err));
+	for (unsigned s = 0; s < LAYOUT_NSTRUCTS; s++) {
+		if (structs[s].most && l->span[s] > structs[s].most)
+			return ps_fail(err, PS_FORMAT, "%s: fields span %" PRIu32 " bytes, at most "
+				       "%" PRIu32 " expected", structs[s].name, l->span[s],
+				       structs[s].most);
+	}
+	return validate_scalars(l, err);
+}
+
+void layout_describe(const struct layout *l, char ret[static 64])
+{
+	static const char *const levels[16] = { [0xa] = "a", [0xb] = "b", [0xc] = "rc" };
+	const char *level = levels[l->version >> 4 & 15];
+	char serial[8] = "";
+
+	if (level)
+		snprintf(serial, sizeof serial, "%s%u", level, l->version & 15);
+	snprintf(ret, 64, "CPython %u.%u.%u%s%s", l->version >> 24, l->version >> 16 & 0xff,
+		 l->version >> 8 & 0xff, serial, l->free_threaded ? " free-threaded" : "");
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* offsets/layout.h - where things are inside one target's interpreter.
+ *
+ * One row for each field that is read from a struct of the target. The table is the
+ * trust boundary: the offsets of 3.13+ come from the target's own memory, and a target
+ * may be corrupt or hostile. layout_validate() checks every row once, at attach; after
+ * that a tick pays for no such check. What has no row has no name to be read by.
+ *
+ * To read one more field: add its row here, fill it in debug_offsets.c, and it is
+ * validated, printed and tested like the others.
+ */
+#ifndef OFFSETS_LAYOUT_H
+#define OFFSETS_LAYOUT_H
+
+#include "profiler/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint64_t raddr; /* an address in the target; never a pointer here */
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "layout_get() widens in place");
+
+/*      struct      largest span that is copied; structs with 0 are read field by field */
+#define LAYOUT_STRUCTS(X)                                                                          \
+	X(S_RUNTIME, 0)                                                                            \
+	X(S_INTERP, 0)                                                                             \
+	X(S_THREAD, 1024)                                                                          \
+	X(S_FRAME, 256)                                                                            \
+	X(S_CODE, 512)                                                                             \
+	X(S_TYPE, 1024)                                                                            \
+	X(S_HEAPTYPE, 2048)                                                                        \
+	X(S_UNICODE, 128)                                                                          \
+	X(S_BYTES, 128)                                                                            \
+	X(S_DICT, 128)                                                                             \
+	X(S_LONG, 128)
+
+enum layout_struct {
+#define X(id, most) id,
+	LAYOUT_STRUCTS(X)
+#undef X
+	LAYOUT_NSTRUCTS
+};
+
+/*      field               inside      bytes  */
+#define LAYOUT_FIELDS(X)                                                                           \
+	X(F_RUNTIME_INTERPRETERS_HEAD, S_RUNTIME, 8)                                               \
+	X(F_RUNTIME_INTERPRETERS_MAIN, S_RUNTIME, 8)                                               \
+	X(F_INTERP_ID, S_INTERP, 8)                                                                \
+	X(F_INTERP_NEXT, S_INTERP, 8)                                                              \
+	X(F_INTERP_THREADS_HEAD, S_INTERP, 8)                                                      \
+	X(F_INTERP_GC_COLLECTING, S_INTERP, 4)                                                     \
+	X(F_INTERP_MODULES, S_INTERP, 8)                                                           \
+	X(F_INTERP_GENERATION, S_INTERP, 8) /* code objects freed; 3.14+ */                        \
+	X(F_THREAD_NEXT, S_THREAD, 8)                                                              \
+	X(F_THREAD_INTERP, S_THREAD, 8)                                                            \
+	X(F_THREAD_FRAME, S_THREAD, 8)                                                             \
+	X(F_THREAD_BASE_FRAME, S_THREAD, 8) /* sentinel at the bottom; 3.15+ */                    \
+	X(F_THREAD_STATUS, S_THREAD, 4)                                                            \
+	X(F_THREAD_GIL_REQUESTED, S_THREAD, 4) /* waits for the GIL; 3.15+ */                      \
+	X(F_THREAD_IDENT, S_THREAD, 8)                                                             \
+	X(F_THREAD_TID, S_THREAD, 8)                                                               \
+	X(F_THREAD_CHUNK, S_THREAD, 8)                                                             \
+	X(F_THREAD_TOP, S_THREAD, 8)                                                               \
+	X(F_FRAME_EXECUTABLE, S_FRAME, 8)                                                          \
+	X(F_FRAME_PREVIOUS, S_FRAME, 8)                                                            \
+	X(F_FRAME_INSTR, S_FRAME, 8)                                                               \
+	X(F_FRAME_STACKTOP, S_FRAME, 4) /* 3.13 only */                                            \
+	X(F_FRAME_OWNER, S_FRAME, 1)                                                               \
+	X(F_FRAME_TLBC_INDEX, S_FRAME, 4) /* free-threaded 3.14+ */                                \
+	X(F_CODE_TYPE, S_CODE, 8)                                                                  \
+	X(F_CODE_UNITS, S_CODE, 8)                                                                 \
+	X(F_CODE_FLAGS, S_CODE, 4)                                                                 \
+	X(F_CODE_STACKSIZE, S_CODE, 4)                                                             \
+	X(F_CODE_FIRSTLINE, S_CODE, 4)                                                             \
+	X(F_CODE_NLOCALSPLUS, S_CODE, 4)                                                           \
+	X(F_CODE_FRAMESIZE, S_CODE, 4)                                                             \
+	X(F_CODE_FILENAME, S_CODE, 8)                                                              \
+	X(F_CODE_QUALNAME, S_CODE, 8)                                                              \
+	X(F_CODE_LINETABLE, S_CODE, 8)                                                             \
+	X(F_CODE_TLBC, S_CODE, 8) /* free-threaded 3.14+ */                                        \
+	X(F_TYPE_NAME, S_TYPE, 8)                                                                  \
+	X(F_TYPE_BASICSIZE, S_TYPE, 8)                                                             \
+	X(F_TYPE_FLAGS, S_TYPE, 8)                                                                 \
+	X(F_HEAPTYPE_CACHED_KEYS, S_HEAPTYPE, 8)                                                   \
+	X(F_UNICODE_LENGTH, S_UNICODE, 8)                                                          \
+	X(F_UNICODE_HASH, S_UNICODE, 8)                                                            \
+	X(F_UNICODE_STATE, S_UNICODE, 4)                                                           \
+	X(F_BYTES_SIZE, S_BYTES, 8)                                                                \
+	X(F_DICT_KEYS, S_DICT, 8)                                                                  \
+	X(F_DICT_VALUES, S_DICT, 8)                                                                \
+	X(F_LONG_TAG, S_LONG, 8)                                                                   \
+	X(F_LONG_DIGITS, S_LONG, 8)
+
+enum layout_field {
+#define X(id, owner, width) id,
+	LAYOUT_FIELDS(X)
+#undef X
+	LAYOUT_NFIELDS
+};
+
+#define LAYOUT_ABSENT UINT32_MAX /* at[] of a field that this version has not */
+
+struct layout {
+	uint32_t version;	      /* as PY_VERSION_HEX: 0x030f02f0 is 3.15.2 */
+	bool free_threaded;
+	uint32_t table_bytes;	      /* length of the target's own table */
+	uint32_t size[LAYOUT_NSTRUCTS]; /* as the target says; fields lie within */
+	uint32_t span[LAYOUT_NSTRUCTS]; /* bytes to copy: up to the last field that is read */
+	uint32_t at[LAYOUT_NFIELDS];
+
+	/* What is no offset, but differs between versions. */
+	raddr tag_mask;		  /* low bits of a stack reference that are no address */
+	uint32_t object_size;	  /* of the header that starts every object: PyObject */
+	uint32_t code_units_at;	  /* where a code object's bytecode begins */
+	uint32_t frame_locals_at; /* where a frame's localsplus begins */
+	uint32_t bytes_data_at;
+	uint32_t unicode_ascii_at;   /* data of compact ASCII strings */
+	uint32_t unicode_compact_at; /* data of other compact strings */
+	uint32_t unicode_kind_shift; /* of the 3-bit kind inside the state word */
+	uint32_t status_gone;	     /* thread status bits: being torn down */
+	bool clears_executable;	     /* a popped frame's executable is cleared: 3.14+ */
+	uint8_t gil_holder;	     /* thread status bit: attached, so holding the GIL if any */
+};
+
+/* Frame owners, pycore_interpframe_structs.h: everything above OBJECT is a C stack's
+ * entry frame (3: CSTACK in 3.13, INTERPRETER in 3.14+; 4: CSTACK in 3.14). */
+enum frame_owner { OWNER_THREAD = 0, OWNER_GENERATOR = 1, OWNER_OBJECT = 2 };
+
+/* Checks every row and every scalar against the bounds above and fills span[].
+ * PS_FORMAT names the first field that is wrong. */
+enum ps_status layout_validate(struct layout *l, struct ps_err *err) PS_MUST_USE;
+
+static inline bool layout_has(const struct layout *l, enum layout_field f)
+{
+	return l->at[f] != LAYOUT_ABSENT;
+}
+
+/* A switch, not an array, so that it folds away where f is a constant. */
+static inline size_t layout_width(enum layout_field f)
+{
+	switch (f) {
+#define X(id, owner, width)                                                                        \
+	case id:                                                                                   \
+		return width;
+		LAYOUT_FIELDS(X)
+#undef X
+	case LAYOUT_NFIELDS:
+		break;
+	}
+	return 0;
+}
+
+/* The only way to read a field: as wide as its row says, so never past what was
+ * validated. obj holds span[] bytes of the struct that owns f; absent fields are 0. */
+static inline uint64_t layout_get(const struct layout *l, const void *obj, enum layout_field f)
+{
+	uint64_t v = 0;
+
+	if (__builtin_expect(layout_has(l, f), 1))
+		memcpy(&v, (const char *)obj + l->at[f], layout_width(f));
+	return v;
+}
+
+static inline unsigned layout_minor(const struct layout *l)
+{
+	return l->version >> 16 & 0xff;
+}
+
+/* "CPython 3.15.2", "CPython 3.14.0b1 free-threaded"; at most 63 characters. */
+void layout_describe(const struct layout *l, char ret[static 64]);
+
+const char *layout_field_name(enum layout_field f);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/proc.h"
+
+#include "profiler/scope.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+bool proc_parse_stat(const char *text, size_t len, struct proc_stat *ret)
+{
+	/* The name is between the first "(" and the *last* ")". */
+	const char *close = len ? memrchr(text, ')', len) : NULL;
+	const char *end = text + len, *at;
+	struct proc_stat s = { 0 };
+
+	if (!close || end - close < 4)
+		return false;
+	at = close + 2;
+	s.state = *at;
+	/* starttime is field 22, the state is field 3 (proc(5)) */
+	for (unsigned field = 3; field < 22; field++) {
+		while (at < end && *at != ' ')
+			at++;
+		if (at == end)
+			return false;
+		at++;
+	}
+	for (; at < end && *at >= '0' && *at <= '9'; at++)
+		s.starttime = s.starttime * 10 + (uint64_t)(*at - '0');
+	*ret = s;
+	return true;
+}
+
+static const char *find_field(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		if (*line == '\n')
+			line++;
+		if (strncmp(line, name, n) == 0)
+			return line + n;
+		if (!*line)
+			break;
+	}
+	return NULL;
+}
+
+static long last_number(const char *line)
+{
+	long v = 0;
+	char *end;
+
+	for (const char *at = line; *at && *at != '\n'; at = end) {
+		long n = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		v = n;
+		while (*end == ' ' || *end == '\t')
+			end++;
+	}
+	return v;
+}
+
+bool proc_parse_status(const char *text, size_t len, struct proc_status *ret)
+{
+	SCOPE_FREE char *copy = strndup(text, len);
+	struct proc_status s = { 0 };
+	const char *at;
+
+	if (!copy || !(at = find_field(copy, "Tgid:")))
+		return false;
+	s.tgid = (int)strtol(at, NULL, 10);
+	at = find_field(copy, "TracerPid:");
+	s.tracer = at ? (int)strtol(at, NULL, 10) : 0;
+	at = find_field(copy, "NSpid:");
+	s.inner_tid = at ? (int)last_number(at) : 0;
+	at = find_field(copy, "Seccomp:");
+	s.seccomp = at ? (int)strtol(at, NULL, 10) : 0;
+	at = find_field(copy, "CapEff:");
+	s.cap_effective = at ? strtoull(at, NULL, 16) : 0;
+	at = find_field(copy, "Uid:");
+	if (at)
+		sscanf(at, "%" SCNu32 "%" SCNu32 "%" SCNu32 "%" SCNu32, &s.uid[0], &s.uid[1],
+		       &s.uid[2], &s.uid[3]);
+	*ret = s;
+	return true;
+}
+
+bool proc_parse_schedstat(const char *text, size_t len, uint64_t *ret)
+{
+	uint64_t v = 0;
+	size_t i = 0;
+
+	for (; i < len && text[i] >= '0' && text[i] <= '9'; i++)
+		v = v * 10 + (uint64_t)(text[i] - '0');
+	*ret = v;
+	return i > 0;
+}
+
+static enum ps_status read_small(int pid, int tid, const char *name, char *into, size_t room,
+				 size_t *ret_len)
+{
+	char path[96];
+	SCOPE_CLOSE int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/%s", pid, tid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == ESRCH ? PS_GONE : PS_DENIED;
+	n = read(fd, into, room);
+	if (n < 0)
+		return errno == ESRCH ? PS_GONE : PS_IO;
+	*ret_len = (size_t)n;
+	return PS_OK;
+}
+
+enum ps_status proc_read_stat(int pid, int tid, struct proc_stat *ret)
+{
+	char text[1024];
+	size_t len;
+
+	PS_TRY(read_small(pid, tid, "stat", text, sizeof text, &len));
+	return proc_parse_stat(text, len, ret) ? PS_OK : PS_FORMAT;
+}
+
+enum ps_status proc_read_status(int pid, int tid, struct proc_status *ret)
+{
+	char text[8192];
+	size_t len;
+
+	PS_TRY(read_small(pid, tid, "status", text, sizeof text, &len));
+	return proc_parse_status(text, len, ret) ? PS_OK : PS_FORMAT;
+}
+
+static enum ps_status read_all(int fd, size_t max, char **ret, size_t *ret_len)
+{
+	size_t room = 64 * 1024, len = 0;
+	char *text = malloc(room + 1);
+
+	while (text) {
+		ssize_t n = read(fd, text + len, room - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0 && (n < 0 || len == 0)) {
+			int why = n < 0 ? errno : 0;
+
+			free(text);
+			errno = why;
+			return n < 0 ? PS_IO : PS_GONE;
+		}
+		len += (size_t)n;
+		if (n == 0 || len >= max) {
+			text[len] = '\0';
+			*ret = text;
+			*ret_len = len;
+			return PS_OK;
+		}
+		if (len == room) {
+			char *grown = realloc(text, (room *= 2) + 1);
+
+			if (!grown)
+				break;
+			text = grown;
+		}
+	}
+	free(text);
+	return PS_NOMEM;
+}
+
+enum ps_status proc_read_file(int pid, const char *name, size_t max, char **ret, size_t *ret_len,
+			      struct ps_err *err)
+{
+	char path[96];
+	SCOPE_CLOSE int fd = -1;
+	enum ps_status st;
+
+	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		st = errno == ENOENT || errno == ESRCH	  ? PS_GONE
+		     : errno == EACCES || errno == EPERM ? PS_DENIED
+							 : PS_IO;
+		return ps_fail(err, st, "open %s: %s", path, strerror(errno));
+	}
+	st = read_all(fd, max, ret, ret_len);
+	if (st == PS_IO && (errno == EACCES || errno == EPERM))
+		st = PS_DENIED;
+	if (st == PS_IO && errno == ESRCH)
+		st = PS_GONE;
+	if (st)
+		return ps_fail(err, st, "read %s: %s", path,
+			       st == PS_GONE ? "nothing there" : strerror(errno));
+	return PS_OK;
+}
+
+static int compare_ints(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+enum ps_status proc_each_thread(int pid, bool (*each)(int tid, void *ctx), void *ctx)
+{
+	char path[64];
+	SCOPE_CLOSEDIR DIR *dir = NULL;
+	SCOPE_FREE int *tids = NULL;
+	size_t n = 0, cap = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? PS_GONE : PS_DENIED;
+	for (struct dirent *e; (e = readdir(dir));) {
+		int tid = atoi(e->d_name);
+
+		if (tid <= 0)
+			continue;
+		if (n == cap) {
+			int *grown = realloc(tids, (cap = cap ? cap * 2 : 64) * sizeof *tids);
+
+			if (!grown)
+				return PS_NOMEM;
+			tids = grown;
+		}
+		tids[n++] = tid;
+	}
+	if (n)
+		qsort(tids, n, sizeof *tids, compare_ints);
+	for (size_t i = 0; i < n; i++) {
+		if (!each(tids[i], ctx))
+			break;
+	}
+	return PS_OK;
+}
+
+/* Length of the valid UTF-8 sequence at s, 0 if there is none. */
+static size_t utf8_length(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+		   : s[0] >= 0xf0 && s[0] < 0xf5						   ? 4
+												   : 0;
+
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return n;
+}
+
+void proc_make_printable(char *text)
+{
+	unsigned char *at = (unsigned char *)text;
+
+	while (*at) {
+		size_t n = utf8_length(at);
+
+		if (n == 0 || *at < 0x20 || *at == 0x7f) {
+			*at++ = '?';
+			continue;
+		}
+		at += n;
+	}
+}
+
+char *proc_command_line(int pid)
+{
+	enum { COMMAND_MAX = 8192 };
+	char *text = NULL, name[32];
+	size_t len = 0;
+
+	if (proc_read_file(pid, "cmdline", COMMAND_MAX, &text, &len, NULL) == PS_OK) {
+		while (len && text[len - 1] == '\0')
+			len--;
+		for (size_t i = 0; i < len; i++) {
+			if (text[i] == '\0')
+				text[i] = ' ';
+		}
+		if (len > COMMAND_MAX)
+			text[COMMAND_MAX] = '\0';
+		if (len) {
+			proc_make_printable(text);
+			return text;
+		}
+		free(text);
+	}
+	proc_comm(pid, pid, name);
+	return asprintf(&text, "[%s]", name) < 0 ? NULL : text;
+}
+
+void proc_comm(int pid, int tid, char ret[static 32])
+{
+	size_t len = 0;
+
+	if (read_small(pid, tid, "comm", ret, 31, &len) != PS_OK || len == 0) {
+		strcpy(ret, "?");
+		return;
+	}
+	ret[len] = '\0';
+	if (ret[len - 1] == '\n')
+		ret[len - 1] = '\0';
+	proc_make_printable(ret);
+}
