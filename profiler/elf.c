@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/elf.h"
+
+#include <gelf.h>
+#include <libelf.h>
+#include <string.h>
+
+/* No library has this many; a broken header may claim 2^32. */
+enum { SYMBOLS_MAX = 4 << 20, SECTIONS_MAX = 1 << 16 };
+
+static void read_loads(Elf *elf, struct elf_python *e)
+{
+	size_t n;
+
+	if (elf_getphdrnum(elf, &n) != 0)
+		return;
+	for (size_t i = 0; i < n && i < 512 && e->nloads < ELF_MAX_LOADS; i++) {
+		GElf_Phdr p;
+
+		if (gelf_getphdr(elf, (int)i, &p) && p.p_type == PT_LOAD)
+			e->load[e->nloads++] =
+				(struct elf_load){ p.p_vaddr, p.p_offset, p.p_filesz };
+	}
+}
+
+static void note_symbol(const char *name, uint64_t value, struct elf_python *e)
+{
+	if (strcmp(name, "_PyRuntime") == 0) {
+		e->has_symbol = true;
+		e->symbol = value;
+	} else if (strcmp(name, "Py_Version") == 0) {
+		e->has_version = true;
+		e->version = value;
+	} else if (strcmp(name, "pypy_execute_source") == 0 ||
+		   strcmp(name, "pypy_main_startup") == 0) {
+		e->is_pypy = true;
+	}
+}
+
+static void read_symbols(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct elf_python *e)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+	size_t n = data && header->sh_entsize ? data->d_size / header->sh_entsize : 0;
+
+	for (size_t i = 0; i < n && i < SYMBOLS_MAX; i++) {
+		GElf_Sym s;
+		const char *name;
+
+		if (!gelf_getsym(data, (int)i, &s) || s.st_shndx == SHN_UNDEF)
+			continue;
+		name = elf_strptr(elf, header->sh_link, s.st_name);
+		if (name)
+			note_symbol(name, s.st_value, e);
+	}
+}
+
+static void read_sections(Elf *elf, struct elf_python *e)
+{
+	size_t names, count = 0;
+	Elf_Scn *scn = NULL;
+
+	if (elf_getshdrstrndx(elf, &names) != 0)
+		return;
+	while ((scn = elf_nextscn(elf, scn)) && count++ < SECTIONS_MAX) {
+		GElf_Shdr h;
+		const char *name;
+
+		if (!gelf_getshdr(scn, &h))
+			continue;
+		name = elf_strptr(elf, names, h.sh_name);
+		if (name && strcmp(name, ".PyRuntime") == 0) {
+			e->has_section = true;
+			e->section = h.sh_addr;
+		}
+		if (h.sh_type == SHT_DYNSYM || h.sh_type == SHT_SYMTAB)
+			read_symbols(elf, scn, &h, e);
+	}
+}
+
+static enum ps_status find_python(Elf *elf, struct elf_python *ret)
+{
+	struct elf_python e = { 0 };
+
+	if (elf_kind(elf) != ELF_K_ELF || gelf_getclass(elf) != ELFCLASS64)
+		return PS_FORMAT;
+	read_loads(elf, &e);
+	read_sections(elf, &e);
+	*ret = e;
+	return PS_OK;
+}
+
+enum ps_status elf_find_python(int fd, struct elf_python *ret)
+{
+	enum ps_status st;
+	Elf *elf;
+
+	elf_version(EV_CURRENT);
+	/* Read, not mapped: a file that shrinks meanwhile must not kill us with SIGBUS. */
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (!elf)
+		return PS_FORMAT;
+	st = find_python(elf, ret);
+	elf_end(elf);
+	return st;
+}
+
+enum ps_status elf_find_python_in(char *bytes, size_t len, struct elf_python *ret)
+{
+	enum ps_status st;
+	Elf *elf;
+
+	elf_version(EV_CURRENT);
+	elf = elf_memory(bytes, len);
+	if (!elf)
+		return PS_FORMAT;
+	st = find_python(elf, ret);
+	elf_end(elf);
+	return st;
+}
+
+bool elf_file_offset(const struct elf_python *e, uint64_t vaddr, uint64_t *ret)
+{
+	for (unsigned i = 0; i < e->nloads; i++) {
+		const struct elf_load *l = &e->load[i];
+
+		if (vaddr >= l->vaddr && vaddr - l->vaddr < l->file_size) {
+			*ret = vaddr - l->vaddr + l->offset;
+			return true;
+		}
+	}
+	return false;
+}

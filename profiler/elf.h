@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/elf.h - what an ELF file says about the interpreter inside it. By libelf. */
+#ifndef PROFILER_ELF_H
+#define PROFILER_ELF_H
+
+#include "profiler/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { ELF_MAX_LOADS = 32 };
+
+/* A part of the file that is mapped (PT_LOAD). */
+struct elf_load {
+	uint64_t vaddr, offset, file_size;
+};
+
+struct elf_python {
+	bool has_section;      /* ".PyRuntime": since 3.10 */
+	uint64_t section;      /* its virtual address in the file */
+	bool has_symbol;       /* "_PyRuntime": since 3.7, if not stripped */
+	uint64_t symbol;
+	bool has_version;      /* "Py_Version": since 3.11 */
+	uint64_t version;      /* virtual address of that 32-bit word */
+	bool is_pypy;
+	unsigned nloads;
+	struct elf_load load[ELF_MAX_LOADS];
+};
+
+/* Reads the file behind fd. PS_FORMAT: no ELF file of this machine's kind, or broken;
+ * a file of another kind of content is not an error of anybody. */
+enum ps_status elf_find_python(int fd, struct elf_python *ret) PS_MUST_USE;
+
+/* The same of bytes in memory, which libelf may change. */
+enum ps_status elf_find_python_in(char *bytes, size_t len, struct elf_python *ret) PS_MUST_USE;
+
+/* Where in the file the byte at virtual address vaddr stands; false: nowhere. */
+bool elf_file_offset(const struct elf_python *e, uint64_t vaddr, uint64_t *ret);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/locate.h - where in a process the interpreter is, and which one it is.
+ *
+ * In this order: section .PyRuntime of a mapped file, symbol _PyRuntime, then a scan of
+ * writable memory for the debug-offsets cookie. Never by name: names only say where to
+ * look first. What is found must pass the round-trip checks (locate_check) before it is
+ * believed, for a file can be mapped twice or its bytes be lying about.
+ */
+#ifndef PROFILER_LOCATE_H
+#define PROFILER_LOCATE_H
+
+#include "offsets/layout.h"
+#include "profiler/target.h"
+
+struct site {
+	raddr runtime; /* of _PyRuntime, which begins with the table */
+	struct layout layout;
+	const char *found_by; /* "section", "symbol" or "memory scan"; static */
+};
+
+/* PS_NOT_READY: an interpreter that has not started yet (try again soon).
+ * PS_NOT_PYTHON: none is there. PS_UNSUPPORTED: one that we do not read; the message
+ * names it. PS_GONE, PS_DENIED. */
+enum ps_status locate(struct target *t, struct site *ret, struct ps_err *err) PS_MUST_USE;
+
+/* Do interpreters and threads hang together from this runtime on? PS_NOT_READY if there
+ * are none yet, PS_FORMAT if they contradict themselves. */
+enum ps_status locate_check(struct target *t, const struct site *s, struct ps_err *err) PS_MUST_USE;
+
+#endif
