@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""Works until it is sent a byte, and ends as it is asked to: with a status, or killed."""
+
+import os
+import signal
+import sys
+import threading
+
+from oracle import say
+
+
+def end(how):
+    os.read(0, 1)
+    if how.startswith("SIG"):
+        signal.signal(getattr(signal, how), signal.SIG_DFL) if how != "SIGKILL" else None
+        os.kill(os.getpid(), getattr(signal, how))
+    os._exit(int(how))
+
+
+def spin():
+    n = 0
+    while True:
+        n += 1
+
+
+threading.Thread(target=end, args=(sys.argv[1],), daemon=True).start()
+say(pid=os.getpid())
+spin()

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""What a target says of itself, for a test to compare with.
+
+A stack is a list of [qualified name, file, line], innermost first. A target says, as
+one line of JSON on standard output, where each of its threads stands, and then stays
+there: saying and waiting are on one source line, so that the words stay true. It goes
+on when it is sent a byte, and ends at once when its input does.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+
+_ready = queue.SimpleQueue()
+_gate = threading.Lock()
+_gate.acquire()
+
+
+def stack(frame):
+    frames = []
+    while frame is not None:
+        frames.append([frame.f_code.co_qualname, frame.f_code.co_filename, frame.f_lineno])
+        frame = frame.f_back
+    return frames
+
+
+def say(**what):
+    os.write(1, json.dumps(what).encode() + b"\n")
+
+
+def tell(frame, **more):
+    """Says where all threads of this interpreter stand, the calling one in `frame`."""
+    stacks = {ident: stack(f) for ident, f in sys._current_frames().items()}
+    stacks[threading.get_ident()] = stack(frame)
+    threads = [
+        {"tid": t.native_id, "name": t.name, "frames": stacks[t.ident]}
+        for t in threading.enumerate()
+        if t.ident in stacks
+    ]
+    say(pid=os.getpid(), threads=threads + more.pop("others", []), **more)
+
+
+def hold(**more):
+    return tell(sys._getframe(), **more) or os.read(0, 1) or os._exit(0)
+
+
+def park():
+    """Where a thread of a target stays; started() returns when it has got there."""
+    return _ready.put(None) or _gate.acquire()
+
+
+def started(threads):
+    """Starts the threads, and returns when each is in park()."""
+    for t in threads:
+        t.daemon = True
+        t.start()
+    for _ in threads:
+        _ready.get()
+    return threads
