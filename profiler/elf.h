@@ -6,6 +6,7 @@
 #include "profiler/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { ELF_MAX_LOADS = 32 };

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/* Invariants
+ *  1. A record is written only when all of its code object was read, and the object was
+ *     the same before and after: a name belongs to its address or is not believed.
+ *  2. What the target says about lengths is bounded before memory is taken for it.
+ */
+#include "profiler/code.h"
+
+#include "profiler/unicode.h"
+
+#include <stdlib.h>
+
+enum {
+	UNITS_MAX = 8 << 20,	  /* 16 MiB of bytecode */
+	LINETABLE_MAX = 16 << 20, /* a generated module's table has been seen at 1 MiB */
+	STACK_SLOTS_MAX = 8 << 20,
+	CODES_MAX = 1 << 20,
+	TLBC_MAX = 4096, /* one entry a thread */
+	VERIFY_BATCH = 256,
+};
+
+/* co_flags, cpython/code.h */
+enum { CO_GENERATOR = 0x20, CO_COROUTINE = 0x80, CO_ASYNC_GENERATOR = 0x200 };
+
+/* RETURN_VALUE, RETURN_CONST and their instrumented forms of 3.13 (opcode_ids.h): fixed
+ * for all of 3.13, and never specialized to another number. */
+enum { OP13_RETURN_VALUE = 36, OP13_RETURN_CONST = 103, OP13_INSTRUMENTED_RETURN_VALUE = 239,
+       OP13_INSTRUMENTED_RETURN_CONST = 240 };
+
+#define CODES_BYTES_MAX ((size_t)1 << 30)
+
+struct code_scratch {
+	char name[UNICODE_UTF8_MAX], file[UNICODE_UTF8_MAX];
+	unsigned char headers[VERIFY_BATCH][512];
+	unsigned char names[VERIFY_BATCH][128];
+};
+
+enum ps_status code_cache_init(struct code_cache *c, struct target *t, const struct layout *l,
+			       struct profile *p)
+{
+	*c = (struct code_cache){ .target = t, .layout = l, .profile = p, .epoch = 1 };
+	c->mem.max = CODES_BYTES_MAX;
+	table_init(&c->by_address, &c->mem);
+	c->scratch = malloc(sizeof *c->scratch);
+	return c->scratch ? PS_OK : PS_NOMEM;
+}
+
+static void drop(struct code_cache *c, struct code *code)
+{
+	void *runs = code->runs, *ends = code->ends, *tlbc = code->tlbc;
+
+	/* Giving back cannot fail. */
+	(void)!mem_resize(&c->mem, &runs, code->nruns * sizeof *code->runs, 0);
+	(void)!mem_resize(&c->mem, &ends, ends ? code->nunits / 8 + 1 : 0, 0);
+	(void)!mem_resize(&c->mem, &tlbc, code->ntlbc * sizeof *code->tlbc, 0);
+	code->runs = NULL;
+	code->ends = NULL;
+	code->tlbc = NULL;
+	code->nruns = code->ntlbc = 0;
+}
+
+static void drop_all(struct code_cache *c)
+{
+	for (uint32_t i = 0; i < c->ncodes; i++)
+		drop(c, &c->codes[i]);
+	c->ncodes = 0;
+	table_clear(&c->by_address);
+	c->generation++;
+}
+
+void code_cache_deinit(struct code_cache *c)
+{
+	drop_all(c);
+	table_deinit(&c->by_address);
+	free(c->codes);
+	free(c->scratch);
+	*c = (struct code_cache){ 0 };
+}
+
+void code_cache_forget(struct code_cache *c, const struct layout *l)
+{
+	drop_all(c);
+	c->layout = l;
+	c->code_type = 0;
+	c->epoch++;
+}
+
+/* --- one code object --- */
+
+/* Is this the type object of code objects? Asked once a program. */
+static bool is_code_type(struct code_cache *c, raddr type)
+{
+	char name[5];
+	raddr at;
+
+	return target_read(c->target, type + c->layout->at[F_TYPE_NAME], &at, 8) == PS_OK &&
+	       target_read(c->target, at, name, sizeof name) == PS_OK &&
+	       memcmp(name, "code", 5) == 0;
+}
+
+static enum ps_status check_header(struct code_cache *c, const void *header)
+{
+	const struct layout *l = c->layout;
+	raddr type = layout_get(l, header, F_CODE_TYPE);
+	uint64_t units = layout_get(l, header, F_CODE_UNITS);
+	uint64_t stack = layout_get(l, header, F_CODE_STACKSIZE);
+	uint64_t locals = layout_get(l, header, F_CODE_NLOCALSPLUS);
+
+	if (type % 8 || !type || (c->code_type && type != c->code_type))
+		return PS_TORN;
+	if (units == 0 || units > UNITS_MAX || stack > STACK_SLOTS_MAX || locals > STACK_SLOTS_MAX)
+		return PS_TORN;
+	/* codeobject.c: a frame is its locals, its stack and what is before localsplus. This
+	 * also shows that the fields which the table does not tell are where we think. */
+	if (layout_get(l, header, F_CODE_FRAMESIZE) != locals + stack + l->frame_locals_at / 8)
+		return PS_TORN;
+	if (!c->code_type) {
+		if (!is_code_type(c, type))
+			return PS_TORN;
+		c->code_type = type;
+	}
+	return PS_OK;
+}
+
+static uint64_t make_fingerprint(const struct layout *l, const void *header, const void *name)
+{
+	static const enum layout_field fields[] = { F_CODE_UNITS,    F_CODE_FLAGS,
+						    F_CODE_FIRSTLINE, F_CODE_FRAMESIZE,
+						    F_CODE_FILENAME, F_CODE_QUALNAME,
+						    F_CODE_LINETABLE };
+	uint64_t h = 0;
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		h = hash_mix(h * 31 + layout_get(l, header, fields[i]));
+	/* The name's own hash, because all addresses may be taken again in the same order. */
+	h = hash_mix(h * 31 + layout_get(l, name, F_UNICODE_HASH));
+	return hash_mix(h * 31 + layout_get(l, name, F_UNICODE_LENGTH));
+}
+
+static enum ps_status read_lines(struct code_cache *c, const void *header, struct code *code)
+{
+	const struct layout *l = c->layout;
+	raddr table = layout_get(l, header, F_CODE_LINETABLE);
+	void *bytes = NULL, *runs = NULL;
+	uint64_t len;
+	size_t n = 0, room;
+	enum ps_status st;
+
+	PS_TRY(target_read(c->target, table + l->at[F_BYTES_SIZE], &len, 8));
+	if (len > LINETABLE_MAX)
+		return PS_TORN;
+	PS_TRY(mem_resize(&c->mem, &bytes, 0, len + 1));
+	st = target_read(c->target, table + l->bytes_data_at, bytes, len);
+	if (len == 0)
+		st = PS_OK;
+	room = len < code->nunits ? len : code->nunits;
+	if (!st && room)
+		st = mem_resize(&c->mem, &runs, 0, room * sizeof *code->runs);
+	if (!st)
+		st = linetable_decode(bytes, len, code->first_line, code->nunits, runs, room, &n);
+	(void)!mem_resize(&c->mem, &bytes, len + 1, 0);
+	/* Shrunk to what it holds; a table that contradicts itself was torn. */
+	if (room && mem_resize(&c->mem, &runs, room * sizeof *code->runs, st ? 0 : n * sizeof *code->runs))
+		return PS_NOMEM;
+	if (st)
+		return st;
+	code->runs = runs;
+	code->nruns = (uint32_t)n;
+	return PS_OK;
+}
+
+/* Which units return. The caches between instructions may look like one: a frame never
+ * stands at a cache, so that does no harm. */
+static enum ps_status read_ends(struct code_cache *c, struct code *code)
+{
+	size_t bytes = code->nunits / 8 + 1;
+	void *units = NULL, *ends = NULL;
+	enum ps_status st;
+
+	PS_TRY(mem_resize(&c->mem, &units, 0, code->nunits * 2));
+	st = target_read(c->target, code->units_at, units, code->nunits * 2);
+	if (!st)
+		st = mem_resize(&c->mem, &ends, 0, bytes);
+	if (!st) {
+		memset(ends, 0, bytes);
+		for (uint32_t i = 0; i < code->nunits; i++) {
+			uint8_t op = ((uint8_t *)units)[i * 2];
+
+			if (op == OP13_RETURN_VALUE || op == OP13_RETURN_CONST ||
+			    op == OP13_INSTRUMENTED_RETURN_VALUE ||
+			    op == OP13_INSTRUMENTED_RETURN_CONST)
+				((uint8_t *)ends)[i / 8] |= (uint8_t)(1 << i % 8);
+		}
+		code->ends = ends;
+	}
+	(void)!mem_resize(&c->mem, &units, code->nunits * 2, 0);
+	return st;
+}
+
+static enum ps_status read_names(struct code_cache *c, const void *header, struct code *code)
+{
+	const struct layout *l = c->layout;
+	struct code_scratch *s = c->scratch;
+	struct profile_function f = { .line = code->first_line };
+	size_t name, file;
+
+	PS_TRY(unicode_read(c->target, l, layout_get(l, header, F_CODE_QUALNAME), s->name, &name));
+	PS_TRY(unicode_read(c->target, l, layout_get(l, header, F_CODE_FILENAME), s->file, &file));
+	f.name = (struct profile_text){ s->name, (uint32_t)name };
+	f.file = (struct profile_text){ s->file, (uint32_t)file };
+	/* specialize.c: the shim that a specialized class call puts below __init__ has
+	 * "__init__" for name and file, and no line. */
+	if (file == 8 && memcmp(s->file, "__init__", 8) == 0 && code->first_line == 0)
+		code->flags |= CODE_HIDDEN;
+	return profile_function(c->profile, &f, &code->function);
+}
+
+static enum ps_status read_object(struct code_cache *c, raddr at, struct code *code)
+{
+	const struct layout *l = c->layout;
+	unsigned char header[512], again[512], name[128];
+	uint32_t flags;
+
+	PS_TRY(target_read(c->target, at, header, l->span[S_CODE]));
+	PS_TRY(check_header(c, header));
+	flags = (uint32_t)layout_get(l, header, F_CODE_FLAGS);
+	code->at = at;
+	code->units_at = at + l->code_units_at;
+	code->nunits = (uint32_t)layout_get(l, header, F_CODE_UNITS);
+	code->frame_bytes = (uint32_t)layout_get(l, header, F_CODE_FRAMESIZE) * 8;
+	code->nlocalsplus = (uint32_t)layout_get(l, header, F_CODE_NLOCALSPLUS);
+	code->first_line = (uint32_t)layout_get(l, header, F_CODE_FIRSTLINE);
+	if (code->first_line > INT32_MAX)
+		code->first_line = 0;
+	code->flags = flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) ? CODE_GENERATOR : 0;
+	code->qualname = layout_get(l, header, F_CODE_QUALNAME);
+	PS_TRY(target_read(c->target, code->qualname, name, l->span[S_UNICODE]));
+	code->fingerprint = make_fingerprint(l, header, name);
+	PS_TRY(read_names(c, header, code));
+	PS_TRY(read_lines(c, header, code));
+	if (!l->clears_executable)
+		PS_TRY(read_ends(c, code));
+	PS_TRY(target_read(c->target, at, again, l->span[S_CODE]));
+	PS_TRY(target_read(c->target, code->qualname, name, l->span[S_UNICODE]));
+	code->epoch = c->epoch;
+	return make_fingerprint(l, again, name) == code->fingerprint ? PS_OK : PS_TORN;
+}
+
+/* Reads the object anew into a record; on failure the record is as before. */
+static enum ps_status refresh(struct code_cache *c, raddr at, struct code *record)
+{
+	struct code fresh = { 0 };
+	enum ps_status st = read_object(c, at, &fresh);
+
+	if (st) {
+		drop(c, &fresh);
+		return st;
+	}
+	drop(c, record);
+	*record = fresh;
+	return PS_OK;
+}
+
+static uint32_t hash_address(raddr at)
+{
+	return hash_words(at, 0);
+}
+
+enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret)
+{
+	uint32_t hash = hash_address(at), pos = TABLE_START, id;
+
+	while ((id = table_next(&c->by_address, hash, &pos)) != TABLE_NONE) {
+		if (c->codes[id].at == at) {
+			*ret = id;
+			return PS_OK;
+		}
+	}
+	if (at % 8 || at < 4096)
+		return PS_TORN;
+	if (c->ncodes >= CODES_MAX)
+		drop_all(c);
+	PS_TRY(mem_reserve(&c->mem, (void **)&c->codes, &c->codes_cap, c->ncodes + 1,
+			   sizeof *c->codes));
+	PS_TRY(table_reserve(&c->by_address));
+	c->codes[c->ncodes] = (struct code){ 0 };
+	PS_TRY(refresh(c, at, &c->codes[c->ncodes]));
+	table_insert(&c->by_address, hash, c->ncodes);
+	*ret = c->ncodes++;
+	return PS_OK;
+}
+
+/* --- reuse --- */
+
+static enum ps_status verify_batch(struct code_cache *c, const uint32_t *which, uint32_t n,
+				   bool *changed)
+{
+	const struct layout *l = c->layout;
+	struct code_scratch *s = c->scratch;
+	struct iovec local[2 * VERIFY_BATCH], remote[2 * VERIFY_BATCH];
+	size_t got;
+	enum ps_status st;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct code *code = &c->codes[which[i]];
+
+		local[2 * i] = (struct iovec){ s->headers[i], l->span[S_CODE] };
+		remote[2 * i] = (struct iovec){ (void *)(uintptr_t)code->at, l->span[S_CODE] };
+		local[2 * i + 1] = (struct iovec){ s->names[i], l->span[S_UNICODE] };
+		remote[2 * i + 1] =
+			(struct iovec){ (void *)(uintptr_t)code->qualname, l->span[S_UNICODE] };
+	}
+	st = target_readv(c->target, local, 2 * n, remote, 2 * n, &got);
+	if (st != PS_OK && st != PS_FAULT)
+		return st;
+	got /= l->span[S_CODE] + l->span[S_UNICODE];
+	for (uint32_t i = 0; i < n; i++) {
+		struct code *code = &c->codes[which[i]];
+		func_id before = code->function;
+
+		if (i < got && layout_get(l, s->headers[i], F_CODE_TYPE) == c->code_type &&
+		    make_fingerprint(l, s->headers[i], s->names[i]) == code->fingerprint) {
+			code->epoch = c->epoch;
+			continue;
+		}
+		PS_TRY(refresh(c, code->at, code));
+		if (code->function.v != before.v)
+			*changed = true;
+	}
+	return PS_OK;
+}
+
+enum ps_status code_verify(struct code_cache *c, const uint32_t *which, uint32_t n,
+			   bool *ret_changed)
+{
+	uint32_t batch[VERIFY_BATCH], k = 0;
+
+	*ret_changed = false;
+	for (uint32_t i = 0; i < n; i++) {
+		struct code *code = &c->codes[which[i]];
+
+		if (code->epoch == c->epoch)
+			continue;
+		/* Set at once, so that a code that stands many times on a stack is read once;
+		 * what fails below is brought back to the old epoch by its caller's loss. */
+		code->epoch = c->epoch;
+		batch[k++] = which[i];
+		if (k == VERIFY_BATCH) {
+			enum ps_status st = verify_batch(c, batch, k, ret_changed);
+
+			if (st) {
+				c->epoch++;
+				return st;
+			}
+			k = 0;
+		}
+	}
+	if (k) {
+		enum ps_status st = verify_batch(c, batch, k, ret_changed);
+
+		if (st)
+			c->epoch++;
+		return st;
+	}
+	return PS_OK;
+}
+
+/* --- instructions --- */
+
+/* The array of bytecode copies grows while we hold an older one: read it again once. */
+static bool read_tlbc(struct code_cache *c, struct code *code)
+{
+	raddr array = 0;
+	uint64_t n = 0;
+	void *entries = NULL;
+
+	if (target_read(c->target, code->at + c->layout->at[F_CODE_TLBC], &array, 8) || !array ||
+	    target_read(c->target, array, &n, 8) || n == 0 || n > TLBC_MAX ||
+	    mem_resize(&c->mem, &entries, 0, n * sizeof *code->tlbc))
+		return false;
+	if (target_read(c->target, array + 8, entries, n * sizeof *code->tlbc)) {
+		(void)!mem_resize(&c->mem, &entries, n * sizeof *code->tlbc, 0);
+		return false;
+	}
+	array = 0;
+	if (code->tlbc) {
+		void *old = code->tlbc;
+
+		(void)!mem_resize(&c->mem, &old, code->ntlbc * sizeof *code->tlbc, 0);
+	}
+	code->tlbc = entries;
+	code->ntlbc = (uint32_t)n;
+	return true;
+}
+
+static bool unit_in(raddr base, uint32_t nunits, raddr instr, uint32_t *ret)
+{
+	raddr distance = instr - base;
+
+	if (distance % 2 || distance / 2 >= nunits)
+		return false;
+	*ret = (uint32_t)(distance / 2);
+	return true;
+}
+
+bool code_unit(struct code_cache *c, uint32_t which, raddr instr, uint32_t tlbc_index,
+	       uint32_t *ret)
+{
+	struct code *code = &c->codes[which];
+
+	if (!tlbc_index || !layout_has(c->layout, F_CODE_TLBC))
+		return unit_in(code->units_at, code->nunits, instr, ret);
+	for (int attempt = 0; attempt < 2; attempt++) {
+		if (tlbc_index < code->ntlbc && code->tlbc[tlbc_index] &&
+		    unit_in(code->tlbc[tlbc_index], code->nunits, instr, ret))
+			return true;
+		if (attempt == 0 && !read_tlbc(c, code))
+			return false;
+	}
+	return false;
+}

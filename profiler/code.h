@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/code.h - the code objects of a target, read once and watched for reuse.
+ *
+ * A code object never changes its name or lines, but it can be freed and its address
+ * given to another. So each record has an epoch: what was verified in the present epoch
+ * is believed, the rest must pass code_verify() first. Who notices that code objects
+ * were freed (3.14+ counts them), or that time has passed (3.13), starts an epoch.
+ */
+#ifndef PROFILER_CODE_H
+#define PROFILER_CODE_H
+
+#include "offsets/layout.h"
+#include "profiler/linetable.h"
+#include "profiler/mem.h"
+#include "profiler/profile.h"
+#include "profiler/target.h"
+
+enum code_flag {
+	CODE_GENERATOR = 1, /* a call of it makes a generator, coroutine or async generator */
+	CODE_HIDDEN = 2,    /* the interpreter's own, e.g. the shim below __init__ */
+};
+
+struct code {
+	raddr at;
+	raddr units_at;	      /* of its bytecode */
+	uint32_t nunits;      /* of two bytes each */
+	uint32_t frame_bytes; /* that a frame of it takes on the data stack */
+	uint32_t nlocalsplus;
+	uint32_t first_line;
+	uint32_t flags;
+	uint32_t epoch; /* in which it was last verified */
+	func_id function;
+	uint32_t nruns;
+	struct line_run *runs;
+	uint8_t *ends; /* 3.13: one bit a unit: a frame at it is returning; else NULL */
+	raddr *tlbc;   /* free-threaded 3.14+: where each thread's copy of the bytecode is */
+	uint32_t ntlbc;
+	uint64_t fingerprint;
+	raddr qualname; /* the str object, part of the fingerprint */
+};
+
+struct code_cache {
+	struct target *target;
+	const struct layout *layout;
+	struct profile *profile;
+	struct mem mem;
+	struct code *codes;
+	uint32_t ncodes, codes_cap;
+	struct table by_address;
+	raddr code_type; /* the type object of code objects; 0 until the first is seen */
+	uint32_t epoch;
+	uint32_t generation; /* grows when records are thrown away: indices are then void */
+	struct code_scratch *scratch;
+};
+
+/* target, layout and profile must outlive the cache. */
+enum ps_status code_cache_init(struct code_cache *c, struct target *t, const struct layout *l,
+			       struct profile *p) PS_MUST_USE;
+void code_cache_deinit(struct code_cache *c);
+/* The target has become another program. */
+void code_cache_forget(struct code_cache *c, const struct layout *l);
+
+/* The record of the code object at that address, as an index into codes[], reading the
+ * target if it is new. PS_TORN: there is no code object. */
+enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret) PS_MUST_USE;
+
+static inline void code_next_epoch(struct code_cache *c)
+{
+	c->epoch++;
+}
+
+/* Brings those records into this epoch, most of them by one read. *ret_changed says
+ * whether one of them had become another code object. */
+enum ps_status code_verify(struct code_cache *c, const uint32_t *which, uint32_t n,
+			   bool *ret_changed) PS_MUST_USE;
+
+/* The code unit that instr (a frame's instruction pointer) points to. tlbc_index is that
+ * of the frame, 0 where there is none. False: the two do not belong together. */
+bool code_unit(struct code_cache *c, uint32_t code, raddr instr, uint32_t tlbc_index,
+	       uint32_t *ret) PS_MUST_USE;
+
+static inline uint32_t code_line(const struct code *code, uint32_t unit)
+{
+	return linetable_find(code->runs, code->nruns, unit, code->first_line);
+}
+
+/* Is a frame that stands at this unit on its way out? Known for 3.13 only. */
+static inline bool code_unit_ends(const struct code *code, uint32_t unit)
+{
+	return code->ends && (code->ends[unit / 8] >> (unit % 8) & 1);
+}
+
+#endif
