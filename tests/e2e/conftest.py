@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+import os
+import shutil
+import subprocess
+import tempfile
+
+import interpreters
+import process
+import pytest
+
+FOUND, WHY_NOT = interpreters.find()
+PYSAMPLE = os.environ.get("PYSAMPLE", "")
+
+
+def pytest_configure(config):
+    if not os.access(PYSAMPLE, os.X_OK):
+        pytest.exit("the environment variable PYSAMPLE must name the built program", 1)
+    if WHY_NOT:
+        pytest.exit(WHY_NOT, 1)
+
+
+def pytest_report_header(config):
+    return "interpreters: " + ", ".join(i.name for i in FOUND)
+
+
+def pytest_generate_tests(metafunc):
+    """A test that takes `python` is run with every interpreter that pysample reads; `one`
+    is the newest of them, `foreign` each that it does not read."""
+    supported = [i for i in FOUND if i.supported]
+    kinds = {
+        "python": supported,
+        "one": [max(supported, key=lambda i: i.version)],
+        "foreign": [i for i in FOUND if not i.supported],
+    }
+    for name, values in kinds.items():
+        if name in metafunc.fixturenames:
+            assert values, f"no interpreter for {metafunc.function.__name__}({name})"
+            metafunc.parametrize(name, values, ids=str, scope="session")
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """A test that was skipped is one that was not done."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and any(reporter.stats.get(k) for k in ("skipped", "xfailed", "xpassed")):
+        reporter.write_line("skipped tests count as failed")
+        session.exitstatus = 1
+
+
+@pytest.fixture(scope="session")
+def places():
+    made = {}
+
+    def place(interpreter):
+        if interpreter not in made:
+            made[interpreter] = interpreters.Place(interpreter)
+        return made[interpreter]
+
+    yield place
+    for p in made.values():
+        p.remove()
+
+
+@pytest.fixture
+def spawn():
+    """spawn(argv, **popen) → Child; ended with the test, whatever comes."""
+    children = []
+
+    def start(argv, **how):
+        child = process.Child(argv, **how)
+        children.append(child)
+        return child
+
+    yield start
+    for child in reversed(children):
+        child.end()
+
+
+@pytest.fixture
+def start(spawn, places):
+    """start(interpreter, "script.py", *args) → Child that runs a target."""
+
+    def run(interpreter, script, *args, before=(), path=None, **how):
+        place = places(interpreter)
+        argv = [*before, *interpreter.prefix(), path or interpreter.path, "-B"]
+        argv += [os.path.join(place.inside, script), *map(str, args)]
+        return spawn(argv, env=interpreter.environment(), **how)
+
+    return run
+
+
+class Result:
+    def __init__(self, argv, code, out, err):
+        self.argv, self.code, self.out, self.err = argv, code, out, err
+
+    def __repr__(self):
+        return f"{self.argv}\nexit {self.code}\nstdout: {self.out[:4000]}\nstderr: {self.err[:4000]}"
+
+
+def checked(result):
+    for word in ("Sanitizer", "runtime error:"):
+        assert word not in result.err, result
+    return result
+
+
+ENVIRONMENT = {
+    **os.environ,
+    "ASAN_OPTIONS": "exitcode=99:abort_on_error=0",
+    "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99",
+}
+
+
+@pytest.fixture
+def pysample(request):
+    """pysample(*args) runs it to its end; .start(*args) gives the Popen."""
+    running = []
+
+    def begin(*args, before=(), program=PYSAMPLE, **how):
+        how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **how}
+        how = {"stderr": subprocess.PIPE, "env": ENVIRONMENT, **how}
+        p = subprocess.Popen([*before, program, *map(str, args)], **how)
+        running.append(p)
+        return p
+
+    def finish(p, timeout=process.PATIENCE):
+        try:
+            out, err = p.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            out, err = p.communicate()
+            raise AssertionError(f"{p.args} went on for {timeout} s; stderr: {err!r}") from None
+        out = (out or b"").decode("utf-8", "strict")
+        return checked(Result(p.args, p.returncode, out, (err or b"").decode("utf-8", "replace")))
+
+    def run(*args, **how):
+        return finish(begin(*args, **how))
+
+    run.start, run.finish, run.program = begin, finish, PYSAMPLE
+    yield run
+    for p in running:
+        if p.poll() is None:
+            p.kill()
+        p.communicate()
+
+
+@pytest.fixture
+def folder():
+    """A temporary folder that every user may write in."""
+    path = tempfile.mkdtemp(prefix="pysample-e2e-")
+    os.chmod(path, 0o777)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Processes that tests start: targets, which say where they stand, and pysample."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+
+PATIENCE = 60  # seconds until what should have happened long ago counts as never
+
+
+def until(happened, what):
+    """Polls for what no event tells: states in /proc. A loaded machine only makes it slower."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        value = happened()
+        if value:
+            return value
+        time.sleep(0.005)
+    raise AssertionError(f"waited {PATIENCE} s for {what}")
+
+
+def state(pid):
+    """The letter of /proc/PID/stat; None if there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as f:
+            return f.read().rpartition(b")")[2].split()[0].decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def kill(pid, number=signal.SIGKILL):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+class Child:
+    """A started process whose output is read line by line, each a JSON object or not."""
+
+    def __init__(self, argv, **how):
+        self.argv = argv
+        self.buffer = b""
+        self.popen = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **how
+        )
+        self.pid = self.popen.pid
+        self.others = []  # pids to end with it
+
+    def line(self):
+        deadline = time.monotonic() + PATIENCE
+        while b"\n" not in self.buffer:
+            ready, _, _ = select.select([self.popen.stdout], [], [], deadline - time.monotonic())
+            assert ready, f"{self.argv} said nothing for {PATIENCE} s"
+            piece = self.popen.stdout.read(1 << 20)
+            assert piece, f"{self.argv} ended with {self.popen.wait()} before it said a line"
+            self.buffer += piece
+        line, _, self.buffer = self.buffer.partition(b"\n")
+        return line.decode()
+
+    def said(self):
+        return json.loads(self.line())
+
+    def go(self):
+        self.popen.stdin.write(b"\n")
+
+    def wait(self):
+        return self.popen.wait(PATIENCE)
+
+    def end(self):
+        for pid in self.others:
+            kill(pid)
+        if self.popen.poll() is None:
+            kill(self.pid)
+            kill(self.pid, signal.SIGCONT)
+        self.popen.wait()
+        self.popen.stdin.close()
+        self.popen.stdout.close()
