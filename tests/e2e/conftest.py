@@ -83,7 +83,7 @@ def start(spawn, places):
         place = places(interpreter)
         argv = [*before, *interpreter.prefix(), path or interpreter.path, "-B"]
         argv += [os.path.join(place.inside, script), *map(str, args)]
-        return spawn(argv, env=interpreter.environment(), **how)
+        return spawn(argv, **{"env": interpreter.environment(), **how})
 
     return run
 

@@ -15,8 +15,8 @@ ROOTFS = os.path.join(CACHE, "rootfs")
 SUPPORTED = ((3, 13), (3, 14), (3, 15))
 
 PROBE = (
-    "import sys, json; print(json.dumps([sys.implementation.name,"
-    " list(sys.version_info[:3]), sys.executable, sys.version]))"
+    "import sys, json, os; print(json.dumps([sys.implementation.name,"
+    " list(sys.version_info[:3]), os.path.realpath(sys.executable), sys.prefix]))"
 )
 
 
@@ -34,9 +34,8 @@ class Interpreter:
             check=True,
             env=self.environment(),
         ).stdout
-        self.implementation, version, executable, self.text = json.loads(out)
+        self.implementation, version, self.real, self.home = json.loads(out)
         self.version = tuple(version)
-        self.executable = executable or path
         self.name = "{}{}.{}.{}{}".format(
             "" if self.implementation == "cpython" else self.implementation + "-",
             *self.version,
@@ -47,7 +46,7 @@ class Interpreter:
         return ["chroot", self.root] if self.root else []
 
     def environment(self):
-        keep = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
+        keep = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
         return {**keep, "PYTHONDONTWRITEBYTECODE": "1"}
 
     @property

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""The interpreter is found wherever it is and whatever it is called."""
+
+import os
+import shutil
+import subprocess
+
+import elf
+import expect
+import process
+import pytest
+from test_dump import agree
+from test_record import read, recording
+
+
+@pytest.fixture
+def copied(start, places):
+    """copied(python, script, change) → (Child, Copy); the target runs in the copy."""
+
+    def run(python, change=None, script="plain.py"):
+        copy = elf.Copy(python, places(python), change)
+        return start(python, script, path=copy.path, env=copy.environment), copy
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "change",
+    [None, elf.strip, elf.without_section_headers, elf.without_section_headers_and_symbol],
+    ids=lambda c: c.__name__ if c else "renamed",
+)
+def test_copies_that_tell_little(python, change, copied, pysample):
+    child, _ = copied(python, change)
+    agree(pysample("dump", child.pid), child.said(), child.pid)
+
+
+@pytest.mark.parametrize("change", [None, elf.without_section_headers_and_symbol], ids=["", "bare"])
+def test_deleted_while_it_runs(python, change, copied, pysample):
+    child, copy = copied(python, change)
+    truth = child.said()
+    for file in copy.files:
+        os.unlink(file)
+    agree(pysample("dump", child.pid), truth, child.pid)
+
+
+def test_replaced_by_an_upgrade(python, copied, pysample):
+    child, copy = copied(python)
+    truth = child.said()
+    for file in copy.files:
+        shutil.copy("/bin/true", file + ".new")
+        os.rename(file + ".new", file)
+    agree(pysample("dump", child.pid), truth, child.pid)
+
+
+def only_child(pid):
+    def find():
+        with open(f"/proc/{pid}/task/{pid}/children") as f:
+            return [int(c) for c in f.read().split()]
+
+    return process.until(find, f"a child of {pid}")[0]
+
+
+def inner_ids(pid):
+    """Thread ids as the target sees them → as we do."""
+    ids = {}
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{tid}/status") as f:
+            (line,) = [line for line in f if line.startswith("NSpid:")]
+        ids[int(line.split()[-1])] = int(tid)
+    return ids
+
+
+def test_in_other_namespaces(python, start, pysample, folder):
+    """A container, in short: its own processes, its own mounts, its own ids."""
+    before = ["unshare", "--pid", "--mount", "--fork", "--kill-child"]
+    child = start(python, "threads.py", 4, before=before)
+    truth = child.said()
+    pid = only_child(child.pid)
+    child.others.append(pid)
+    assert truth["pid"] == 1
+    ids = inner_ids(pid)
+    for t in truth["threads"]:
+        t["tid"] = ids[t["tid"]]
+    agree(pysample("dump", pid), truth, pid)
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", pid, "-d", "100ms", "-it", "-o", file)
+    assert result.code == 0, result
+    seen = {s.partition(")")[0] for s in expect.collapsed(read(file))}
+    assert seen == {f"thread ({t['tid']}" for t in truth["threads"]}
+
+
+def test_cpu_time_of_threads_in_another_pid_namespace(python, start, pysample, folder):
+    before = ["unshare", "--pid", "--mount", "--fork", "--kill-child"]
+    child = start(python, "busy.py", before=before)
+    child.said()
+    pid = only_child(child.pid)
+    child.others.append(pid)
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", pid, "-d", "200ms", "-o", file)
+    assert result.code == 0, result
+    assert expect.collapsed(read(file))
+
+
+EMBEDDER = r"""
+#include <stdio.h>
+int Py_BytesMain(int argc, char **argv);
+void Py_Initialize(void);
+int PyRun_SimpleString(const char *);
+int main(int argc, char **argv)
+{
+	static char text[4096];
+	if (argc == 3 && argv[1][0] == 's') {
+		Py_Initialize();
+		snprintf(text, sizeof text, "import sys\nsys.path.insert(0, '%s')\nimport plain\n",
+			 argv[2]);
+		return PyRun_SimpleString(text);
+	}
+	return Py_BytesMain(argc, argv);
+}
+"""
+
+
+def libraries(python):
+    where = (python.root or "") + python.home
+    name = "libpython{}.{}.so.1.0".format(*python.version)
+    found = subprocess.run(
+        ["find", "-L", os.path.join(where, "lib"), "-maxdepth", "2", "-name", name],
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    return found[:1]
+
+
+def test_embedded_in_a_program_of_another_name(spawn, places, pysample):
+    """For each interpreter that comes with its library; one at least must."""
+    from conftest import FOUND
+
+    tried = 0
+    for python in (i for i in FOUND if i.supported):
+        for library in libraries(python):
+            tried += 1
+            place = places(python)
+            program = os.path.join(place.outside, "server")
+            source = os.path.join(place.outside, "server.c")
+            with open(source, "w") as f:
+                f.write(EMBEDDER)
+            subprocess.run(
+                ["gcc", "-o", program, source, library, "-Wl,--unresolved-symbols=ignore-all"],
+                check=True,
+            )
+            folder = os.path.dirname(library)[len(python.root or "") :]
+            env = {**python.environment(), "LD_LIBRARY_PATH": folder, "PYTHONHOME": python.home}
+            inside = os.path.join(place.inside, "server")
+            for args in (["-B", os.path.join(place.inside, "plain.py")], ["s", place.inside]):
+                child = spawn([*python.prefix(), inside, *args], env=env)
+                agree(pysample("dump", child.pid), child.said(), child.pid)
+    assert tried, "no interpreter has its libpython"
+
+
+# In start-up ------------------------------------------------------------------------------
+
+
+def feed(fifo):
+    """Lets go who waits to read it, with nothing to read."""
+    os.close(os.open(fifo, os.O_WRONLY))
+
+
+@pytest.mark.parametrize("command", ["dump", "record"])
+def test_caught_before_python_is_there_it_is_waited_for(
+    python, command, start, places, pysample, folder
+):
+    """The dynamic loader is made to wait for a preloaded file, before any of Python runs."""
+    place = places(python)
+    fifo = os.path.join(place.outside, "preload.fifo")
+    if not os.path.exists(fifo):
+        os.mkfifo(fifo)
+    env = {**python.environment(), "LD_PRELOAD": os.path.join(place.inside, "preload.fifo")}
+    child = start(python, "plain.py", env=env, stderr=subprocess.DEVNULL)
+    if python.root:  # chroot itself is preloaded for first
+        feed(fifo)
+    process.until(
+        lambda: os.readlink(f"/proc/{child.pid}/exe").endswith(os.path.basename(python.real)),
+        "the program to be started",
+    )
+    file = os.path.join(folder, "out.txt")
+    args = {"dump": [], "record": ["-i", "-d", "200ms", "-o", file]}[command]
+    p = pysample.start(command, child.pid, *args)
+    process.until(lambda: maps_open_or_slept(p), "pysample to look")
+    assert p.poll() is None, pysample.finish(p)
+    feed(fifo)
+    truth = child.said()
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    if command == "record":
+        assert expect.stack(truth["threads"][0]["frames"]) in expect.collapsed(read(file)), result
+
+
+def maps_open_or_slept(popen):
+    if popen.poll() is not None:
+        return True
+    with open(f"/proc/{popen.pid}/status") as f:
+        (line,) = [line for line in f if line.startswith("voluntary_ctxt_switches")]
+    return int(line.split()[1]) >= 5
+
+
+def test_a_program_in_start_up_that_dies(one, start, places, pysample):
+    place = places(one)
+    fifo = os.path.join(place.outside, "preload.fifo")
+    if not os.path.exists(fifo):
+        os.mkfifo(fifo)
+    env = {**one.environment(), "LD_PRELOAD": os.path.join(place.inside, "preload.fifo")}
+    child = start(one, "plain.py", env=env, stderr=subprocess.DEVNULL)
+    p = pysample.start("dump", child.pid)
+    process.until(lambda: maps_open_or_slept(p), "pysample to look")
+    process.kill(child.pid)
+    child.popen.wait()
+    result = pysample.finish(p)
+    assert result.code == 3, result
+
+
+# exec -------------------------------------------------------------------------------------
+
+
+def test_another_program_of_the_same_pid_is_followed(python, start, pysample, folder):
+    child = start(python, "execs.py", "python")
+    first = expect.stack(child.said()["threads"][0]["frames"])
+    file = os.path.join(folder, "out.txt")
+    p = pysample.start("record", child.pid, "-i", "-o", file)
+    recording(p)
+    child.go()
+    second = expect.stack(child.said()["threads"][0]["frames"])
+    seen_more(p, 300)
+    p.send_signal(2)
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    stacks = expect.collapsed(read(file))
+    assert first in stacks and second in stacks, result
+
+
+def seen_more(popen, switches):
+    def count():
+        with open(f"/proc/{popen.pid}/status") as f:
+            (line,) = [line for line in f if line.startswith("voluntary_ctxt_switches")]
+        return int(line.split()[1])
+
+    enough = count() + switches
+    process.until(lambda: popen.poll() is not None or count() >= enough, "pysample to go on")
+
+
+def test_python_again_after_a_shell(one, start, pysample, folder):
+    child = start(one, "execs.py", "shell")
+    first = expect.stack(child.said()["threads"][0]["frames"])
+    file = os.path.join(folder, "out.txt")
+    p = pysample.start("record", child.pid, "-i", "-o", file)
+    recording(p)
+    child.go()
+    process.until(
+        lambda: open(f"/proc/{child.pid}/comm").read().strip() == "sh", "the shell to start"
+    )
+    child.go()
+    second = expect.stack(child.said()["threads"][0]["frames"])
+    seen_more(p, 300)
+    p.send_signal(2)
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    stacks = expect.collapsed(read(file))
+    assert first in stacks and second in stacks, result
+
+
+def test_a_program_that_is_no_python_any_more_keeps_what_was_seen(one, start, pysample, folder):
+    child = start(one, "execs.py", "sleep")
+    first = expect.stack(child.said()["threads"][0]["frames"])
+    file = os.path.join(folder, "out.txt")
+    p = pysample.start("record", child.pid, "-i", "-o", file)
+    recording(p)
+    child.go()
+    process.until(
+        lambda: open(f"/proc/{child.pid}/comm").read().strip() == "sleep", "sleep to start"
+    )
+    process.kill(child.pid)
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    assert list(expect.collapsed(read(file))) == [first]

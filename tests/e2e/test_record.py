@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: MIT
+"""pysample record: stacks that existed, time that was spent, and a file in any case."""
+
+import os
+import re
+import signal
+import stat
+
+import expect
+import process
+import pytest
+
+PAUSED = [
+    ["plain.py"],
+    ["deep.py", 300],
+    ["generators.py"],
+    ["coroutines.py"],
+    ["callbacks.py"],
+    ["inits.py"],
+    ["lines.py"],
+    ["names.py"],
+    ["threads.py", 8],
+    ["interpreters.py"],
+]
+
+
+def read(path):
+    with open(path, encoding="utf-8", newline="") as f:
+        return f.read()
+
+
+def recording(popen):
+    """Waits until a started pysample is in its loop: it then sleeps often."""
+
+    def looped():
+        assert popen.poll() is None, popen.communicate()
+        with open(f"/proc/{popen.pid}/status") as f:
+            text = f.read()
+        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.M).group(1)) > 150
+
+    process.until(looped, "pysample to be sampling")
+
+
+@pytest.mark.parametrize("blocking", [[], ["--blocking"]], ids=["reading", "blocking"])
+@pytest.mark.parametrize("target", PAUSED, ids=lambda t: t[0])
+def test_paused_stacks_are_what_the_target_says(
+    python, target, blocking, start, pysample, folder
+):
+    child = start(python, *target)
+    truth = child.said()
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "200ms", "-i", *blocking, "-o", file)
+    assert result.code == 0, result
+    expected = {expect.stack(t["frames"]) for t in truth["threads"] if t["frames"]}
+    assert set(expect.collapsed(read(file))) == expected
+
+
+def test_counts_are_time(python, start, pysample, folder):
+    child = start(python, "threads.py", 3)
+    child.said()
+    file = os.path.join(folder, "out.collapsed")
+    result = pysample("record", child.pid, "-d", "1", "-r", "500", "-i", "-t", "-o", file)
+    assert result.code == 0, result
+    by_thread = {}
+    for stack, count in expect.collapsed(read(file)).items():
+        thread = stack.partition(";")[0]
+        by_thread[thread] = by_thread.get(thread, 0) + count
+    assert len(by_thread) == 4, by_thread
+    for count in by_thread.values():
+        assert 450 <= count <= 515, by_thread
+
+
+FAMILY = re.compile(r"^([ab])([1-7]) \(\1\.py:\d+\)$")
+
+
+def possible(stack):
+    """Families do not mix, and members follow one another."""
+    names = stack.split(";")
+    at = next((i for i, n in enumerate(names) if FAMILY.match(n)), len(names))
+    if [n.partition(" ")[0] for n in names[:at]] != ["<module>", "work"][:at] or at == 0:
+        return False
+    members = [FAMILY.match(n) for n in names[at:]]
+    return all(members) and all(
+        m[1] == members[0][1] and int(m[2]) == i for i, m in enumerate(members, 1)
+    )
+
+
+def test_no_stack_that_cannot_be(python, start, pysample, folder):
+    child = start(python, "busy.py")
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "2", "-r", "5k", "-f", "collapsed", "-o", file)
+    assert result.code == 0, result
+    stacks = expect.collapsed(read(file))
+    wrong = {s: n for s, n in stacks.items() if not possible(s)}
+    allowed = 0.01 if python.version < (3, 14) else 0.0002
+    assert sum(wrong.values()) <= allowed * sum(stacks.values()), wrong
+    for name in ("a1", "b1", "a7", "b7", "a4", "b4"):
+        assert any(f";{name} (" in s for s in stacks), f"{name} was never seen: {result}"
+
+
+def test_no_impossible_stack_when_stopped_for_each(python, start, pysample, folder):
+    child = start(python, "busy.py")
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "1", "--blocking", "-o", file)
+    assert result.code == 0, result
+    assert not [s for s in expect.collapsed(read(file)) if not possible(s)]
+
+
+def test_reused_code_objects_do_not_lend_their_names(python, start, pysample, folder):
+    child = start(python, "churn.py")
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "2", "-r", "5k", "-o", file)
+    assert result.code == 0, result
+    stacks = expect.collapsed(read(file))
+    assert len(stacks) > 100
+    mixed = {
+        s: n
+        for s, n in stacks.items()
+        if len(set(re.findall(r"(?:outer_|inner_|\()(\d{6})", s))) > 1
+    }
+    allowed = 0.01 if python.version < (3, 14) else 0.0002
+    assert sum(mixed.values()) <= allowed * sum(stacks.values()), mixed
+
+
+def test_threads_apart_and_functions_merged(one, start, pysample, folder):
+    child = start(one, "threads.py", 8)
+    truth = child.said()
+    file = os.path.join(folder, "out.txt")
+    assert pysample("record", child.pid, "-d", "100ms", "-itF", "-o", file).code == 0
+    stacks = expect.collapsed(read(file))
+    for t in truth["threads"]:
+        assert any(s.startswith(f"thread ({t['tid']}): ") for s in stacks), stacks
+    assert len(stacks) == len(truth["threads"])
+    downs = {f for s in stacks for f in s.split(";") if f.startswith("down (")}
+    assert len(downs) == 1, "with -F a function has one line, that where it begins"
+
+
+def test_gil_only(one, start, pysample, folder):
+    child = start(one, "ends.py", 0)
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    assert pysample("record", child.pid, "-d", "200ms", "-g", "-o", file).code == 0
+    stacks = expect.collapsed(read(file))
+    assert stacks and all("spin (" in s for s in stacks), stacks
+
+
+def test_idle_threads_are_left_out_unless_asked_for(one, start, pysample, folder):
+    child = start(one, "ends.py", 0)
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    assert pysample("record", child.pid, "-d", "200ms", "-o", file).code == 0
+    assert not [s for s in expect.collapsed(read(file)) if "end (" in s]
+    assert pysample("record", child.pid, "-d", "200ms", "-i", "-o", file).code == 0
+    assert [s for s in expect.collapsed(read(file)) if "end (" in s]
+
+
+def test_an_idle_program_gives_a_reason_and_no_file(one, start, pysample, folder):
+    child = start(one, "plain.py")
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "200ms", "-o", file)
+    assert result.code == 3 and "idle" in result.err, result
+    assert os.listdir(folder) == []
+
+
+def test_summary(one, start, pysample, folder):
+    child = start(one, "busy.py")
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "500ms", "-o", file)
+    assert result.code == 0 and result.out == "", result
+    for word in ("samples", "consistent", "repaired", "lost", "late", "/s", file):
+        assert word in result.err, (word, result.err)
+    assert "\r" not in result.err and "\x1b" not in result.err
+
+
+def test_quiet(one, start, pysample, folder):
+    child = start(one, "busy.py")
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-q", "-d", "100ms", "-o", file)
+    assert (result.code, result.out, result.err) == (0, "", ""), result
+    assert expect.collapsed(read(file))
+
+
+def test_flamegraph_is_one_file_without_network(python, start, pysample, folder):
+    child = start(python, "names.py")
+    child.said()
+    file = os.path.join(folder, "out.html")
+    assert pysample("record", child.pid, "-i", "-d", "100ms", "-o", file).code == 0
+    page = read(file)
+    assert page.lower().lstrip().startswith("<!doctype html>")
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page)
+    assert "<script>alert(1)</script>" not in page
+    assert page.count("</script") == page.count("<script")
+
+
+# Where to ---------------------------------------------------------------------------------
+
+
+def test_default_name(one, start, pysample, folder):
+    child = start(one, "busy.py")
+    child.said()
+    result = pysample("record", child.pid, "-d", "50ms", cwd=folder)
+    assert result.code == 0, result
+    (name,) = os.listdir(folder)
+    assert re.fullmatch(rf"[\w.-]+-{child.pid}-[\w.:+-]+\.html", name), name
+    assert name in result.err
+
+
+def test_names_made_of_facts(one, start, pysample, folder):
+    child = start(one, "busy.py")
+    child.said()
+    pattern = os.path.join(folder, "x-%p-%t-%n-%%.txt")
+    assert pysample("record", child.pid, "-d", "50ms", "-o", pattern).code == 0
+    (name,) = os.listdir(folder)
+    found = re.fullmatch(rf"x-{child.pid}-(.+)-(.+)-%\.txt", name)
+    assert found, name
+    assert re.search(r"\d{4}", found[1]) and "/" not in found[2], name
+
+
+def test_to_standard_output(one, start, pysample, folder):
+    child = start(one, "busy.py")
+    child.said()
+    result = pysample("record", child.pid, "-d", "100ms", "-f", "collapsed", "-o", "-", cwd=folder)
+    assert result.code == 0, result
+    assert all(possible(s) for s in expect.collapsed(result.out))
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("suffix", [".txt.gz", ".collapsed.gz", ".html.gz"])
+def test_compressed(one, suffix, start, pysample, folder):
+    import gzip
+
+    child = start(one, "busy.py")
+    child.said()
+    file = os.path.join(folder, "out" + suffix)
+    assert pysample("record", child.pid, "-d", "100ms", "-o", file).code == 0
+    text = gzip.decompress(open(file, "rb").read()).decode()
+    if "html" in suffix:
+        assert text.lower().lstrip().startswith("<!doctype html>")
+    else:
+        assert expect.collapsed(text)
+
+
+def test_an_old_file_is_replaced_whole(one, start, pysample, folder):
+    child = start(one, "busy.py")
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    with open(file, "w") as f:
+        f.write("old\n" * 1_000_000)
+    before = os.stat(file).st_ino
+    assert pysample("record", child.pid, "-d", "50ms", "-o", file).code == 0
+    assert expect.collapsed(read(file))
+    assert os.stat(file).st_ino != before, "written beside it and renamed"
+    assert os.listdir(folder) == ["out.txt"]
+
+
+def make_fifo(path):
+    os.mkfifo(path)
+
+
+def make_device(path):
+    os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 7))
+
+
+def make_link(path):
+    os.symlink("/dev/full", path)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, make_fifo, make_device, make_link], ids=lambda f: f.__name__)
+def test_what_is_no_regular_file_is_refused_at_once(one, make, start, pysample, folder):
+    child = start(one, "busy.py")
+    child.said()
+    path = os.path.join(folder, "out.txt")
+    make(path)
+    before = os.lstat(path)
+    result = pysample("record", child.pid, "-o", path)  # no -d: it must not begin
+    assert result.code == 1 and path in result.err, result
+    assert os.lstat(path)[:3] == before[:3]
+    assert os.listdir(folder) == ["out.txt"]
+
+
+# How it ends ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_it_and_the_file_is_written(one, name, start, pysample, folder):
+    child = start(one, "busy.py")
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    p = pysample.start("record", child.pid, "-o", file)
+    recording(p)
+    assert os.listdir(folder) == [], "nothing is there before all is"
+    p.send_signal(getattr(signal, name))
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    assert expect.collapsed(read(file))
+    assert os.listdir(folder) == ["out.txt"]
+    assert process.state(child.pid) in "RS"
+
+
+@pytest.mark.parametrize("how", ["0", "3", "SIGKILL", "SIGSEGV"])
+@pytest.mark.parametrize("blocking", [[], ["--blocking"]], ids=["reading", "blocking"])
+def test_the_end_of_the_target_ends_it_and_the_file_is_written(
+    python, how, blocking, start, pysample, folder
+):
+    child = start(python, "ends.py", how)
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    p = pysample.start("record", child.pid, *blocking, "-o", file)
+    recording(p)
+    child.go()
+    code = child.wait()
+    assert code == (int(how) if how.isdigit() else -getattr(signal, how))
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    assert any("spin (" in s for s in expect.collapsed(read(file)))
+
+
+def test_death_at_any_moment_is_no_failure(one, start, pysample, folder):
+    """Killed after ever longer: before, while and after it is opened and read."""
+    for i in range(25):
+        child = start(one, "busy.py")
+        child.said()
+        file = os.path.join(folder, f"{i}.txt")
+        p = pysample.start("record", child.pid, "-o", file)
+        process.until(lambda: p.poll() is not None or cpu(p.pid) >= i // 2, "pysample to run")
+        process.kill(child.pid)
+        child.popen.wait()
+        result = pysample.finish(p)
+        if result.code == 0:
+            assert expect.collapsed(read(file)), result
+        else:
+            assert result.code == 3 and str(child.pid) in result.err, result
+            assert not os.path.exists(file)
+
+
+def cpu(pid):
+    """Hundredths of a second that it has run for."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+    except (FileNotFoundError, ProcessLookupError):
+        return 1 << 30
+
+
+def test_a_stopped_target_is_recorded_as_it_stands(python, start, pysample, folder):
+    child = start(python, "stopped.py")
+    truth = child.said()
+    process.until(lambda: process.state(child.pid) == "T", "the target to stop itself")
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "100ms", "-i", "-o", file)
+    assert result.code == 0, result
+    assert set(expect.collapsed(read(file))) == {expect.stack(truth["threads"][0]["frames"])}
+    assert process.state(child.pid) == "T"
+
+
+def test_threads_that_outlive_the_main_one(python, start, pysample, folder):
+    child = start(python, "zombie.py")
+    truth = child.said()
+    process.until(lambda: process.state(child.pid) == "Z", "the main thread to end")
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "100ms", "-i", "-o", file)
+    assert result.code == 0, result
+    assert expect.stack(truth["threads"][0]["frames"]) in expect.collapsed(read(file)), result
+
+
+def test_five_hundred_threads(python, start, pysample, folder):
+    child = start(python, "threads.py", 500)
+    truth = child.said()
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "1", "-r", "20", "-i", "-t", "-o", file)
+    assert result.code == 0, result
+    seen = {s.partition(";")[0].partition(")")[0] for s in expect.collapsed(read(file))}
+    assert len(seen) == len(truth["threads"]) == 501
+
+
+def test_ten_thousand_frames(python, start, pysample, folder):
+    child = start(python, "deep.py", 10_000)
+    truth = expect.frames(child.said()["threads"][0]["frames"])
+    file = os.path.join(folder, "out.txt")
+    assert pysample("record", child.pid, "-d", "300ms", "-i", "-o", file).code == 0
+    for stack in expect.collapsed(read(file)):
+        frames = stack.split(";")[::-1]
+        marks = [f for f in frames if f not in truth]
+        assert len(marks) == 1, marks
+        at = frames.index(marks[0])
+        assert frames[:at] == truth[:at] and frames[at + 1 :] == truth[at + 1 - len(frames) :]
+
+
+def test_rate_max(one, start, pysample, folder):
+    child = start(one, "busy.py")
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "300ms", "-r", "max", "-o", file)
+    assert result.code == 0, result
+    assert sum(expect.collapsed(read(file)).values()) > 1000, result
