@@ -21,12 +21,12 @@ def without_section_headers(path):
 
 
 def without_section_headers_and_symbol(path):
+    """Written in place: a library is changed under the process that has it mapped."""
     without_section_headers(path)
-    with open(path, "rb") as f:
-        data = f.read()
-    assert b"\0_PyRuntime\0" in data
-    with open(path, "wb") as f:
-        f.write(data.replace(b"\0_PyRuntime\0", b"\0_PyRuntimX\0"))
+    with open(path, "r+b") as f:
+        at = f.read().index(b"\0_PyRuntime\0")
+        f.seek(at)
+        f.write(b"\0_PyRuntimX\0")
 
 
 class Copy:
@@ -47,7 +47,10 @@ class Copy:
         if library_needed(self.program) and os.path.exists(library):
             self.files.append(os.path.join(self.folder, os.path.basename(library)))
             shutil.copy(library, self.files[-1])
-        if change:
+        # A library refers to its own symbol when it is loaded, so it has to lose it later.
+        late = len(self.files) > 1 and change is without_section_headers_and_symbol
+        self.change_late = (lambda: change(self.files[-1])) if late else lambda: None
+        if change and not late:
             change(self.files[-1])
         inside = os.path.join(place.inside, "copy")
         self.path = os.path.join(inside, name)

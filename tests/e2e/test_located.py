@@ -30,14 +30,17 @@ def copied(start, places):
     ids=lambda c: c.__name__ if c else "renamed",
 )
 def test_copies_that_tell_little(python, change, copied, pysample):
-    child, _ = copied(python, change)
-    agree(pysample("dump", child.pid), child.said(), child.pid)
+    child, copy = copied(python, change)
+    truth = child.said()
+    copy.change_late()
+    agree(pysample("dump", child.pid), truth, child.pid)
 
 
 @pytest.mark.parametrize("change", [None, elf.without_section_headers_and_symbol], ids=["", "bare"])
 def test_deleted_while_it_runs(python, change, copied, pysample):
     child, copy = copied(python, change)
     truth = child.said()
+    copy.change_late()
     for file in copy.files:
         os.unlink(file)
     agree(pysample("dump", child.pid), truth, child.pid)

@@ -6,34 +6,23 @@ import os
 import sys
 import threading
 
-from oracle import stack, say
+from oracle import say, stack
 
-
-def lives_on(main):
-    main.join()
-    return tell(sys._getframe()) or os.read(0, 1) or os._exit(0)
+leaving = threading.Event()
 
 
 def tell(frame):
     me = threading.current_thread()
-    say(
-        pid=os.getpid(),
-        threads=[{"tid": me.native_id, "name": me.name, "frames": stack(frame)}],
-    )
+    own = {"tid": me.native_id, "name": me.name, "frames": stack(frame)}
+    say(pid=os.getpid(), threads=[own])
 
 
-class Main:
-    """There is no joining of the main thread: what it does last is this."""
-
-    def __init__(self):
-        self.gone = threading.Event()
-
-    def join(self):
-        self.gone.wait()
+def lives_on():
+    leaving.wait()
+    return tell(sys._getframe()) or os.read(0, 1) or os._exit(0)
 
 
-main = Main()
-threading.Thread(target=lives_on, args=(main,), name="lives on").start()
+threading.Thread(target=lives_on, name="lives on").start()
 leave = ctypes.CDLL(None).pthread_exit
-main.gone.set()
+leaving.set()
 leave(None)
