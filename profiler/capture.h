@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/capture.h - the bytes of one sample: copied by few calls, then looked at.
+ *
+ * A system call costs as much as copying some kilobytes, so a thread's sample is one
+ * vectored read: its thread state, the frames outside the data stack that it had lately,
+ * and the live part of its data stack. Many threads share a call.
+ */
+#ifndef PROFILER_CAPTURE_H
+#define PROFILER_CAPTURE_H
+
+#include "profiler/target.h"
+#include "profiler/thread.h"
+
+struct region {
+	raddr at;
+	uint32_t len;	/* that came; less than asked: the rest could not be read */
+	uint32_t asked; /* the part from its start that was asked for ... */
+	uint32_t size;	/* ... of so many bytes that there are */
+	const unsigned char *bytes;
+};
+
+enum { REGIONS_MAX = 512 };
+
+struct capture {
+	const unsigned char *state; /* of the thread; NULL: not readable */
+	struct region foreign[FOREIGN_MAX];
+	unsigned nforeign;
+	struct region data[REGIONS_MAX]; /* the oldest chunk first */
+	unsigned ndata;
+	unsigned gap; /* data[gap] is not the chunk after data[gap - 1]; 0: there is no gap */
+};
+
+struct capture_batch;
+
+enum ps_status capture_create(struct target *t, const struct layout *l,
+			      struct capture_batch **ret) PS_MUST_USE;
+void capture_destroy(struct capture_batch *b);
+/* The layout may change with an exec. */
+void capture_set_layout(struct capture_batch *b, const struct layout *l);
+
+/* Empties the batch: what capture_get() gave before is void. */
+void capture_reset(struct capture_batch *b);
+/* Adds eight-byte-aligned memory beside threads (len a multiple of 8); its bytes are at
+ * capture_extra() after the read. False: the batch is full. */
+bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len);
+/* Adds a thread by its plan; false: the batch is full, read it and reset first. A thread
+ * always fits an empty batch. */
+bool capture_add(struct capture_batch *b, const struct thread *t);
+/* One call, or a few where something could not be read. What could not is not an error:
+ * its region is empty. PS_GONE, PS_DENIED. */
+enum ps_status capture_read(struct capture_batch *b) PS_MUST_USE;
+/* The i-th extra's bytes, NULL if not readable. */
+const unsigned char *capture_extra(const struct capture_batch *b, unsigned i);
+/* What was read for the i-th thread that was added. */
+void capture_get(const struct capture_batch *b, unsigned i, struct capture *ret);
+unsigned capture_nthreads(const struct capture_batch *b);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/listing.h"
+
+#include "profiler/names.h"
+#include "profiler/proc.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { INTERPRETERS_MAX = 256, THREADS_MAX = 8192 };
+
+/* --- translating thread ids --- */
+
+struct translation {
+	int pid;
+	uint64_t inner;
+	int tid;
+};
+
+static bool match_inner(int tid, void *ctx)
+{
+	struct translation *tr = ctx;
+	struct proc_status status;
+
+	if (proc_read_status(tr->pid, tid, &status) == PS_OK && status.inner_tid == (int)tr->inner) {
+		tr->tid = tid;
+		return false;
+	}
+	return true;
+}
+
+/* The target counts threads in its own pid namespace; /proc shows ours. */
+static int find_tid(const struct sampler *s, uint64_t inner)
+{
+	struct translation tr = { s->target->pid, inner, 0 };
+	struct proc_stat stat;
+
+	if (!inner || inner > INT32_MAX)
+		return 0;
+	if (s->same_pid_namespace)
+		return proc_read_stat(s->target->pid, (int)inner, &stat) == PS_OK ? (int)inner : 0;
+	(void)!proc_each_thread(s->target->pid, match_inner, &tr);
+	return tr.tid;
+}
+
+static bool shares_pid_namespace(int pid)
+{
+	struct proc_status status;
+
+	return proc_read_status(pid, pid, &status) != PS_OK || status.inner_tid == pid;
+}
+
+/* --- lists --- */
+
+static struct thread *find_thread(struct thread *threads, uint32_t n, raddr at, uint64_t ident,
+				  uint64_t inner)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct thread *t = &threads[i];
+
+		if (t->at == at && t->ident == ident && t->inner_tid == inner && !t->alive)
+			return t;
+	}
+	return NULL;
+}
+
+struct fresh_list {
+	struct thread *v;
+	uint32_t n, cap;
+};
+
+static enum ps_status append_thread(struct sampler *s, struct fresh_list *list, raddr at,
+				    const unsigned char *state, const struct interpreter *in)
+{
+	const struct layout *l = &s->site.layout;
+	uint64_t ident = layout_get(l, state, F_THREAD_IDENT);
+	uint64_t inner = layout_get(l, state, F_THREAD_TID);
+	struct thread *known = find_thread(s->threads, s->nthreads, at, ident, inner);
+
+	if (list->n == list->cap) {
+		uint32_t cap = list->cap ? list->cap * 2 : 16;
+		struct thread *grown = realloc(list->v, cap * sizeof *grown);
+
+		if (!grown)
+			return PS_NOMEM;
+		list->v = grown;
+		list->cap = cap;
+	}
+	if (known) {
+		list->v[list->n] = *known;
+		known->alive = true; /* moved: what is left of it must not be freed */
+	} else {
+		thread_init(&list->v[list->n], at);
+		list->v[list->n].ident = ident;
+		list->v[list->n].inner_tid = inner;
+		list->v[list->n].id.v = UINT32_MAX;
+	}
+	list->v[list->n].alive = true;
+	list->v[list->n].interpreter = in->at;
+	list->v[list->n++].next = layout_get(l, state, F_THREAD_NEXT);
+	return PS_OK;
+}
+
+static enum ps_status list_threads(struct sampler *s, struct interpreter *in, struct fresh_list *list)
+{
+	const struct layout *l = &s->site.layout;
+	unsigned char state[1024];
+	raddr at;
+
+	PS_TRY(target_read(s->target, in->at + l->at[F_INTERP_THREADS_HEAD], &at, 8));
+	in->threads_head = at;
+	while (at) {
+		PS_TRY(target_read(s->target, at, state, l->span[S_THREAD]));
+		if (layout_get(l, state, F_THREAD_INTERP) != in->at || list->n == THREADS_MAX)
+			return PS_TORN;
+		/* Bit 0: initialized (cpython/pystate.h). One that is not there yet, or is
+		 * being torn down, has no stack to read. */
+		if (layout_get(l, state, F_THREAD_STATUS) & 1)
+			PS_TRY(append_thread(s, list, at, state, in));
+		at = layout_get(l, state, F_THREAD_NEXT);
+	}
+	return PS_OK;
+}
+
+static enum ps_status list_interpreters(struct sampler *s, struct interpreter *ret, uint32_t *ret_n)
+{
+	const struct layout *l = &s->site.layout;
+	raddr at;
+	uint32_t n = 0;
+
+	PS_TRY(target_read(s->target, s->site.runtime + l->at[F_RUNTIME_INTERPRETERS_HEAD], &at, 8));
+	s->listed_head = at;
+	while (at) {
+		int64_t id;
+
+		if (n == INTERPRETERS_MAX)
+			return PS_TORN;
+		PS_TRY(target_read(s->target, at + l->at[F_INTERP_ID], &id, 8));
+		ret[n] = (struct interpreter){ .at = at, .id = (uint32_t)id };
+		for (uint32_t i = 0; i < s->ninterpreters; i++) {
+			if (s->interpreters[i].at == at && s->interpreters[i].id == ret[n].id)
+				ret[n] = s->interpreters[i];
+		}
+		n++;
+		PS_TRY(target_read(s->target, at + l->at[F_INTERP_NEXT], &at, 8));
+	}
+	*ret_n = n;
+	return PS_OK;
+}
+
+static enum ps_status introduce(struct sampler *s, struct thread *t)
+{
+	char comm[32] = "";
+	struct profile_thread p = { .target_tid = t->inner_tid };
+
+	t->tid = find_tid(s, t->inner_tid);
+	p.tid = (uint64_t)t->tid;
+	for (uint32_t i = 0; i < s->ninterpreters; i++) {
+		if (s->interpreters[i].at == t->interpreter)
+			p.interpreter = s->interpreters[i].id;
+	}
+	if (t->tid && t->tid != s->target->pid) {
+		proc_comm(s->target->pid, t->tid, comm);
+		p.name = (struct profile_text){ comm, (uint32_t)strlen(comm) };
+	}
+	s->next_names = 0;
+	return profile_thread(s->profile, &p, &t->id);
+}
+
+static void free_left(struct thread *threads, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (!threads[i].alive)
+			thread_deinit(&threads[i]);
+	}
+	free(threads);
+}
+
+enum ps_status listing_refresh(struct sampler *s)
+{
+	struct interpreter *interpreters = calloc(INTERPRETERS_MAX, sizeof *interpreters);
+	struct fresh_list list = { 0 };
+	enum ps_status st = interpreters ? PS_OK : PS_NOMEM;
+	uint32_t n = 0;
+
+	s->same_pid_namespace = shares_pid_namespace(s->target->pid);
+	for (uint32_t i = 0; i < s->nthreads; i++)
+		s->threads[i].alive = false;
+	if (!st)
+		st = list_interpreters(s, interpreters, &n);
+	for (uint32_t i = 0; !st && i < n; i++)
+		st = list_threads(s, &interpreters[i], &list);
+	if (st) {
+		/* As before: the old ones own what the new ones point to. */
+		for (uint32_t i = 0; i < s->nthreads; i++)
+			s->threads[i].alive = true;
+		free(list.v);
+		free(interpreters);
+		return st;
+	}
+	free_left(s->threads, s->nthreads);
+	free(s->interpreters);
+	s->threads = list.v;
+	s->nthreads = list.n;
+	s->threads_cap = list.cap;
+	s->interpreters = interpreters;
+	s->ninterpreters = n;
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		if (s->threads[i].id.v == UINT32_MAX)
+			PS_TRY(introduce(s, &s->threads[i]));
+	}
+	return PS_OK;
+}
+
+/* --- names --- */
+
+struct naming {
+	struct sampler *sampler;
+	raddr interpreter;
+};
+
+static void name_thread(uint64_t ident, struct profile_text name, void *ctx)
+{
+	struct naming *n = ctx;
+
+	for (uint32_t i = 0; i < n->sampler->nthreads; i++) {
+		struct thread *t = &n->sampler->threads[i];
+
+		if (t->ident == ident && t->interpreter == n->interpreter &&
+		    profile_rename(n->sampler->profile, t->id, name) == PS_OK)
+			t->named = true;
+	}
+}
+
+void sampler_name_threads(struct sampler *s)
+{
+	for (uint32_t i = 0; i < s->ninterpreters; i++) {
+		struct interpreter *in = &s->interpreters[i];
+		struct naming naming = { s, in->at };
+		struct names n = { s->target, &s->site.layout, in->at, in->names_dict };
+
+		/* On failure the next round looks for the dict anew. */
+		in->names_dict = names_read(&n, name_thread, &naming) == PS_OK ? n.active : 0;
+	}
+}

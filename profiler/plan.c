@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	WINDOW_MIN = 1024,   /* up to 2 KiB cost as much as 8 bytes */
+	WINDOW_SLACK = 1024, /* room for the stack to grow until the next sample */
+	WINDOW_STEP = 512,
+	USED_DECAY = 64, /* the maximum falls by 1/64 of itself a sample */
+};
+
+static enum ps_status reserve_chunks(struct thread *th, uint32_t n)
+{
+	struct chunk *grown;
+	uint32_t cap = th->chunks_cap ? th->chunks_cap : 4;
+
+	if (n <= th->chunks_cap)
+		return PS_OK;
+	while (cap < n)
+		cap *= 2;
+	grown = realloc(th->chunks, cap * sizeof *grown);
+	if (!grown)
+		return PS_NOMEM;
+	th->chunks = grown;
+	th->chunks_cap = cap;
+	return PS_OK;
+}
+
+static uint32_t window_for(const struct chunk *c)
+{
+	uint32_t window = (c->used + WINDOW_SLACK + WINDOW_STEP - 1) & ~(uint32_t)(WINDOW_STEP - 1);
+
+	if (window < WINDOW_MIN)
+		window = WINDOW_MIN;
+	return window < c->size ? window : c->size;
+}
+
+/* A stack that is too large is copied at both ends; what is between shows up as one
+ * marker. The chunk in which the budget of the root ends is still copied whole. */
+static void set_windows(struct thread *th)
+{
+	uint64_t total = 0, sum = 0;
+	uint32_t low = 0, high = th->nchunks;
+
+	for (uint32_t i = 0; i < th->nchunks; i++) {
+		th->chunks[i].window = window_for(&th->chunks[i]);
+		total += th->chunks[i].window;
+	}
+	th->gap_from = th->gap_to = 0;
+	if (total <= COPY_MAX && th->nchunks <= REGIONS_MAX)
+		return;
+	while (low < high && sum + th->chunks[low].window <= COPY_MAX / 2 && low < REGIONS_MAX / 2)
+		sum += th->chunks[low++].window;
+	sum = 0;
+	while (high > low && sum + th->chunks[high - 1].window <= COPY_MAX / 2 &&
+	       th->nchunks - high < REGIONS_MAX / 2)
+		sum += th->chunks[--high].window;
+	th->gap_from = low;
+	th->gap_to = high;
+	for (uint32_t i = low; i < high; i++)
+		th->chunks[i].window = 0;
+}
+
+static uint32_t find_chunk(const struct thread *th, raddr at)
+{
+	for (uint32_t i = th->nchunks; i > 0; i--) {
+		if (th->chunks[i - 1].at == at)
+			return i - 1;
+	}
+	return UINT32_MAX;
+}
+
+/* Is the known chunk still the one below which the known others are? */
+static bool still_linked(const struct thread *th, uint32_t i, raddr previous)
+{
+	return previous == (i ? th->chunks[i - 1].at : 0);
+}
+
+static enum ps_status read_chunk(struct target *t, raddr at, struct chunk *ret, raddr *previous)
+{
+	uint64_t header[3];
+
+	if (at % 8)
+		return PS_TORN;
+	PS_TRY(target_read(t, at, header, sizeof header));
+	if (header[1] <= CHUNK_HEADER + 8 || header[1] > CHUNK_BYTES_MAX || header[1] % 8)
+		return PS_TORN;
+	*ret = (struct chunk){ .at = at, .size = (uint32_t)header[1] };
+	*previous = header[0];
+	return PS_OK;
+}
+
+/* A chunk below the newest is full but for what did not fit. */
+static void expect_full(struct thread *th)
+{
+	for (uint32_t i = 0; i + 1 < th->nchunks; i++)
+		th->chunks[i].used = th->chunks[i].size;
+}
+
+enum ps_status plan_chunks(struct target *t, struct thread *th, raddr newest)
+{
+	struct chunk *found = NULL;
+	uint32_t n = 0, cap = 0, keep = 0;
+	enum ps_status st = PS_OK;
+
+	for (raddr at = newest; at;) {
+		struct chunk c;
+		raddr previous;
+		uint32_t known = find_chunk(th, at);
+
+		st = read_chunk(t, at, &c, &previous);
+		if (st || n == CHUNKS_MAX) {
+			st = st ? st : PS_LIMIT;
+			break;
+		}
+		if (known != UINT32_MAX && still_linked(th, known, previous) &&
+		    th->chunks[known].size == c.size) {
+			keep = known + 1;
+			break;
+		}
+		if (n == cap) {
+			struct chunk *grown = realloc(found, (cap = cap ? cap * 2 : 8) * sizeof *grown);
+
+			if (!grown) {
+				st = PS_NOMEM;
+				break;
+			}
+			found = grown;
+		}
+		found[n++] = c;
+		at = previous;
+	}
+	if (!st)
+		st = reserve_chunks(th, keep + n);
+	if (!st) {
+		for (uint32_t i = 0; i < n; i++)
+			th->chunks[keep + i] = found[n - 1 - i];
+		th->nchunks = keep + n;
+		expect_full(th);
+		set_windows(th);
+	}
+	free(found);
+	return st;
+}
+
+/* Where the live part of the newest chunk ends: behind the topmost data-stack frame. */
+static uint32_t used_of(const struct thread *th, const struct chunk *newest)
+{
+	for (uint32_t i = th->nframes; i > 0; i--) {
+		const struct frame *f = &th->frames[i - 1];
+
+		if (f->foreign)
+			continue;
+		if (f->at - newest->at < newest->size && f->next <= newest->size)
+			return (uint32_t)(f->at - newest->at) + f->next;
+		break;
+	}
+	return CHUNK_HEADER + 8;
+}
+
+void plan_windows(struct thread *th)
+{
+	struct chunk *newest;
+	uint32_t used;
+
+	if (!th->nchunks)
+		return;
+	newest = &th->chunks[th->nchunks - 1];
+	used = used_of(th, newest);
+	if (used > newest->size)
+		used = newest->size;
+	if (used >= newest->used)
+		newest->used = used;
+	else
+		newest->used -= (newest->used - used) / USED_DECAY + 1;
+	if (newest->window)
+		newest->window = window_for(newest);
+}
+
+void plan_widen(struct thread *th, const struct capture *c, unsigned region)
+{
+	uint32_t i = find_chunk(th, c->data[region].at);
+
+	if (i == UINT32_MAX)
+		return;
+	th->chunks[i].used = th->chunks[i].size;
+	set_windows(th);
+}

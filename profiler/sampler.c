@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/sampler.h"
+
+#include "profiler/activity.h"
+#include "profiler/blocking.h"
+#include "profiler/listing.h"
+#include "profiler/plan.h"
+
+#include <stdlib.h>
+
+enum {
+	MS = 1000000,
+	REFRESH_NS = 20 * MS,	 /* is it alive, the same program, are there more threads */
+	RELIST_NS = 500 * MS,	 /* lists whose change went unseen */
+	NAMES_SOON_NS = 100 * MS, /* while a thread has no name yet */
+	NAMES_LATER_NS = 2000 * MS,
+	EPOCH_NS = 20 * MS,	 /* 3.13: how long a verified code object is believed */
+	CHURN_NS = 1000 * MS,	 /* 3.13: after one was seen to be reused, verify always */
+	INTERPRETERS_PER_BATCH = 16,
+};
+
+/* --- opening --- */
+
+static enum ps_status note_no_python(struct sampler *s)
+{
+	static const char text[] = "[no Python code]";
+	struct profile_function f = { .name = { text, sizeof text - 1 }, .kind = FUNCTION_OMITTED };
+
+	return profile_function(s->profile, &f, &s->no_python);
+}
+
+static enum ps_status prepare(struct sampler *s)
+{
+	PS_TRY(code_cache_init(&s->codes, s->target, &s->site.layout, s->profile));
+	PS_TRY(capture_create(s->target, &s->site.layout, &s->batch));
+	PS_TRY(capture_create(s->target, &s->site.layout, &s->again));
+	PS_TRY(note_no_python(s));
+	s->unwinder = (struct unwinder){ .target = s->target,
+					 .layout = &s->site.layout,
+					 .codes = &s->codes,
+					 .profile = s->profile };
+	return PS_OK;
+}
+
+/* Lists change while they are read: a few attempts, then the next refresh. */
+static enum ps_status list_now(struct sampler *s)
+{
+	enum ps_status st = PS_TORN;
+
+	for (int attempt = 0; attempt < 8 && (st == PS_TORN || st == PS_FAULT); attempt++)
+		st = listing_refresh(s);
+	s->relist = st != PS_OK;
+	return st;
+}
+
+enum ps_status sampler_open(struct target *t, struct profile *p, struct sampler *s,
+			    struct ps_err *err)
+{
+	enum ps_status st;
+
+	*s = (struct sampler){ .target = t, .profile = p };
+	PS_TRY(locate(t, &s->site, err));
+	st = prepare(s);
+	if (!st)
+		st = list_now(s);
+	if (st) {
+		sampler_close(s);
+		if (st == PS_FAULT || st == PS_TORN)
+			return ps_fail(err, target_ended(t) ? PS_GONE : PS_NOT_READY,
+				       "the interpreter's threads could not be listed");
+		return ps_fail(err, st, "prepare to sample: %s", ps_status_name(st));
+	}
+	return PS_OK;
+}
+
+static void drop_threads(struct sampler *s)
+{
+	for (uint32_t i = 0; i < s->nthreads; i++)
+		thread_deinit(&s->threads[i]);
+	free(s->threads);
+	free(s->interpreters);
+	s->threads = NULL;
+	s->interpreters = NULL;
+	s->nthreads = s->ninterpreters = 0;
+}
+
+void sampler_close(struct sampler *s)
+{
+	blocking_destroy(s->blocking);
+	drop_threads(s);
+	capture_destroy(s->batch);
+	capture_destroy(s->again);
+	unwinder_deinit(&s->unwinder);
+	if (s->codes.target)
+		code_cache_deinit(&s->codes);
+	free(s->codes_seen);
+	*s = (struct sampler){ 0 };
+}
+
+enum ps_status sampler_use_blocking(struct sampler *s, struct ps_err *err)
+{
+	return blocking_create(s->target->pid, &s->blocking, err);
+}
+
+enum ps_status sampler_follow_exec(struct sampler *s, struct ps_err *err)
+{
+	struct site site;
+
+	PS_TRY(target_follow_exec(s->target, err));
+	PS_TRY(locate(s->target, &site, err));
+	drop_threads(s);
+	s->site = site;
+	code_cache_forget(&s->codes, &s->site.layout);
+	s->listed_head = 0;
+	if (list_now(s))
+		return ps_fail(err, PS_NOT_READY, "the interpreter's threads could not be listed");
+	return PS_OK;
+}
+
+/* --- one thread --- */
+
+enum verdict { VERDICT_USABLE, VERDICT_LOST, VERDICT_NONE };
+
+struct sample {
+	struct thread *thread;
+	struct capture *capture;
+	bool moved, widened;
+	struct unwound unwound;
+	enum lost_reason lost;
+};
+
+/* The thread alone, by its plan as it is now; replaces the capture. */
+static enum ps_status capture_again(struct sampler *s, struct thread *t, struct capture *c)
+{
+	capture_reset(s->again);
+	if (!capture_add(s->again, t))
+		return PS_LIMIT;
+	PS_TRY(capture_read(s->again));
+	capture_get(s->again, 0, c);
+	return c->state ? PS_OK : PS_FAULT;
+}
+
+/* Is this still the thread that was listed, and not another in its memory? */
+static bool is_same_thread(struct sampler *s, struct thread *t, const unsigned char *state)
+{
+	const struct layout *l = &s->site.layout;
+
+	if (layout_get(l, state, F_THREAD_NEXT) != t->next)
+		s->relist = true;
+	if (layout_get(l, state, F_THREAD_INTERP) == t->interpreter &&
+	    layout_get(l, state, F_THREAD_IDENT) == t->ident &&
+	    layout_get(l, state, F_THREAD_TID) == t->inner_tid &&
+	    !(layout_get(l, state, F_THREAD_STATUS) & l->status_gone))
+		return true;
+	s->relist = true;
+	return false;
+}
+
+static bool plan_has(const struct thread *t, raddr chunk)
+{
+	for (uint32_t i = t->nchunks; i > 0; i--) {
+		if (t->chunks[i - 1].at == chunk)
+			return true;
+	}
+	return false;
+}
+
+/* Does the plan still fit the chunk that the thread says is its newest? One that has
+ * just been popped is kept for a while, for it often comes back. */
+static bool plan_fits(struct thread *t, raddr newest, const struct capture *c)
+{
+	enum { POPPED_MAX = 32 };
+
+	if (!t->nchunks)
+		return newest == 0;
+	if (t->chunks[t->nchunks - 1].at == newest) {
+		t->popped = 0;
+		return true;
+	}
+	return plan_has(t, newest) && ++t->popped < POPPED_MAX && c->ndata &&
+	       c->data[c->ndata - 1].len == c->data[c->ndata - 1].asked &&
+	       t->gap_from == t->gap_to;
+}
+
+static enum ps_status fit_plan(struct sampler *s, struct sample *x)
+{
+	raddr newest = layout_get(&s->site.layout, x->capture->state, F_THREAD_CHUNK);
+
+	for (int attempt = 0; attempt < 3; attempt++) {
+		if (plan_fits(x->thread, newest, x->capture))
+			return PS_OK;
+		x->moved = x->thread->samples > 1;
+		x->thread->popped = 0;
+		PS_TRY(plan_chunks(s->target, x->thread, newest));
+		PS_TRY(capture_again(s, x->thread, x->capture));
+		newest = layout_get(&s->site.layout, x->capture->state, F_THREAD_CHUNK);
+	}
+	return plan_fits(x->thread, newest, x->capture) ? PS_OK : PS_TORN;
+}
+
+static enum ps_status unwind(struct sampler *s, struct sample *x)
+{
+	struct thread *t = x->thread;
+	enum ps_status st;
+
+	for (int attempt = 0;; attempt++) {
+		st = s->blocking ? unwind_stopped(&s->unwinder, t, x->capture, &x->unwound)
+				 : unwind_live(&s->unwinder, t, x->capture, &x->unwound);
+		if (st != PS_LIMIT || !x->unwound.short_copy || attempt == 4)
+			return st;
+		plan_widen(t, x->capture, x->unwound.region);
+		x->widened = t->samples > 1;
+		PS_TRY(capture_again(s, t, x->capture));
+	}
+}
+
+/* A chain of chunks that contradicts the plan: the same addresses in another order. */
+static enum ps_status unwind_or_replan(struct sampler *s, struct sample *x)
+{
+	enum ps_status st = unwind(s, x);
+	raddr newest;
+
+	if (st != PS_TORN)
+		return st;
+	newest = layout_get(&s->site.layout, x->capture->state, F_THREAD_CHUNK);
+	x->thread->nchunks = 0;
+	x->moved = true;
+	PS_TRY(plan_chunks(s->target, x->thread, newest));
+	PS_TRY(capture_again(s, x->thread, x->capture));
+	return unwind(s, x);
+}
+
+/* --- were the code objects what we take them for --- */
+
+static enum ps_status collect_codes(struct sampler *s, const struct thread *t)
+{
+	if (t->nframes > s->codes_seen_cap) {
+		uint32_t *grown = realloc(s->codes_seen, t->nframes * 2 * sizeof *grown);
+
+		if (!grown)
+			return PS_NOMEM;
+		s->codes_seen = grown;
+		s->codes_seen_cap = t->nframes * 2;
+	}
+	for (uint32_t i = 0; i < t->nframes; i++)
+		s->codes_seen[i] = t->frames[i].code;
+	return PS_OK;
+}
+
+/* Has no code object been freed since the sample was taken? Only 3.14+ can tell. */
+static bool generation_stands(struct sampler *s, const struct thread *t)
+{
+	const struct layout *l = &s->site.layout;
+
+	for (uint32_t i = 0; i < s->ninterpreters; i++) {
+		const struct interpreter *in = &s->interpreters[i];
+		uint64_t now;
+
+		if (in->at == t->interpreter)
+			return layout_has(l, F_INTERP_GENERATION) &&
+			       target_read(s->target, in->at + l->at[F_INTERP_GENERATION], &now, 8) ==
+				       PS_OK &&
+			       now == in->generation;
+	}
+	return false;
+}
+
+static enum ps_status verify_codes(struct sampler *s, struct sample *x)
+{
+	struct thread *t = x->thread;
+	enum ps_status st;
+	bool changed;
+
+	if (t->verified_epoch == s->codes.epoch)
+		return PS_OK;
+	PS_TRY(collect_codes(s, t));
+	st = code_verify(&s->codes, s->codes_seen, t->nframes, &changed);
+	if (st == PS_GONE || st == PS_NOMEM)
+		return st;
+	if (st == PS_OK && !changed) {
+		t->verified_epoch = s->codes.epoch;
+		return PS_OK;
+	}
+	t->nframes = t->nstacks = 0;
+	s->churn_until = s->now + CHURN_NS;
+	if (st || (!s->blocking && !generation_stands(s, t))) {
+		x->lost = LOST_REUSED;
+		return PS_TORN;
+	}
+	/* The records are right now, and were at the sample: look at its bytes again. */
+	return unwind(s, x);
+}
+
+/* --- counting --- */
+
+static void count_sample(struct sampler *s, const struct sample *x)
+{
+	struct sample_counts *c = &s->counts;
+
+	if (x->unwound.truncated)
+		c->truncated++;
+	if (x->moved)
+		c->repaired[REPAIR_MOVED]++;
+	else if (x->widened)
+		c->repaired[REPAIR_WINDOW]++;
+	else if (x->unwound.cut)
+		c->repaired[REPAIR_CUT]++;
+	else if (x->unwound.foreign && x->thread->samples > 1)
+		c->repaired[REPAIR_FOREIGN]++;
+	else
+		c->consistent++;
+}
+
+static unsigned state_of(struct sampler *s, struct thread *t, uint32_t status)
+{
+	bool held = t->status & s->site.layout.gil_holder;
+
+	t->status = status;
+	if (status & s->site.layout.gil_holder)
+		return STATE_GIL | STATE_CPU;
+	return activity_on_cpu(&t->activity, s->target->pid, t->tid, s->now, held) ? STATE_CPU : 0;
+}
+
+static enum ps_status account(struct sampler *s, struct sample *x)
+{
+	const struct layout *l = &s->site.layout;
+	struct thread *t = x->thread;
+	unsigned state =
+		state_of(s, t, (uint32_t)layout_get(l, x->capture->state, F_THREAD_STATUS));
+
+	t->gil_requested = layout_get(l, x->capture->state, F_THREAD_GIL_REQUESTED) != 0;
+	if (!t->nframes)
+		PS_TRY(profile_push(s->profile, STACK_EMPTY, s->no_python, 0, &t->stack));
+	else
+		count_sample(s, x);
+	return profile_add(s->profile, t->id, t->stack, t->nframes ? state : state & ~STATE_CPU,
+			   s->weight);
+}
+
+static enum lost_reason why_lost(enum ps_status st, const struct sample *x)
+{
+	if (x->lost)
+		return x->lost;
+	return st == PS_LIMIT ? LOST_FULL : st == PS_FAULT ? LOST_FAULT : LOST_TORN;
+}
+
+static enum ps_status sample_steps(struct sampler *s, struct sample *x)
+{
+	PS_TRY(fit_plan(s, x));
+	PS_TRY(unwind_or_replan(s, x));
+	PS_TRY(verify_codes(s, x));
+	plan_windows(x->thread);
+	return account(s, x);
+}
+
+static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct capture *c)
+{
+	struct sample x = { .thread = t, .capture = c };
+	enum ps_status st;
+
+	if (!c->state) {
+		s->relist = true;
+		return PS_OK; /* no thread there, so no sample to be lost */
+	}
+	if (!is_same_thread(s, t, c->state))
+		return PS_OK;
+	t->samples++;
+	if (t->samples % 64 == 0)
+		thread_age_foreign(t);
+	st = sample_steps(s, &x);
+	if (st == PS_GONE || st == PS_NOMEM || st == PS_DENIED)
+		return st;
+	if (st)
+		s->counts.lost[why_lost(st, &x)] += 1;
+	return PS_OK;
+}
+
+/* --- a tick --- */
+
+struct interp_span {
+	uint32_t from, len;
+};
+
+/* The head of the thread list and the count of freed code objects, read as one piece. */
+static struct interp_span interp_span(const struct layout *l)
+{
+	uint32_t a = l->at[F_INTERP_THREADS_HEAD], b = a;
+
+	if (layout_has(l, F_INTERP_GENERATION))
+		b = l->at[F_INTERP_GENERATION];
+	if ((a > b ? a - b : b - a) > 4096)
+		return (struct interp_span){ a, 8 };
+	return (struct interp_span){ a < b ? a : b, (a < b ? b - a : a - b) + 8 };
+}
+
+static void look_at_interpreter(struct sampler *s, struct interpreter *in, const unsigned char *bytes,
+				struct interp_span span)
+{
+	const struct layout *l = &s->site.layout;
+	raddr head;
+	uint64_t generation;
+
+	if (!bytes) {
+		s->relist = true;
+		return;
+	}
+	memcpy(&head, bytes + (l->at[F_INTERP_THREADS_HEAD] - span.from), 8);
+	if (head != in->threads_head)
+		s->relist = true;
+	if (!layout_has(l, F_INTERP_GENERATION) ||
+	    l->at[F_INTERP_GENERATION] - span.from > span.len - 8)
+		return;
+	memcpy(&generation, bytes + (l->at[F_INTERP_GENERATION] - span.from), 8);
+	if (generation != in->generation) {
+		in->generation = generation;
+		code_next_epoch(&s->codes);
+	}
+}
+
+static uint32_t add_interpreters(struct sampler *s, struct interp_span span)
+{
+	uint32_t n = 0;
+
+	while (n < s->ninterpreters && n < INTERPRETERS_PER_BATCH &&
+	       capture_add_extra(s->batch, s->interpreters[n].at + span.from, (span.len + 7) & ~7u))
+		n++;
+	return n;
+}
+
+/* Threads from `from` on, as many as one batch takes; *ret_next is behind the last. */
+static enum ps_status tick_batch(struct sampler *s, uint32_t from, uint32_t *ret_next)
+{
+	struct interp_span span = interp_span(&s->site.layout);
+	uint32_t ninterp = 0, next = from;
+
+	capture_reset(s->batch);
+	if (from == 0)
+		ninterp = add_interpreters(s, span);
+	while (next < s->nthreads && capture_add(s->batch, &s->threads[next]))
+		next++;
+	PS_TRY(capture_read(s->batch));
+	for (uint32_t i = 0; i < ninterp; i++)
+		look_at_interpreter(s, &s->interpreters[i], capture_extra(s->batch, i), span);
+	for (uint32_t i = from; i < next; i++) {
+		capture_get(s->batch, i - from, &s->capture);
+		PS_TRY(sample_thread(s, &s->threads[i], &s->capture));
+	}
+	*ret_next = next;
+	return PS_OK;
+}
+
+static bool any_unnamed(const struct sampler *s)
+{
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		if (!s->threads[i].named)
+			return true;
+	}
+	return false;
+}
+
+static enum ps_status refresh(struct sampler *s)
+{
+	raddr head;
+
+	if (target_ended(s->target))
+		return PS_GONE;
+	if (target_execed(s->target))
+		return PS_EXEC;
+	if (target_read(s->target,
+			s->site.runtime + s->site.layout.at[F_RUNTIME_INTERPRETERS_HEAD], &head, 8))
+		return PS_OK; /* looked at again at the next refresh */
+	if (s->relist || head != s->listed_head || s->now % RELIST_NS < REFRESH_NS) {
+		enum ps_status st = list_now(s);
+
+		if (st == PS_NOMEM || st == PS_GONE)
+			return st;
+	}
+	if (s->now >= s->next_names) {
+		sampler_name_threads(s);
+		s->next_names = s->now + (any_unnamed(s) ? NAMES_SOON_NS : NAMES_LATER_NS);
+	}
+	return PS_OK;
+}
+
+static void start_epoch_by_time(struct sampler *s)
+{
+	if (layout_has(&s->site.layout, F_INTERP_GENERATION))
+		return;
+	if (s->now >= s->epoch_until || s->now < s->churn_until) {
+		code_next_epoch(&s->codes);
+		s->epoch_until = s->now + EPOCH_NS;
+	}
+}
+
+static enum ps_status tick_all(struct sampler *s)
+{
+	start_epoch_by_time(s);
+	for (uint32_t from = 0, next; from < s->nthreads || from == 0; from = next) {
+		PS_TRY(tick_batch(s, from, &next));
+		if (next == from)
+			break;
+	}
+	return PS_OK;
+}
+
+enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight)
+{
+	enum ps_status st;
+
+	s->now = now;
+	s->weight = weight;
+	if (now >= s->next_refresh) {
+		PS_TRY(refresh(s));
+		s->next_refresh = now + REFRESH_NS;
+	} else if (s->relist) {
+		st = list_now(s);
+		if (st == PS_FAULT || st == PS_TORN)
+			s->next_refresh = 0; /* ended, or another program? */
+		else
+			PS_TRY(st);
+	}
+	s->counts.ticks++;
+	if (!s->blocking)
+		return tick_all(s);
+	PS_TRY(blocking_stop(s->blocking));
+	st = tick_all(s);
+	blocking_resume(s->blocking);
+	return st;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/sampler.h - all threads of a process, sampled again and again.
+ *
+ * sampler_tick() is the journey of a sample; the order of its stages is written in
+ * sampler.c and nowhere else. docs/ARCHITECTURE.md tells it in words.
+ */
+#ifndef PROFILER_SAMPLER_H
+#define PROFILER_SAMPLER_H
+
+#include "profiler/capture.h"
+#include "profiler/code.h"
+#include "profiler/facts.h"
+#include "profiler/locate.h"
+#include "profiler/profile.h"
+#include "profiler/target.h"
+#include "profiler/thread.h"
+#include "profiler/unwind.h"
+
+struct interpreter {
+	raddr at;
+	uint32_t id;
+	raddr threads_head;  /* as listed */
+	uint64_t generation; /* of its code objects, at the last tick; 3.14+ */
+	raddr names_dict;
+};
+
+struct blocking;
+
+struct sampler {
+	struct target *target;
+	struct site site;
+	struct profile *profile;
+	struct code_cache codes;
+	struct unwinder unwinder;
+	struct capture_batch *batch, *again; /* again: one thread, read a second time */
+	struct capture capture;
+	uint32_t *codes_seen;
+	uint32_t codes_seen_cap;
+	func_id no_python; /* what a thread without Python frames is shown as */
+
+	struct interpreter *interpreters;
+	uint32_t ninterpreters;
+	struct thread *threads; /* in the order of the target's lists */
+	uint32_t nthreads, threads_cap;
+	raddr listed_head;
+
+	struct sample_counts counts;
+	struct blocking *blocking; /* NULL: never stop the target */
+	uint64_t now;		   /* of the tick under way */
+	uint32_t weight;
+	uint64_t next_refresh, next_names, epoch_until;
+	uint64_t churn_until; /* 3.13: verify code objects at every tick until then */
+	bool relist;
+	bool same_pid_namespace;
+};
+
+/* Locates the interpreter and lists its threads. PS_NOT_READY and the errors of locate().
+ * The target and the profile must outlive the sampler. */
+enum ps_status sampler_open(struct target *t, struct profile *p, struct sampler *ret,
+			    struct ps_err *err) PS_MUST_USE;
+void sampler_close(struct sampler *s);
+
+/* From now on stop the target for each sample, see blocking.h. */
+enum ps_status sampler_use_blocking(struct sampler *s, struct ps_err *err) PS_MUST_USE;
+
+/* One sample of each thread, which stands for weight periods. Samples that are lost are
+ * counted. PS_GONE, PS_EXEC, PS_DENIED and PS_NOMEM end the ticking; nothing else does. */
+enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight) PS_MUST_USE;
+
+/* After PS_EXEC: finds the new program's interpreter. PS_NOT_READY: try again soon. */
+enum ps_status sampler_follow_exec(struct sampler *s, struct ps_err *err) PS_MUST_USE;
+
+/* Reads the names of threads now. */
+void sampler_name_threads(struct sampler *s);
+
+#endif

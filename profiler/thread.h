@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/thread.h - one thread state of the target: where its stack lies and what it
+ * was at the last sample.
+ *
+ * The plan (chunks, foreign frames) predicts what the next sample has to read, so that
+ * it takes one call. It is a guess that each sample checks, never a fact.
+ */
+#ifndef PROFILER_THREAD_H
+#define PROFILER_THREAD_H
+
+#include "offsets/layout.h"
+#include "profiler/profile.h"
+
+enum {
+	CHUNKS_MAX = 16384,	 /* of a thread's data stack; 10 000 frames take some 70 */
+	CHUNK_BYTES_MAX = 64 << 20, /* one chunk holds one huge frame at most */
+	CHUNK_HEADER = 24,	 /* previous, size, top (_PyStackChunk, cpython/pystate.h) */
+	FOREIGN_MAX = 24,	 /* frames outside the data stack that are read along */
+	SHIMS_MAX = 32,		 /* entry frames on the C stack that are remembered */
+	FRAMES_MAX = 16384,	 /* that are walked of one stack, before it is truncated */
+	KEEP_ROOT = 1024,	 /* frames kept of a truncated stack at its root ... */
+	KEEP_LEAF = 1024,	 /* ... and at its leaf */
+	COPY_MAX = 768 * 1024,	 /* bytes copied of one data stack; the middle is left out above */
+};
+
+/* A piece of the data stack, as linked from the newest down. */
+struct chunk {
+	raddr at;
+	uint32_t size;	 /* header included */
+	uint32_t window; /* bytes from its start that the next sample copies; 0: none */
+	uint32_t used;	 /* a slowly falling maximum of what was live in it */
+};
+
+/* A generator's frame, in its object on the heap, or an entry frame on the C stack. */
+struct foreign {
+	raddr at;
+	uint32_t needed; /* the sample that last had use for it */
+};
+
+/* One frame of the last sample, as its bytes were and what they meant. */
+struct frame {
+	raddr at, executable, instr, previous;
+	uint64_t extra;	 /* 3.13: the word with stacktop; else 0 */
+	uint32_t code;	 /* index in the code cache */
+	uint32_t next;	 /* bytes to its child's place, for a data-stack frame; else 0 */
+	uint32_t tlbc_index; /* which copy of the bytecode instr points into */
+	stack_id stack;	     /* up to and including it */
+	bool foreign;
+};
+
+struct thread {
+	raddr at;	  /* of its PyThreadState */
+	raddr interpreter;
+	raddr next;	  /* the thread state after it in the list */
+	uint64_t ident;	  /* pthread_self(), which threading uses as key */
+	uint64_t inner_tid; /* kernel id as the target's pid namespace has it */
+	int tid;	  /* the same as ours; 0: not found */
+	bool alive;	  /* still in the list */
+	bool named;
+	thread_id id;
+
+	struct chunk *chunks; /* the oldest first */
+	uint32_t nchunks, chunks_cap;
+	uint32_t popped;	   /* samples since the newest of them was current */
+	uint32_t gap_from, gap_to; /* chunks [from, to) are not copied; equal: all are */
+	struct foreign foreign[FOREIGN_MAX];
+	unsigned nforeign;
+	struct {
+		raddr at, previous;
+	} shims[SHIMS_MAX];
+	unsigned nshims, next_shim;
+
+	struct frame *frames; /* the root first */
+	uint32_t nframes, frames_cap;
+	uint32_t codes_generation; /* of the code cache, for which frames[].code is good */
+	uint32_t nstacks;	   /* leading frames whose .stack is good */
+	uint32_t verified_epoch;   /* of the code cache, in which all frames[].code were seen */
+	bool truncated;
+	stack_id stack; /* of the last usable sample, the whole of it */
+	uint32_t samples;
+
+	uint32_t status;      /* of the last sample, the thread's status word */
+	bool gil_requested;
+	bool has_frames;      /* the thread had Python frames at the last sample */
+	struct activity *activity; /* what the scheduler says; NULL until asked */
+};
+
+/* For storage that the caller has; owns what it points to. */
+void thread_init(struct thread *t, raddr at);
+void thread_deinit(struct thread *t);
+
+/* Remembers that this foreign frame was needed at the present sample, so that the next
+ * ones read it along. */
+void thread_need_foreign(struct thread *t, raddr at);
+/* Forgets those that were not needed for a while. */
+void thread_age_foreign(struct thread *t);
+/* Remembers what an entry frame is and leads to. */
+void thread_note_shim(struct thread *t, raddr at, raddr previous);
+bool thread_find_shim(const struct thread *t, raddr at, raddr *ret_previous);
+
+#endif

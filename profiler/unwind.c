@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT */
+/* Invariants
+ *  1. Every loop ends whatever the target says: frames are at most FRAMES_MAX, a chain
+ *     of foreign frames at most CHAIN_MAX, and each data-stack frame lies above the last.
+ *  2. Bytes come from the capture, or by a read of one foreign frame; nothing else is
+ *     read here but code objects, by code_find().
+ */
+#include "profiler/unwind.h"
+
+#include "profiler/unwind_frame.h"
+
+#include <stdlib.h>
+
+enum { CHAIN_MAX = 64 };
+
+struct walk {
+	struct unwinder *u;
+	struct thread *t;
+	const struct capture *c;
+	struct unwound *out;
+	raddr current, base; /* current_frame and, 3.15+, the sentinel at the bottom */
+	uint32_t n;	     /* frames found so far */
+	uint32_t same;	     /* so many of them are as they were at the last sample */
+	uint32_t before;     /* frames of the last sample that are there to compare with */
+	unsigned region;     /* where the next data-stack frame would be: ... */
+	uint32_t offset;     /* ... this far into this region */
+};
+
+/* The generators through which a chain of `previous` leads, the topmost first. */
+struct chain {
+	struct candidate generator[CHAIN_MAX];
+	unsigned n;
+	raddr end; /* the first frame that is no shim and no generator; 0: the bottom */
+	bool known;
+};
+
+/* --- bytes of frames --- */
+
+/* The slot at that place: its bytes, or NULL where the chunk or the copy ends. */
+static const unsigned char *slot_bytes(struct walk *w, unsigned region, uint32_t offset)
+{
+	const struct region *r = &w->c->data[region];
+	uint32_t need = w->u->layout->span[S_FRAME];
+
+	if (offset <= r->len && need <= r->len - offset)
+		return r->bytes + offset;
+	/* What was asked for and did not come is memory that is gone: nothing lives there. */
+	if (r->len == r->asked && r->len < r->size && offset <= r->size &&
+	    need <= r->size - offset) {
+		w->out->short_copy = true;
+		w->out->region = region;
+	}
+	return NULL;
+}
+
+static const unsigned char *foreign_bytes(const struct walk *w, raddr at)
+{
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
+		const struct region *r = &w->c->foreign[i];
+
+		if (r->at == at)
+			return r->len == r->size ? r->bytes : NULL;
+	}
+	return NULL;
+}
+
+/* Reads a frame that the plan did not foresee, a moment after the rest. */
+static bool fetch_foreign(struct walk *w, raddr at, unsigned char *into)
+{
+	if (at % 8 || at < 4096)
+		return false;
+	w->out->foreign = true;
+	return target_read(w->u->target, at, into, w->u->layout->span[S_FRAME]) == PS_OK;
+}
+
+static bool is_bottom(const struct walk *w, raddr at)
+{
+	return at == 0 || at == w->base;
+}
+
+static bool on_data_stack(const struct walk *w, raddr at)
+{
+	for (uint32_t i = w->t->nchunks; i > 0; i--) {
+		const struct chunk *c = &w->t->chunks[i - 1];
+
+		if (at - c->at < c->size)
+			return true;
+	}
+	return false;
+}
+
+/* --- accepting a frame --- */
+
+static bool is_same(const struct walk *w, const struct frame *f, const unsigned char *b)
+{
+	const struct layout *l = w->u->layout;
+
+	return (layout_get(l, b, F_FRAME_EXECUTABLE) & ~l->tag_mask) == f->executable &&
+	       layout_get(l, b, F_FRAME_INSTR) == f->instr &&
+	       layout_get(l, b, F_FRAME_PREVIOUS) == f->previous &&
+	       layout_get(l, b, F_FRAME_STACKTOP) == f->extra;
+}
+
+static void step_over(struct walk *w, const struct frame *f)
+{
+	w->offset = (uint32_t)(f->at - w->c->data[w->region].at) + f->next;
+}
+
+static enum ps_status accept(struct walk *w, const struct candidate *c, bool foreign)
+{
+	struct frame *f;
+
+	if (w->n == FRAMES_MAX)
+		return PS_OK;
+	if (w->same > w->n)
+		w->same = w->n;
+	PS_TRY(frames_reserve(&w->t->frames, &w->t->frames_cap, w->n + 1));
+	f = &w->t->frames[w->n++];
+	*f = (struct frame){
+		.at = c->at,
+		.executable = c->executable,
+		.instr = c->instr,
+		.previous = c->previous,
+		.extra = c->extra,
+		.tlbc_index = c->tlbc_index,
+		.code = c->code,
+		.next = foreign ? 0 : w->u->codes->codes[c->code].frame_bytes,
+		.foreign = foreign,
+	};
+	if (!foreign)
+		step_over(w, f);
+	return PS_OK;
+}
+
+/* --- links that lead outside the data stack --- */
+
+static bool frame_is_known(const struct walk *w, raddr at)
+{
+	for (uint32_t i = w->n; i > 0 && w->n - i < CHAIN_MAX; i--) {
+		if (w->t->frames[i - 1].at == at)
+			return true;
+	}
+	return false;
+}
+
+/* Follows `previous` from a foreign frame down to one that we have, or the bottom. */
+static enum ps_status follow(struct walk *w, raddr at, struct chain *ret)
+{
+	unsigned char fetched[256];
+
+	ret->n = 0;
+	ret->known = false;
+	for (unsigned steps = 0; steps < CHAIN_MAX; steps++) {
+		const unsigned char *bytes;
+		struct candidate *g = &ret->generator[ret->n];
+
+		if (is_bottom(w, at) || frame_is_known(w, at) || on_data_stack(w, at)) {
+			ret->end = is_bottom(w, at) ? 0 : at;
+			ret->known = true;
+			return PS_OK;
+		}
+		bytes = foreign_bytes(w, at);
+		if (!bytes && fetch_foreign(w, at, fetched))
+			bytes = fetched;
+		if (!bytes)
+			return PS_OK;
+		thread_need_foreign(w->t, at);
+		candidate_read(w->u->layout, at, bytes, g);
+		if (g->owner > OWNER_OBJECT) {
+			thread_note_shim(w->t, at, g->previous);
+		} else {
+			PS_TRY(candidate_judge(w->u, g, OWNER_GENERATOR));
+			if (!g->alive)
+				return PS_OK;
+			ret->n++;
+		}
+		at = g->previous;
+	}
+	return PS_OK;
+}
+
+static enum ps_status accept_chain(struct walk *w, const struct chain *chain)
+{
+	for (unsigned i = chain->n; i > 0; i--)
+		PS_TRY(accept(w, &chain->generator[i - 1], true));
+	return PS_OK;
+}
+
+static raddr top_address(const struct walk *w)
+{
+	return w->n ? w->t->frames[w->n - 1].at : 0;
+}
+
+/* A live frame on the data stack whose `previous` is no neighbour: C code called it. The
+ * data stack itself proves its place; what the chain adds is generators between. */
+static enum ps_status accept_through_c(struct walk *w, const struct candidate *c)
+{
+	struct chain chain;
+
+	PS_TRY(follow(w, c->previous, &chain));
+	if (!chain.known)
+		return accept(w, c, false);
+	while (w->n && top_address(w) != chain.end && frame_is_known(w, chain.end)) {
+		/* A frame that is being popped runs destructors: what they call stands above
+		 * it, but for the interpreter it is gone already. */
+		w->n--;
+		if (w->same > w->n)
+			w->same = w->n;
+	}
+	if (top_address(w) == chain.end)
+		PS_TRY(accept_chain(w, &chain));
+	return accept(w, c, false);
+}
+
+/* --- the next frame up --- */
+
+static enum ps_status judge_slot(struct walk *w, unsigned region, uint32_t offset,
+				 struct candidate *ret)
+{
+	const unsigned char *bytes = slot_bytes(w, region, offset);
+
+	ret->alive = false;
+	if (!bytes)
+		return PS_OK;
+	candidate_read(w->u->layout, w->c->data[region].at + offset, bytes, ret);
+	PS_TRY(candidate_judge(w->u, ret, OWNER_THREAD));
+	/* 3.13: above a frame that executes stands what it called before. */
+	if (ret->alive && w->n && ret->previous == top_address(w) &&
+	    extra_executes(w->u->layout, w->t->frames[w->n - 1].extra))
+		ret->alive = false;
+	return PS_OK;
+}
+
+/* The live frame that lies next on the data stack, if there is one. */
+static enum ps_status next_on_data_stack(struct walk *w, struct candidate *ret, bool *found)
+{
+	*found = false;
+	PS_TRY(judge_slot(w, w->region, w->offset, ret));
+	if (!ret->alive && w->region + 1 < w->c->ndata) {
+		PS_TRY(judge_slot(w, w->region + 1, CHUNK_HEADER, ret));
+		if (ret->alive) {
+			w->region++;
+			w->offset = CHUNK_HEADER;
+		}
+	}
+	*found = ret->alive;
+	return PS_OK;
+}
+
+/* The frames as they were at the last sample, as long as they are. */
+static void keep_unchanged(struct walk *w)
+{
+	const struct thread *t = w->t;
+
+	while (w->n < w->before) {
+		const struct frame *f = &t->frames[w->n];
+		const unsigned char *b;
+		unsigned region = w->region;
+
+		if (f->foreign) {
+			const unsigned char *above = slot_bytes(w, w->region, w->offset);
+
+			b = foreign_bytes(w, f->at);
+			/* A frame called by no generator would belong below this one. */
+			if (!b || (above && (layout_get(w->u->layout, above, F_FRAME_EXECUTABLE) &
+					     ~w->u->layout->tag_mask) &&
+				   layout_get(w->u->layout, above, F_FRAME_PREVIOUS) != f->at))
+				break;
+		} else {
+			uint32_t offset = w->offset;
+
+			if (f->at != w->c->data[region].at + offset) {
+				if (region + 1 >= w->c->ndata ||
+				    f->at != w->c->data[region + 1].at + CHUNK_HEADER)
+					break;
+				region++;
+				offset = CHUNK_HEADER;
+			}
+			b = slot_bytes(w, region, offset);
+		}
+		if (!b || !is_same(w, f, b))
+			break;
+		if (f->foreign)
+			thread_need_foreign(w->t, f->at);
+		w->region = region;
+		w->n++;
+		if (!f->foreign)
+			step_over(w, f);
+	}
+	w->same = w->n;
+}
+
+/* All below is as it was, and this frame was there too and named the same `previous`:
+ * so it stands where it stood, wherever that chain leads. */
+static bool link_is_known(const struct walk *w, const struct candidate *c)
+{
+	const struct frame *f = &w->t->frames[w->n];
+
+	return w->n == w->same && w->n < w->before && f->at == c->at &&
+	       f->executable == c->executable && f->previous == c->previous;
+}
+
+static enum ps_status climb_data_stack(struct walk *w)
+{
+	while (w->n < FRAMES_MAX) {
+		struct candidate c;
+		bool found;
+
+		PS_TRY(next_on_data_stack(w, &c, &found));
+		if (!found)
+			return PS_OK;
+		if ((w->n && c.previous == top_address(w)) || link_is_known(w, &c))
+			PS_TRY(accept(w, &c, false));
+		else
+			PS_TRY(accept_through_c(w, &c));
+	}
+	return PS_OK;
+}
+
+/* --- a generator on top --- */
+
+/* Does the chain from this foreign frame end at the top frame (or, where there is none,
+ * at the bottom)? Then its generators stand on it. */
+static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
+{
+	struct chain chain;
+
+	*ret_done = false;
+	PS_TRY(follow(w, at, &chain));
+	if (chain.known && chain.n && chain.end == top_address(w)) {
+		*ret_done = true;
+		return accept_chain(w, &chain);
+	}
+	return PS_OK;
+}
+
+static bool already_found(const struct walk *w, raddr at)
+{
+	for (uint32_t i = w->n; i > 0 && w->n - i < CHAIN_MAX; i--) {
+		if (w->t->frames[i - 1].foreign && w->t->frames[i - 1].at == at)
+			return true;
+	}
+	return false;
+}
+
+/* Which foreign frame can stand on top: the one that current_frame named, else one that
+ * was seen lately, is live and was resumed by the top frame. */
+static enum ps_status climb_generators(struct walk *w)
+{
+	raddr current = w->current, ignored;
+	bool done = false;
+
+	if (!is_bottom(w, current) && !on_data_stack(w, current) && !already_found(w, current) &&
+	    !thread_find_shim(w->t, current, &ignored))
+		PS_TRY(try_on_top(w, current, &done));
+	for (unsigned i = 0; !done && i < w->c->nforeign; i++) {
+		const struct region *r = &w->c->foreign[i];
+		struct candidate g;
+
+		if (r->len != r->size || r->at == current || already_found(w, r->at))
+			continue;
+		candidate_read(w->u->layout, r->at, r->bytes, &g);
+		if (g.owner != OWNER_GENERATOR || g.previous == 0)
+			continue;
+		PS_TRY(candidate_judge(w->u, &g, OWNER_GENERATOR));
+		if (g.alive && g.previous == top_address(w))
+			PS_TRY(try_on_top(w, r->at, &done));
+	}
+	return PS_OK;
+}
+
+/* --- the whole --- */
+
+static enum ps_status check_capture(const struct capture *c, const struct thread *t)
+{
+	if (!c->state)
+		return PS_FAULT;
+	for (unsigned i = 0; i < c->ndata; i++) {
+		const struct region *r = &c->data[i];
+		raddr below = i ? c->data[i - 1].at : 0;
+
+		if (r->len < CHUNK_HEADER)
+			return i ? PS_OK : PS_FAULT;
+		if ((!i || i != c->gap) && load64(r->bytes) != below)
+			return PS_TORN;
+	}
+	(void)t;
+	return PS_OK;
+}
+
+static uint32_t comparable_frames(const struct unwinder *u, const struct thread *t)
+{
+	return t->codes_generation == u->codes->generation ? t->nframes : 0;
+}
+
+static enum ps_status climb(struct walk *w)
+{
+	uint32_t top;
+
+	/* The first slot of the first chunk is never used (pystate.c, push_chunk). */
+	w->offset = CHUNK_HEADER + 8;
+	if (w->c->ndata)
+		keep_unchanged(w);
+	do {
+		if (w->c->ndata)
+			PS_TRY(climb_data_stack(w));
+		if (w->out->short_copy)
+			return PS_LIMIT;
+		top = w->n;
+		PS_TRY(climb_generators(w));
+		/* What a generator calls is on the data stack again. */
+	} while (w->n > top && w->c->ndata && w->n < FRAMES_MAX);
+	return PS_OK;
+}
+
+enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct capture *c,
+			   struct unwound *ret)
+{
+	struct walk w = { .u = u, .t = t, .c = c, .out = ret };
+	enum ps_status st;
+
+	*ret = (struct unwound){ 0 };
+	PS_TRY(check_capture(c, t));
+	w.current = layout_get(u->layout, c->state, F_THREAD_FRAME);
+	w.base = layout_get(u->layout, c->state, F_THREAD_BASE_FRAME);
+	w.before = comparable_frames(u, t);
+	st = climb(&w);
+	if (st) {
+		t->nframes = t->nstacks = 0;
+		return st;
+	}
+	t->nframes = w.n;
+	t->has_frames = w.n != 0;
+	if (t->codes_generation != u->codes->generation) {
+		t->codes_generation = u->codes->generation;
+		w.same = 0;
+	}
+	st = unwind_assign(u, t, w.same);
+	ret->truncated = t->truncated;
+	return st;
+}
+
+/* --- of a thread that stands still --- */
+
+static const unsigned char *stopped_bytes(struct walk *w, raddr at, unsigned char *room)
+{
+	uint32_t need = w->u->layout->span[S_FRAME];
+	const unsigned char *b;
+
+	for (unsigned i = 0; i < w->c->ndata; i++) {
+		const struct region *r = &w->c->data[i];
+
+		if (at - r->at < r->len && need <= r->len - (at - r->at))
+			return r->bytes + (at - r->at);
+	}
+	b = foreign_bytes(w, at);
+	if (!b && fetch_foreign(w, at, room))
+		b = room;
+	if (b)
+		thread_need_foreign(w->t, at);
+	return b;
+}
+
+static enum ps_status descend(struct walk *w, struct frame **leaf_first, uint32_t *cap)
+{
+	raddr at = w->current;
+	unsigned char room[256];
+
+	for (uint32_t steps = 0; !is_bottom(w, at); steps++) {
+		const unsigned char *b = stopped_bytes(w, at, room);
+		struct candidate c;
+
+		if (!b || steps == 4 * FRAMES_MAX)
+			return PS_TORN;
+		candidate_read(w->u->layout, at, b, &c);
+		at = c.previous;
+		if (c.owner > OWNER_OBJECT)
+			continue;
+		PS_TRY(code_find(w->u->codes, c.executable, &c.code));
+		PS_TRY(frames_reserve(leaf_first, cap, w->n + 1));
+		(*leaf_first)[w->n++] = (struct frame){ .at = c.at,
+							.executable = c.executable,
+							.instr = c.instr,
+							.previous = c.previous,
+							.code = c.code,
+							.tlbc_index = c.tlbc_index,
+							.foreign = c.owner == OWNER_GENERATOR };
+	}
+	return PS_OK;
+}
+
+enum ps_status unwind_stopped(struct unwinder *u, struct thread *t, const struct capture *c,
+			      struct unwound *ret)
+{
+	struct walk w = { .u = u, .t = t, .c = c, .out = ret };
+	uint32_t same = 0, before = comparable_frames(u, t);
+	enum ps_status st;
+
+	*ret = (struct unwound){ 0 };
+	if (!c->state)
+		return PS_FAULT;
+	w.current = layout_get(u->layout, c->state, F_THREAD_FRAME);
+	w.base = layout_get(u->layout, c->state, F_THREAD_BASE_FRAME);
+	st = descend(&w, &u->scratch, &u->scratch_cap);
+	ret->foreign = false; /* a thread that stands still is read at one instant */
+	if (!st)
+		st = frames_reserve(&t->frames, &t->frames_cap, w.n);
+	if (st) {
+		t->nframes = t->nstacks = 0;
+		return st;
+	}
+	for (uint32_t i = 0; i < w.n; i++) {
+		struct frame fresh = u->scratch[w.n - 1 - i];
+
+		if (same == i && i < before && t->frames[i].at == fresh.at &&
+		    t->frames[i].executable == fresh.executable && t->frames[i].instr == fresh.instr)
+			same++;
+		else
+			t->frames[i] = fresh;
+	}
+	t->nframes = w.n;
+	t->has_frames = w.n != 0;
+	t->codes_generation = u->codes->generation;
+	st = unwind_assign(u, t, before ? same : 0);
+	ret->truncated = t->truncated;
+	return st;
+}
+
+/* --- stacks in the profile --- */
+
+static enum ps_status push_frame(struct unwinder *u, struct frame *f, stack_id *stack)
+{
+	const struct code *code = &u->codes->codes[f->code];
+	uint32_t unit;
+
+	if (!(code->flags & CODE_HIDDEN)) {
+		uint32_t line = code->first_line;
+
+		if (code_unit(u->codes, f->code, f->instr, f->tlbc_index, &unit))
+			line = code_line(&u->codes->codes[f->code], unit);
+		PS_TRY(profile_push(u->profile, *stack, u->codes->codes[f->code].function, line,
+				    stack));
+	}
+	f->stack = *stack;
+	return PS_OK;
+}
+
+static enum ps_status push_marker(struct unwinder *u, stack_id *stack)
+{
+	static const char text[] = "[frames left out: the stack is too deep]";
+	struct profile_function f = { .name = { text, sizeof text - 1 }, .kind = FUNCTION_OMITTED };
+
+	PS_TRY(profile_function(u->profile, &f, &u->omitted));
+	return profile_push(u->profile, *stack, u->omitted, 0, stack);
+}
+
+enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from)
+{
+	bool truncated = t->nframes > KEEP_ROOT + KEEP_LEAF;
+	uint32_t whole = truncated ? KEEP_ROOT : t->nframes;
+	stack_id stack = STACK_EMPTY;
+
+	if (from > t->nstacks)
+		from = t->nstacks;
+	if (from > whole)
+		from = whole;
+	t->nstacks = from;
+	if (from)
+		stack = t->frames[from - 1].stack;
+	for (uint32_t i = from; i < whole; i++) {
+		PS_TRY(push_frame(u, &t->frames[i], &stack));
+		t->nstacks = i + 1;
+	}
+	if (truncated) {
+		PS_TRY(push_marker(u, &stack));
+		for (uint32_t i = t->nframes - KEEP_LEAF; i < t->nframes; i++)
+			PS_TRY(push_frame(u, &t->frames[i], &stack));
+	}
+	t->truncated = truncated;
+	t->stack = stack;
+	return PS_OK;
+}
+
+void unwinder_deinit(struct unwinder *u)
+{
+	free(u->scratch);
+	u->scratch = NULL;
+	u->scratch_cap = 0;
+}

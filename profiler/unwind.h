@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/unwind.h - from the bytes of one sample to a stack that existed.
+ *
+ * The target runs on while it is read. The copy of its data stack is nearly one instant;
+ * current_frame, read a little earlier, is not of that instant. So the stack is rebuilt
+ * from the bottom of the copy: a frame's child lies right behind it (or at the start of
+ * the next chunk) and names it as `previous`; the first slot that is not alive ends the
+ * stack. Frames outside the data stack (generators, and the entry frames by which C code
+ * calls Python) come in where a `previous` leads through them.
+ *
+ * Alive is: the executable is a code object, the instruction pointer lies in its
+ * bytecode, the owner is the thread. 3.14+ clears the executable of a popped frame, so
+ * that this is exact. 3.13 does not; there a frame is dead if it stands at a return
+ * instruction, or its stacktop is 0 though it has locals (both are left by a frame that
+ * was popped), and one that executes (stacktop -1) has no child but through C.
+ */
+#ifndef PROFILER_UNWIND_H
+#define PROFILER_UNWIND_H
+
+#include "profiler/capture.h"
+#include "profiler/code.h"
+
+struct unwinder {
+	struct target *target;
+	const struct layout *layout;
+	struct code_cache *codes;
+	struct profile *profile;
+	func_id omitted; /* marker in the middle of truncated stacks */
+	struct frame *scratch;
+	uint32_t scratch_cap;
+};
+
+/* What unwinding found besides the stack, which is left in the thread. */
+struct unwound {
+	bool foreign;	/* frames had to be fetched by further reads */
+	bool cut;	/* the top was uncertain and left out */
+	bool truncated; /* the middle was left out */
+	bool short_copy; /* with PS_LIMIT: the copied part ended before the stack did ... */
+	unsigned region; /* ... in this region of the capture */
+};
+
+/* The stack of a running thread. PS_OK: t->frames[] and t->stack are it, possibly empty.
+ * PS_LIMIT with short_copy: copy more. PS_TORN, PS_FAULT: no closed stack in these bytes.
+ * PS_LIMIT, PS_NOMEM: of the profile. */
+enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct capture *c,
+			   struct unwound *ret) PS_MUST_USE;
+
+/* The stack of a thread that stands still: from current_frame down, which is exact. */
+enum ps_status unwind_stopped(struct unwinder *u, struct thread *t, const struct capture *c,
+			      struct unwound *ret) PS_MUST_USE;
+
+/* Gives t->frames[from..] their stacks in the profile; done by the two above. Again
+ * after code_verify() has changed a record. */
+enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from) PS_MUST_USE;
+
+void unwinder_deinit(struct unwinder *u);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/unwind_frame.h"
+
+#include <stdlib.h>
+
+void candidate_read(const struct layout *l, raddr at, const unsigned char *bytes,
+		    struct candidate *ret)
+{
+	*ret = (struct candidate){
+		.at = at,
+		.executable = layout_get(l, bytes, F_FRAME_EXECUTABLE) & ~l->tag_mask,
+		.instr = layout_get(l, bytes, F_FRAME_INSTR),
+		.previous = layout_get(l, bytes, F_FRAME_PREVIOUS),
+		.owner = (uint8_t)layout_get(l, bytes, F_FRAME_OWNER),
+		.tlbc_index = (uint32_t)layout_get(l, bytes, F_FRAME_TLBC_INDEX),
+		.extra = layout_get(l, bytes, F_FRAME_STACKTOP),
+	};
+}
+
+/* 3.13: frames that were popped, or are on their way out, for which unwind.h has the
+ * rule. A live caller's stacktop is at least its locals; one that executes has -1. */
+static bool looks_popped(const struct code *code, uint64_t extra, uint32_t unit)
+{
+	int32_t stacktop = (int32_t)(uint32_t)extra;
+
+	if (code_unit_ends(code, unit) || stacktop < -1)
+		return true;
+	if (stacktop == -1)
+		return false;
+	return (uint32_t)stacktop < code->nlocalsplus || (uint32_t)stacktop * 8 > code->frame_bytes;
+}
+
+enum ps_status candidate_judge(struct unwinder *u, struct candidate *c, uint8_t owner)
+{
+	const struct code *code;
+	enum ps_status st;
+	uint32_t unit;
+	bool generator;
+
+	/* The cheap questions first: most dead slots end here. */
+	c->alive = false;
+	if (!c->executable || c->owner != owner || !c->previous || c->previous % 8 ||
+	    c->executable % 8 || c->instr % 2)
+		return PS_OK;
+	st = code_find(u->codes, c->executable, &c->code);
+	if (st == PS_TORN || st == PS_FAULT)
+		return PS_OK;
+	PS_TRY(st);
+	if (!code_unit(u->codes, c->code, c->instr, c->tlbc_index, &unit))
+		return PS_OK;
+	code = &u->codes->codes[c->code];
+	/* RETURN_GENERATOR moves a generator's frame into its object and leaves the slot on
+	 * the data stack as it was: such code is alive in its object only. */
+	generator = code->flags & CODE_GENERATOR;
+	if (generator != (owner == OWNER_GENERATOR))
+		return PS_OK;
+	if (!u->layout->clears_executable && looks_popped(code, c->extra, unit))
+		return PS_OK;
+	c->alive = true;
+	return PS_OK;
+}
+
+enum ps_status frames_reserve(struct frame **frames, uint32_t *cap, uint32_t n)
+{
+	uint32_t wanted = *cap ? *cap : 64;
+	struct frame *grown;
+
+	if (n <= *cap)
+		return PS_OK;
+	while (wanted < n)
+		wanted *= 2;
+	grown = realloc(*frames, wanted * sizeof **frames);
+	if (!grown)
+		return PS_NOMEM;
+	*frames = grown;
+	*cap = wanted;
+	return PS_OK;
+}
