@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -29,6 +30,36 @@ def state(pid):
             return f.read().rpartition(b")")[2].split()[0].decode()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def slept(pid):
+    """How often it has gone to sleep by itself; None if there is no such process."""
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(), re.M).group(1))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def sampling(popen, times=150):
+    """Waits until a started pysample has slept so often more: between samples it sleeps."""
+    enough = (slept(popen.pid) or 0) + times
+
+    def happened():
+        assert popen.poll() is None, popen.communicate()
+        return (slept(popen.pid) or 0) >= enough
+
+    until(happened, "pysample to be sampling")
+
+
+def cpu(pid):
+    """Hundredths of a second that it has run for; endless once it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+    except (FileNotFoundError, ProcessLookupError):
+        return 1 << 30
 
 
 def kill(pid, number=signal.SIGKILL):

@@ -9,7 +9,7 @@ import signal
 import expect
 import process
 import pytest
-from test_record import cpu, read, recording
+from test_record import read
 
 
 def tracer(pid):
@@ -21,8 +21,8 @@ def runs_on(pid):
     """No tracer, not stopped, and its CPU time grows."""
     process.until(lambda: tracer(pid) == 0, "no tracer to be left")
     process.until(lambda: process.state(pid) in "RS", "the target to run")
-    before = cpu(pid)
-    process.until(lambda: cpu(pid) > before, "the target to work on")
+    before = process.cpu(pid)
+    process.until(lambda: process.cpu(pid) > before, "the target to work on")
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"])
@@ -31,7 +31,7 @@ def test_the_target_runs_on_after_any_end_of_ours(python, name, start, pysample,
     child.said()
     file = os.path.join(folder, "out.txt")
     p = pysample.start("record", child.pid, "--blocking", "-r", "2k", "-o", file)
-    recording(p)
+    process.sampling(p)
     p.send_signal(getattr(signal, name))
     if name == "SIGKILL":
         p.communicate()
@@ -49,7 +49,7 @@ def test_killed_at_any_moment(one, start, pysample, folder):
         file = os.path.join(folder, f"{i}.txt")
         p = pysample.start("record", child.pid, "--blocking", "-r", "max", "-o", file)
         enough = chance.randrange(8)
-        process.until(lambda: p.poll() is not None or cpu(p.pid) >= enough, "pysample to run")
+        process.until(lambda: p.poll() is not None or process.cpu(p.pid) >= enough, "pysample to run")
         p.kill()
         p.communicate()
         runs_on(child.pid)
@@ -61,7 +61,7 @@ def test_many_threads_run_on(one, start, pysample, folder):
     truth = child.said()
     file = os.path.join(folder, "out.txt")
     p = pysample.start("record", child.pid, "--blocking", "-i", "-r", "100", "-o", file)
-    recording(p)
+    process.sampling(p)
     p.kill()
     p.communicate()
     for t in truth["threads"]:
@@ -75,7 +75,7 @@ def test_a_stop_signal_of_its_own_still_stops_it(one, start, pysample, folder):
     child.said()
     file = os.path.join(folder, "out.txt")
     p = pysample.start("record", child.pid, "--blocking", "-r", "2k", "-o", file)
-    recording(p)
+    process.sampling(p)
     os.kill(child.pid, signal.SIGSTOP)
     p.send_signal(signal.SIGINT)
     assert pysample.finish(p).code == 0
@@ -89,7 +89,7 @@ def test_its_signals_are_not_lost(one, start, pysample, folder):
     child.said()
     file = os.path.join(folder, "out.txt")
     p = pysample.start("record", child.pid, "--blocking", "-r", "max", "-o", file)
-    recording(p)
+    process.sampling(p)
     for _ in range(20):
         os.kill(child.pid, signal.SIGWINCH)
         assert child.said() == {"signal": "SIGWINCH"}
@@ -104,7 +104,7 @@ def test_another_tracer_is_named(one, start, pysample, folder):
     child = start(one, "busy.py")
     child.said()
     first = pysample.start("record", child.pid, "--blocking", "-o", os.path.join(folder, "1.txt"))
-    recording(first)
+    process.sampling(first)
     result = pysample("record", child.pid, "--blocking", "-o", os.path.join(folder, "2.txt"))
     assert result.code == 4 and str(first.pid) in result.err, result
     reading = pysample("record", child.pid, "-d", "100ms", "-o", os.path.join(folder, "3.txt"))

@@ -11,7 +11,7 @@ import time
 import expect
 import process
 import pytest
-from test_record import read, recording
+from test_record import read
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_death_by_signal_passes_through_as_shells_say_it(one, command, pysample,
     file = os.path.join(folder, "out.txt")
     argv = command(one, "ends.py", "SIGKILL")
     p = pysample.start("record", "-o", file, "--", *argv, stdin=process.subprocess.PIPE)
-    recording(p)
+    process.sampling(p)
     p.stdin.write(b"\n")
     p.stdin.flush()
     result = pysample.finish(p)

@@ -29,18 +29,6 @@ def read(path):
         return f.read()
 
 
-def recording(popen):
-    """Waits until a started pysample is in its loop: it then sleeps often."""
-
-    def looped():
-        assert popen.poll() is None, popen.communicate()
-        with open(f"/proc/{popen.pid}/status") as f:
-            text = f.read()
-        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.M).group(1)) > 150
-
-    process.until(looped, "pysample to be sampling")
-
-
 @pytest.mark.parametrize("blocking", [[], ["--blocking"]], ids=["reading", "blocking"])
 @pytest.mark.parametrize("target", PAUSED, ids=lambda t: t[0])
 def test_paused_stacks_are_what_the_target_says(
@@ -293,7 +281,7 @@ def test_a_signal_ends_it_and_the_file_is_written(one, name, start, pysample, fo
     child.said()
     file = os.path.join(folder, "out.txt")
     p = pysample.start("record", child.pid, "-o", file)
-    recording(p)
+    process.sampling(p)
     assert os.listdir(folder) == [], "nothing is there before all is"
     p.send_signal(getattr(signal, name))
     result = pysample.finish(p)
@@ -312,7 +300,7 @@ def test_the_end_of_the_target_ends_it_and_the_file_is_written(
     child.said()
     file = os.path.join(folder, "out.txt")
     p = pysample.start("record", child.pid, *blocking, "-o", file)
-    recording(p)
+    process.sampling(p)
     child.go()
     code = child.wait()
     assert code == (int(how) if how.isdigit() else -getattr(signal, how))
@@ -328,7 +316,7 @@ def test_death_at_any_moment_is_no_failure(one, start, pysample, folder):
         child.said()
         file = os.path.join(folder, f"{i}.txt")
         p = pysample.start("record", child.pid, "-o", file)
-        process.until(lambda: p.poll() is not None or cpu(p.pid) >= i // 2, "pysample to run")
+        process.until(lambda: p.poll() is not None or process.cpu(p.pid) >= i // 2, "pysample to run")
         process.kill(child.pid)
         child.popen.wait()
         result = pysample.finish(p)
@@ -337,16 +325,6 @@ def test_death_at_any_moment_is_no_failure(one, start, pysample, folder):
         else:
             assert result.code == 3 and str(child.pid) in result.err, result
             assert not os.path.exists(file)
-
-
-def cpu(pid):
-    """Hundredths of a second that it has run for."""
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            fields = f.read().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-    except (FileNotFoundError, ProcessLookupError):
-        return 1 << 30
 
 
 def test_a_stopped_target_is_recorded_as_it_stands(python, start, pysample, folder):

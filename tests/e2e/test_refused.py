@@ -7,7 +7,7 @@ import subprocess
 
 import process
 import pytest
-from test_record import read, recording
+from test_record import read
 
 COMMANDS = ["record", "dump"]
 
@@ -134,11 +134,7 @@ def test_a_zombie(command, refused):
 
 
 def test_itself(pysample):
-    p = pysample.start("record", "1")
-    p.kill()
-    result = pysample(
-        "dump", before=["sh", "-c", 'exec "$0" "$1" $$'], program=pysample.program
-    )
+    result = pysample("dump", before=["sh", "-c", 'exec "$0" "$1" $$'])
     assert result.code == 3, result
 
 
@@ -173,7 +169,7 @@ def test_ones_own_process_can_be_read(python, start, for_all, pysample):
 
     child = start(python, "plain.py", before=chroot_as_nobody(python))
     truth = child.said()
-    agree(pysample("dump", child.pid, before=NOBODY, program=for_all), truth, child.pid)
+    agree(pysample("dump", child.pid, before=NOBODY, program=for_all), truth)
 
 
 def chroot_as_nobody(python):
@@ -213,6 +209,41 @@ def test_causes_are_told_apart(one, start, spawn, places, for_all, pysample):
         assert result.code == 4
         errors.add(result.err.replace(str(child.pid), "PID"))
     assert len(errors) == 2, errors
+
+
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+def test_a_filter_that_forbids_the_fast_way(python, error, start, pysample):
+    """As in containers: the slow way, by /proc/PID/mem, is taken instead."""
+    import interpreters
+    from test_dump import agree
+
+    child = start(python, "plain.py")
+    truth = child.said()
+    launcher = os.path.join(interpreters.REPO, "tests/e2e/seccomp.py")
+    result = pysample("dump", child.pid, before=["/usr/bin/python3", "-B", launcher, error])
+    agree(result, truth)
+
+
+# Hostile memory ----------------------------------------------------------------------------
+
+
+def test_a_table_that_lies(python, start, pysample, folder):
+    """Whatever the target says of itself: no crash, no hang, no endless output."""
+    child = start(python, "hostile.py", 1)
+    child.said()
+    for _ in range(60):
+        child.go()
+        child.said()
+        result = pysample("dump", child.pid)
+        assert result.code in (0, 1, 3), result
+        assert len(result.out) < 1 << 20
+        assert result.code == 0 or result.err, result
+    for i in range(10):
+        child.go()
+        child.said()
+        file = os.path.join(folder, f"{i}.txt")
+        result = pysample("record", child.pid, "-i", "-d", "50ms", "-o", file)
+        assert result.code in (0, 1, 3), result
 
 
 # Where to ----------------------------------------------------------------------------------
@@ -295,7 +326,7 @@ def test_killed_it_leaves_the_old_file(one, start, pysample, folder):
     with open(file, "w") as f:
         f.write("old")
     p = pysample.start("record", child.pid, "-o", file)
-    recording(p)
+    process.sampling(p)
     p.kill()
     p.communicate()
     assert read(file) == "old"

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""Runs a program for which one system call fails, as the filters of containers have it.
+
+Usage: seccomp.py ERRNO PROGRAM ARG..."""
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+import sys
+
+PROCESS_VM_READV = {"x86_64": 310, "aarch64": 270}[platform.machine()]
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
+LOAD_WORD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
+RET_ERRNO, RET_ALLOW = 0x00050000, 0x7FFF0000
+
+
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+
+
+number = getattr(errno, sys.argv[1])
+code = b"".join(
+    struct.pack("HBBI", *step)
+    for step in [
+        (LOAD_WORD, 0, 0, 0),  # the number of the system call
+        (JUMP_EQUAL, 0, 1, PROCESS_VM_READV),
+        (RETURN, 0, 0, RET_ERRNO | number),
+        (RETURN, 0, 0, RET_ALLOW),
+    ]
+)
+memory = ctypes.create_string_buffer(code)
+program = Program(len(code) // 8, ctypes.addressof(memory))
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0):
+    sys.exit(os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[2], sys.argv[2:])
