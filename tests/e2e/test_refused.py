@@ -164,23 +164,19 @@ def test_another_users_process(python, command, start, for_all, refused):
     refused(4, words, command, child.pid, before=NOBODY, program=for_all)
 
 
-def test_ones_own_process_can_be_read(python, start, for_all, pysample):
-    from test_dump import agree
-
-    child = start(python, "plain.py", before=chroot_as_nobody(python))
-    truth = child.said()
-    agree(pysample("dump", child.pid, before=NOBODY, program=for_all), truth)
-
-
-def chroot_as_nobody(python):
-    return NOBODY if not python.root else []
-
-
 def as_nobody(python, place, script):
     inner = os.path.join(place.inside, script)
     if python.root:
         return ["chroot", "--userspec=65534:65534", python.root, python.path, "-B", inner]
     return [*NOBODY, python.path, "-B", inner]
+
+
+def test_ones_own_process_can_be_read(one, spawn, places, for_all, pysample):
+    from test_dump import agree
+
+    child = spawn(as_nobody(one, places(one), "plain.py"), env=one.environment())
+    truth = child.said()
+    agree(pysample("dump", child.pid, before=NOBODY, program=for_all), truth)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
