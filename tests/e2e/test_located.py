@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import elf
@@ -175,41 +176,67 @@ def feed(fifo):
     os.close(os.open(fifo, os.O_WRONLY))
 
 
-@pytest.mark.parametrize("command", ["dump", "record"])
-def test_caught_before_python_is_there_it_is_waited_for(
-    python, command, start, places, pysample, folder
-):
-    """The dynamic loader is made to wait for a preloaded file, before any of Python runs."""
-    place = places(python)
-    fifo = os.path.join(place.outside, "preload.fifo")
-    if not os.path.exists(fifo):
-        os.mkfifo(fifo)
-    env = {**python.environment(), "LD_PRELOAD": os.path.join(place.inside, "preload.fifo")}
-    child = start(python, "plain.py", env=env, stderr=subprocess.DEVNULL)
-    process.until(
-        lambda: os.readlink(f"/proc/{child.pid}/exe").endswith(os.path.basename(python.real)),
-        "the program to be started",
-    )
+@pytest.fixture
+def starting(start, places):
+    """starting(python) → (Child, FIFO): in the dynamic loader, before any of Python runs.
+    It waits there for a preloaded file, until it is fed."""
+
+    def begin(python):
+        place = places(python)
+        fifo = os.path.join(place.outside, "preload.fifo")
+        if not os.path.exists(fifo):
+            os.mkfifo(fifo)
+        inside = os.path.join(place.inside, "preload.fifo")
+        env = {**python.environment(), "LD_PRELOAD": inside}
+        child = start(python, "plain.py", env=env, stderr=subprocess.DEVNULL)
+        name = os.path.basename(python.real)
+        process.until(
+            lambda: os.readlink(f"/proc/{child.pid}/exe").endswith(name), "the program to start"
+        )
+        return child, fifo
+
+    return begin
+
+
+def test_caught_before_python_is_there_it_is_waited_for(python, starting, pysample, folder):
+    child, fifo = starting(python)
     file = os.path.join(folder, "out.txt")
-    args = {"dump": [], "record": ["-i", "-d", "200ms", "-o", file]}[command]
-    p = pysample.start(command, child.pid, *args)
+    recorder = pysample.start("record", child.pid, "-i", "-o", file)
+    dumper = pysample.start("dump", child.pid)
+    for p in (recorder, dumper):
+        process.until(lambda p=p: looked(p), "pysample to look")
+        assert p.poll() is None, pysample.finish(p)
+    feed(fifo)
+    truth = child.said()
+    assert pysample.finish(dumper).code == 0
+    process.sampling(recorder)
+    recorder.send_signal(signal.SIGINT)
+    result = pysample.finish(recorder)
+    assert result.code == 0, result
+    assert expect.stack(truth["threads"][0]["frames"]) in expect.collapsed(read(file)), result
+
+
+def test_caught_while_python_reads_its_configuration(python, start, places, pysample, folder):
+    copy = elf.Copy(python, places(python))
+    fifo = os.path.join(copy.folder, "pyvenv.cfg")
+    os.mkfifo(fifo)
+    env = {k: v for k, v in copy.environment.items() if k != "PYTHONHOME"}
+    child = start(python, "plain.py", path=copy.path, env=env)
+    file = os.path.join(folder, "out.txt")
+    p = pysample.start("record", child.pid, "-i", "-o", file)
     process.until(lambda: looked(p), "pysample to look")
     assert p.poll() is None, pysample.finish(p)
     feed(fifo)
     truth = child.said()
+    process.sampling(p)
+    p.send_signal(signal.SIGINT)
     result = pysample.finish(p)
     assert result.code == 0, result
-    if command == "record":
-        assert expect.stack(truth["threads"][0]["frames"]) in expect.collapsed(read(file)), result
+    assert expect.stack(truth["threads"][0]["frames"]) in expect.collapsed(read(file)), result
 
 
-def test_a_program_in_start_up_that_dies(one, start, places, pysample):
-    place = places(one)
-    fifo = os.path.join(place.outside, "preload.fifo")
-    if not os.path.exists(fifo):
-        os.mkfifo(fifo)
-    env = {**one.environment(), "LD_PRELOAD": os.path.join(place.inside, "preload.fifo")}
-    child = start(one, "plain.py", env=env, stderr=subprocess.DEVNULL)
+def test_a_program_that_dies_in_start_up(one, starting, pysample):
+    child, _ = starting(one)
     p = pysample.start("dump", child.pid)
     process.until(lambda: looked(p), "pysample to look")
     process.kill(child.pid)
@@ -230,7 +257,7 @@ def test_another_program_of_the_same_pid_is_followed(python, start, pysample, fo
     child.go()
     second = expect.stack(child.said()["threads"][0]["frames"])
     process.sampling(p, 300)
-    p.send_signal(2)
+    p.send_signal(signal.SIGINT)
     result = pysample.finish(p)
     assert result.code == 0, result
     stacks = expect.collapsed(read(file))
@@ -250,7 +277,7 @@ def test_python_again_after_a_shell(one, start, pysample, folder):
     child.go()
     second = expect.stack(child.said()["threads"][0]["frames"])
     process.sampling(p, 300)
-    p.send_signal(2)
+    p.send_signal(signal.SIGINT)
     result = pysample.finish(p)
     assert result.code == 0, result
     stacks = expect.collapsed(read(file))
