@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/attach.h"
+#include "profiler/blocking.h"
+#include "profiler/clock.h"
+#include "profiler/commands.h"
+#include "profiler/outfile.h"
+#include "profiler/proc.h"
+#include "profiler/report.h"
+#include "profiler/start.h"
+#include "profiler/stop_signal.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Some ten million distinct stacks; samples beyond are counted as lost. */
+#define PROFILE_BYTES_MAX ((size_t)2 << 30)
+
+struct recording {
+	const struct options *options;
+	int pid;
+	bool started; /* by us */
+	bool reaped;  /* its wait status was taken by the tracer, see blocking.h */
+	int wait_status;
+	struct target target;
+	struct sampler sampler;
+	struct profile *profile;
+	struct outfile file;
+	struct recording_facts facts;
+	char *command;
+	char program[32], python[64];
+	struct progress progress;
+	uint64_t began, until; /* until 0: no end */
+};
+
+static bool interrupted(void *ctx)
+{
+	(void)ctx;
+	return stop_signal_seen() != 0;
+}
+
+static struct patience patience_of(const struct recording *r)
+{
+	return (struct patience){ .started = r->started, .deadline = r->until,
+				  .interrupted = interrupted };
+}
+
+static void say(const struct recording *r, const char *text)
+{
+	if (!r->options->quiet)
+		fprintf(stderr, "pysample: %s\n", text);
+}
+
+/* A thread's scheduler file is kept open for each of them. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)!setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* --- the loop --- */
+
+static enum ps_status follow_exec(struct recording *r, struct ps_err *err)
+{
+	struct patience p = patience_of(r);
+	enum ps_status st = attach_follow_exec(&r->sampler, &p, err);
+
+	if (!st) {
+		layout_describe(&r->sampler.site.layout, r->python);
+		if (r->options->verbose)
+			say(r, "the target replaced its program; following it");
+	}
+	return st;
+}
+
+/* True: the deadline has come; false: a signal, or the end, came first. */
+static bool sleep_until(struct recording *r, uint64_t deadline)
+{
+	if (r->until && deadline > r->until)
+		deadline = r->until;
+	return r->sampler.blocking ? blocking_sleep_until(r->sampler.blocking, deadline)
+				   : clock_sleep_until(deadline);
+}
+
+static void note_lateness(struct sample_counts *c, uint64_t deadline, uint64_t now)
+{
+	uint64_t late = now > deadline ? now - deadline : 0;
+
+	c->late_sum_ns += late;
+	if (late > c->late_max_ns)
+		c->late_max_ns = late;
+}
+
+static enum ps_status tick(struct recording *r, struct schedule *when, uint64_t now,
+			   struct ps_err *err)
+{
+	uint32_t weight;
+	enum ps_status st;
+
+	if (when->period)
+		note_lateness(&r->sampler.counts, when->deadline, now);
+	weight = schedule_take(when, now);
+	st = sampler_tick(&r->sampler, now, weight);
+	if (st == PS_EXEC) {
+		st = follow_exec(r, err);
+		/* What passed meanwhile was nobody's time. */
+		schedule_take(when, clock_now());
+	}
+	return st;
+}
+
+static enum ps_status loop(struct recording *r, struct ps_err *err)
+{
+	double rate = r->options->rate;
+	uint64_t period = rate > 0 ? (uint64_t)(1e9 / rate) : 0;
+	struct schedule when;
+	enum ps_status st = PS_OK;
+
+	schedule_init(&when, r->began, period, r->began ^ (uint64_t)r->pid << 32);
+	r->facts.ended = "after its duration";
+	while (!st) {
+		uint64_t now;
+
+		if (stop_signal_seen()) {
+			r->facts.ended = "by a signal";
+			break;
+		}
+		if (period && !sleep_until(r, when.deadline))
+			continue;
+		now = clock_now();
+		if (r->until && now >= r->until)
+			break;
+		if (now < when.deadline)
+			continue;
+		st = tick(r, &when, now, err);
+		progress_show(&r->progress, now, &r->sampler.counts);
+	}
+	r->sampler.counts.skipped = when.skipped;
+	progress_clear(&r->progress);
+	return st;
+}
+
+/* --- before and after --- */
+
+static enum ps_status begin(struct recording *r, struct ps_err *err)
+{
+	const struct options *o = r->options;
+	struct patience p = { .started = r->started, .interrupted = interrupted };
+
+	PS_TRY(attach(r->pid, &p, &r->target, r->profile, &r->sampler, err));
+	if (o->blocking)
+		PS_TRY(sampler_use_blocking(&r->sampler, err));
+	layout_describe(&r->sampler.site.layout, r->python);
+	r->command = proc_command_line(r->pid);
+	proc_comm(r->pid, r->pid, r->program);
+	PS_TRY(outfile_open(o->output, o->format, r->pid, r->program, &r->file, err));
+	if (o->verbose)
+		fprintf(stderr, "pysample: %s, found by %s, %u thread%s\n", r->python,
+			r->sampler.site.found_by, r->sampler.nthreads,
+			r->sampler.nthreads == 1 ? "" : "s");
+	sampler_name_threads(&r->sampler);
+	return PS_OK;
+}
+
+static void describe(struct recording *r, uint64_t ended, int64_t started_ns)
+{
+	struct recording_facts *f = &r->facts;
+	const struct options *o = r->options;
+
+	f->counts = r->sampler.counts;
+	f->command = r->command ? r->command : "?";
+	f->program = r->program;
+	f->pid = r->pid;
+	f->python = r->python;
+	f->started_ns = started_ns;
+	f->duration_ns = ended - r->began;
+	f->rate_asked = o->rate;
+	f->blocking = o->blocking;
+	f->rate_achieved =
+		f->duration_ns ? (double)f->counts.ticks * 1e9 / (double)f->duration_ns : 0;
+	if (o->rate > 0)
+		f->period_ns = (uint64_t)(1e9 / o->rate);
+	else
+		f->period_ns = f->counts.ticks ? f->duration_ns / f->counts.ticks : 0;
+}
+
+static int report_nothing(const struct recording *r)
+{
+	struct ps_err err;
+
+	ps_fail(&err, PS_GONE, "not one sample could be used (recording ended %s), so nothing was "
+		"written", r->facts.ended);
+	if (counts_lost(&r->facts.counts))
+		ps_hint(&err, "--blocking, which stops the target for each sample");
+	else if (!r->sampler.nthreads)
+		ps_hint(&err, "recording for longer");
+	command_failed(PS_GONE, &err);
+	if (!r->options->quiet)
+		report_summary(stderr, &r->facts);
+	return EXIT_NO_SAMPLE;
+}
+
+static int finish(struct recording *r)
+{
+	struct writer_input in = { r->profile, &r->facts, r->options->view };
+	struct ps_err err = { 0 };
+	enum ps_status st;
+	size_t pos = 0;
+	struct profile_total total;
+
+	if (!profile_next_total(r->profile, &pos, &total))
+		return report_nothing(r);
+	st = outfile_write(&r->file, &in, &err);
+	if (!r->options->quiet) {
+		report_summary(stderr, &r->facts);
+		if (!st && strcmp(r->file.path, "-") != 0)
+			fprintf(stderr, "Wrote %s: %s\n", r->file.writer->name, r->file.path);
+	}
+	return st ? command_failed(st, &err) : EXIT_DONE;
+}
+
+static const char *why_ended(enum ps_status st)
+{
+	return st == PS_GONE ? "with the target" : st == PS_NOMEM ? "for want of memory" : "by an error";
+}
+
+static int record(struct recording *r)
+{
+	struct ps_err err = { 0 };
+	struct timespec wall;
+	enum ps_status st = begin(r, &err);
+	int code;
+
+	if (st)
+		return command_failed(st, &err);
+	clock_gettime(CLOCK_REALTIME, &wall);
+	r->began = clock_now();
+	r->until = r->options->duration_ns ? r->began + r->options->duration_ns : 0;
+	progress_init(&r->progress, r->options->quiet ? NULL : stderr, r->began,
+		      r->options->duration_ns);
+	st = loop(r, &err);
+	if (st)
+		r->facts.ended = stop_signal_seen() ? "by a signal" : why_ended(st);
+	describe(r, clock_now(), (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec);
+	/* The target runs on before the file is written. */
+	r->reaped = blocking_exit_status(r->sampler.blocking, &r->wait_status);
+	blocking_destroy(r->sampler.blocking);
+	r->sampler.blocking = NULL;
+	code = finish(r);
+	if (st == PS_DENIED && code == EXIT_DONE)
+		code = command_failed(st, &err);
+	return code;
+}
+
+/* A command of ours goes on to its own end. The signal that ended the recording is
+ * passed on if it came to us alone; the terminal's Ctrl-C came to both. */
+static int wait_for_command(struct recording *r, int code)
+{
+	int signal = stop_signal_seen(), status;
+
+	if (signal == SIGTERM || signal == SIGHUP)
+		kill(r->pid, signal);
+	status = r->reaped ? start_exit_code(r->wait_status) : start_wait(r->pid);
+	return code == EXIT_DONE ? status : code;
+}
+
+int cmd_record(const struct options *o)
+{
+	struct recording r = { .options = o, .target = { .pidfd = -1, .memfd = -1 } };
+	const struct writer *writer;
+	struct ps_err err = { 0 };
+	enum ps_status st = outfile_choose_writer(o->output, o->format, &writer, &err);
+	int code;
+
+	if (st)
+		return command_failed(st, &err);
+	st = profile_create(PROFILE_BYTES_MAX, &r.profile);
+	if (st)
+		return command_failed(st, &err);
+	stop_signal_catch();
+	raise_file_limit();
+	r.pid = o->pid;
+	if (o->start) {
+		st = start_command(o->start, &r.pid, &err);
+		if (st) {
+			profile_destroy(r.profile);
+			return command_failed(st, &err);
+		}
+		r.started = true;
+	}
+	/* The kernel's default lets a sleep end 50 microseconds late. */
+	prctl(PR_SET_TIMERSLACK, 1);
+	code = record(&r);
+	if (r.started)
+		code = wait_for_command(&r, code);
+	sampler_close(&r.sampler);
+	target_close(&r.target);
+	outfile_close(&r.file);
+	profile_destroy(r.profile);
+	free(r.command);
+	return code;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/commands.h - what each verb does. They print, and return the exit code. */
+#ifndef PROFILER_COMMANDS_H
+#define PROFILER_COMMANDS_H
+
+#include "profiler/options.h"
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NO_SAMPLE = 3, /* the target ended, or was no Python, before one could be taken */
+	EXIT_DENIED = 4,
+};
+
+int cmd_record(const struct options *o);
+int cmd_dump(const struct options *o);
+
+/* "pysample: MESSAGE" and its hint to stderr; returns the exit code that belongs to st. */
+int command_failed(enum ps_status st, const struct ps_err *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/commands.h"
+
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct ps_err err = { 0 };
+	enum ps_status st = options_parse(argc, argv, &o, &err);
+
+	if (st)
+		return command_failed(st, &err);
+	if (o.version) {
+		puts("pysample " PYSAMPLE_VERSION);
+		return EXIT_DONE;
+	}
+	if (o.help) {
+		/* Asked for, it is data; for want of a command, it is a complaint. */
+		options_print_help(o.command, argc < 2 ? stderr : stdout);
+		return argc < 2 ? EXIT_USAGE : EXIT_DONE;
+	}
+	return o.command == COMMAND_RECORD ? cmd_record(&o) : cmd_dump(&o);
+}

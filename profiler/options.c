@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { KIND_FLAG, KIND_TEXT, KIND_PID, KIND_RATE, KIND_DURATION };
+
+/* To add an option: its row here; the parser, --help and the tests follow from it. */
+struct option_row {
+	const char *name;
+	char letter; /* 0: none */
+	enum kind kind;
+	unsigned commands;
+	size_t into;
+	const char *metavar;
+	const char *help;
+};
+
+#define INTO(field) offsetof(struct options, field)
+#define RECORD	    COMMAND_RECORD
+#define DUMP	    COMMAND_DUMP
+#define BOTH	    (COMMAND_RECORD | COMMAND_DUMP)
+
+static const struct option_row rows[] = {
+	{ "pid", 'p', KIND_PID, BOTH, INTO(pid), "PID", "the process, as `PID` alone" },
+	{ "output", 'o', KIND_TEXT, BOTH, INTO(output), "FILE",
+	  "write there; - is standard output; %p %t %n: pid, time, program" },
+	{ "format", 'f', KIND_TEXT, RECORD, INTO(format), "NAME",
+	  "output format, see below; else by FILE's suffix" },
+	{ "duration", 'd', KIND_DURATION, RECORD, INTO(duration_ns), "TIME",
+	  "stop after 500ms, 10s, 2m; else at the target's end or Ctrl-C" },
+	{ "rate", 'r', KIND_RATE, RECORD, INTO(rate), "HZ",
+	  "samples a second of each thread: 100, 10k, max (default 1000)" },
+	{ "threads", 't', KIND_FLAG, RECORD, INTO(view.threads), NULL, "tell threads apart" },
+	{ "function", 'F', KIND_FLAG, BOTH, INTO(view.functions), NULL,
+	  "a function's lines as one: show where it begins" },
+	{ "idle", 'i', KIND_FLAG, RECORD, INTO(view.idle), NULL, "also show threads that were idle" },
+	{ "gil", 'g', KIND_FLAG, BOTH, INTO(view.gil_only), NULL,
+	  "only show what held the GIL" },
+	{ "blocking", 0, KIND_FLAG, BOTH, INTO(blocking), NULL,
+	  "stop the target for each sample: exact, but it is felt" },
+	{ "quiet", 'q', KIND_FLAG, BOTH, INTO(quiet), NULL, "no words but errors" },
+	{ "verbose", 'v', KIND_FLAG, BOTH, INTO(verbose), NULL, "say more about what is done" },
+	{ "help", 'h', KIND_FLAG, BOTH, INTO(help), NULL, "this text" },
+	{ "version", 'V', KIND_FLAG, BOTH, INTO(version), NULL, "print the version" },
+};
+enum { NROWS = sizeof rows / sizeof *rows, LONG_BASE = 256 };
+
+static const struct {
+	const char *name;
+	enum command command;
+	const char *usage, *help;
+} commands[] = {
+	{ "record", COMMAND_RECORD, "pysample record [OPTIONS] PID\n"
+				    "       pysample record [OPTIONS] -- CMD ARG...",
+	  "Samples a running Python, or starts CMD and samples it, and writes a flamegraph.\n"
+	  "It only reads the target's memory: the target is not stopped and not changed." },
+	{ "dump", COMMAND_DUMP, "pysample dump [OPTIONS] PID",
+	  "Prints the stack of every thread once, the innermost call first." },
+};
+enum { NCOMMANDS = sizeof commands / sizeof *commands };
+
+/* --- values --- */
+
+static const struct {
+	const char *unit;
+	double ns;
+} time_units[] = { { "ns", 1 },	 { "us", 1e3 }, { "ms", 1e6 },	     { "s", 1e9 },
+		   { "", 1e9 },	 { "m", 60e9 }, { "min", 60e9 }, { "h", 3600e9 } };
+
+/* A decimal number, no sign, no hexadecimal, no "inf"; *end is behind it. */
+static bool take_number(const char *text, double *ret, const char **end)
+{
+	char *stop;
+
+	if (!(*text >= '0' && *text <= '9') && *text != '.')
+		return false;
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		return false;
+	errno = 0;
+	*ret = strtod(text, &stop);
+	*end = stop;
+	return stop != text && errno == 0 && isfinite(*ret);
+}
+
+bool options_parse_duration(const char *text, uint64_t *ret_ns)
+{
+	const double ten_years = 10 * 365.25 * 86400e9;
+	const char *unit;
+	double v;
+
+	if (!take_number(text, &v, &unit))
+		return false;
+	for (size_t i = 0; i < sizeof time_units / sizeof *time_units; i++) {
+		if (strcmp(unit, time_units[i].unit) == 0) {
+			v *= time_units[i].ns;
+			if (v < 1 || v > ten_years)
+				return false;
+			*ret_ns = (uint64_t)v;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool options_parse_rate(const char *text, double *ret)
+{
+	const char *unit;
+	double v;
+
+	if (strcmp(text, "max") == 0) {
+		*ret = 0;
+		return true;
+	}
+	if (!take_number(text, &v, &unit))
+		return false;
+	if (*unit == 'k' || *unit == 'K') {
+		v *= 1000;
+		unit++;
+	}
+	if (*unit && strcasecmp(unit, "hz") != 0)
+		return false;
+	if (v < 0.001 || v > RATE_MAX)
+		return false;
+	*ret = v;
+	return true;
+}
+
+static bool parse_pid(const char *text, int *ret)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(text, &end, 10);
+	if (end == text || *end || errno || v <= 0 || v > INT32_MAX)
+		return false;
+	*ret = (int)v;
+	return true;
+}
+
+static enum ps_status bad_value(const struct option_row *row, const char *value, struct ps_err *err)
+{
+	ps_fail(err, PS_USAGE, "--%s: '%s' is not possible", row->name, value);
+	if (row->kind == KIND_RATE)
+		ps_hint(err, "give samples a second above 0 and up to %d, as 100 or 10k, or max",
+			RATE_MAX);
+	else if (row->kind == KIND_DURATION)
+		ps_hint(err, "give a time above 0, as 500ms, 10s, 2m");
+	else
+		ps_hint(err, "give the number of a process");
+	return PS_USAGE;
+}
+
+static enum ps_status set_value(const struct option_row *row, char *value, struct options *o,
+				struct ps_err *err)
+{
+	char *at = (char *)o + row->into;
+	bool good = true;
+
+	switch (row->kind) {
+	case KIND_FLAG:
+		*(bool *)at = true;
+		break;
+	case KIND_TEXT:
+		*(const char **)at = value;
+		break;
+	case KIND_PID:
+		good = parse_pid(value, (int *)at);
+		break;
+	case KIND_RATE:
+		good = options_parse_rate(value, (double *)at);
+		break;
+	case KIND_DURATION:
+		good = options_parse_duration(value, (uint64_t *)at);
+		break;
+	}
+	return good ? PS_OK : bad_value(row, value, err);
+}
+
+/* --- the line --- */
+
+static void make_getopt_tables(unsigned command, char *letters, struct option *longs)
+{
+	*letters++ = ':'; /* tell a missing value from an unknown option */
+	for (int i = 0; i < NROWS; i++) {
+		if (!(rows[i].commands & command))
+			continue;
+		*longs++ = (struct option){ rows[i].name,
+					    rows[i].kind == KIND_FLAG ? no_argument
+								      : required_argument,
+					    NULL, LONG_BASE + i };
+		if (rows[i].letter) {
+			*letters++ = rows[i].letter;
+			if (rows[i].kind != KIND_FLAG)
+				*letters++ = ':';
+		}
+	}
+	*letters = '\0';
+	*longs = (struct option){ 0 };
+}
+
+static const struct option_row *find_row(unsigned command, int opt)
+{
+	if (opt >= LONG_BASE)
+		return &rows[opt - LONG_BASE];
+	for (int i = 0; i < NROWS; i++) {
+		if (rows[i].letter == opt && (rows[i].commands & command))
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static const char *command_name(enum command c)
+{
+	return c == COMMAND_RECORD ? "record" : "dump";
+}
+
+static enum ps_status bad_option(int opt, char **argv, enum command command, struct ps_err *err)
+{
+	const char *given = argv[optind - 1];
+
+	if (opt == ':')
+		ps_fail(err, PS_USAGE, "%s needs a value", given);
+	else if (optopt && optopt < LONG_BASE)
+		ps_fail(err, PS_USAGE, "there is no option -%c for %s", optopt, command_name(command));
+	else
+		ps_fail(err, PS_USAGE, "there is no option %s for %s", given, command_name(command));
+	ps_hint(err, "pysample %s --help lists them", command_name(command));
+	return PS_USAGE;
+}
+
+static enum ps_status parse_options(int argc, char **argv, struct options *o, struct ps_err *err)
+{
+	char letters[2 * NROWS + 2];
+	struct option longs[NROWS + 1];
+	int opt;
+
+	make_getopt_tables(o->command, letters, longs);
+	opterr = 0;
+	optind = 0;
+	while ((opt = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		const struct option_row *row =
+			opt == '?' || opt == ':' ? NULL : find_row(o->command, opt);
+
+		if (!row)
+			return bad_option(opt, argv, o->command, err);
+		PS_TRY(set_value(row, optarg, o, err));
+	}
+	return PS_OK;
+}
+
+/* What is left: a PID, or behind "--" a command. getopt has moved options to the front. */
+static enum ps_status parse_rest(int argc, char **argv, struct options *o, struct ps_err *err)
+{
+	bool dashes = optind > 1 && strcmp(argv[optind - 1], "--") == 0;
+	int left = argc - optind;
+
+	if (o->help || o->version)
+		return PS_OK;
+	if (dashes && left && !o->pid) {
+		if (o->command != COMMAND_RECORD)
+			return ps_fail(err, PS_USAGE, "%s takes a PID, not a command",
+				       command_name(o->command));
+		o->start = argv + optind;
+		return PS_OK;
+	}
+	if (left == 1 && !o->pid && parse_pid(argv[optind], &o->pid))
+		return PS_OK;
+	if (left == 0 && o->pid)
+		return PS_OK;
+	if (left == 0)
+		ps_fail(err, PS_USAGE, "which process? Neither a PID nor a command is given");
+	else if (o->pid)
+		ps_fail(err, PS_USAGE, "'%s' is one too many: there is a PID already", argv[optind]);
+	else
+		ps_fail(err, PS_USAGE, "'%s' is not a PID", argv[optind]);
+	if (o->command == COMMAND_RECORD)
+		ps_hint(err, "pysample record PID, or to start a program: pysample record -- CMD ARG...");
+	else
+		ps_hint(err, "pysample dump PID");
+	return PS_USAGE;
+}
+
+static enum ps_status unknown_command(const char *given, struct ps_err *err)
+{
+	int pid;
+
+	if (parse_pid(given, &pid)) {
+		ps_fail(err, PS_USAGE, "what is to be done with process %d?", pid);
+		ps_hint(err, "pysample record %d", pid);
+	} else {
+		ps_fail(err, PS_USAGE, "there is no command '%s'", given);
+		ps_hint(err, "pysample --help lists them; to profile: pysample record PID");
+	}
+	return PS_USAGE;
+}
+
+enum ps_status options_parse(int argc, char **argv, struct options *ret, struct ps_err *err)
+{
+	struct options o = { .rate = 1000 };
+
+	if (argc < 2) {
+		o.help = true;
+		*ret = o;
+		return PS_OK;
+	}
+	for (int i = 0; i < NCOMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			o.command = commands[i].command;
+	}
+	if (!o.command) {
+		o.help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+			 strcmp(argv[1], "help") == 0;
+		o.version = strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0;
+		if (!o.help && !o.version)
+			return unknown_command(argv[1], err);
+		*ret = o;
+		return PS_OK;
+	}
+	PS_TRY(parse_options(argc - 1, argv + 1, &o, err));
+	PS_TRY(parse_rest(argc - 1, argv + 1, &o, err));
+	*ret = o;
+	return PS_OK;
+}
+
+/* --- help --- */
+
+static void print_rows(unsigned command, FILE *out)
+{
+	fputs("\nOptions:\n", out);
+	for (int i = 0; i < NROWS; i++) {
+		char left[64], letter[8] = "   ";
+
+		if (!(rows[i].commands & command))
+			continue;
+		if (rows[i].letter)
+			snprintf(letter, sizeof letter, "-%c,", rows[i].letter);
+		snprintf(left, sizeof left, "%s --%s%s%s", letter, rows[i].name,
+			 rows[i].metavar ? " " : "", rows[i].metavar ? rows[i].metavar : "");
+		fprintf(out, "  %-22s %s\n", left, rows[i].help);
+	}
+}
+
+static void print_formats(FILE *out)
+{
+	fputs("\nFormats:\n", out);
+	for (const struct writer *const *w = writers; *w; w++) {
+		fprintf(out, "  %-22s %s (", (*w)->name, (*w)->summary);
+		for (const char *const *s = (*w)->suffixes; *s; s++)
+			fprintf(out, "%s%s", s == (*w)->suffixes ? "" : ", ", *s);
+		fputs(")\n", out);
+	}
+	fputs("A suffix .gz after any of these compresses it.\n", out);
+}
+
+void options_print_help(unsigned command, FILE *out)
+{
+	for (int i = 0; i < NCOMMANDS; i++) {
+		if (commands[i].command != command)
+			continue;
+		fprintf(out, "Usage: %s\n\n%s\n", commands[i].usage, commands[i].help);
+		print_rows(command, out);
+		if (command == COMMAND_RECORD)
+			print_formats(out);
+		return;
+	}
+	fputs("pysample - a profiler for Python programs that are already running\n\nUsage:\n", out);
+	for (int i = 0; i < NCOMMANDS; i++)
+		fprintf(out, "       %s\n", commands[i].usage);
+	fputs("\n`pysample COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 usage,\n"
+	      "3 the target ended (or was no Python) before a sample could be taken,\n"
+	      "4 not permitted; a started command's own status otherwise.\n", out);
+}

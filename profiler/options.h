@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/options.h - the command line. Only main.c and cmd_*.c include it. */
+#ifndef PROFILER_OPTIONS_H
+#define PROFILER_OPTIONS_H
+
+#include "output/writer.h"
+#include "profiler/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum command { COMMAND_RECORD = 1, COMMAND_DUMP = 2 };
+
+struct options {
+	enum command command;
+	int pid;	 /* 0: none given */
+	char **start;	 /* command to start, ends with NULL; NULL: none */
+	const char *output; /* NULL: the default name */
+	const char *format; /* NULL: by the output's suffix */
+	uint64_t duration_ns; /* 0: until the target ends */
+	double rate;	      /* samples a second; 0: max */
+	bool blocking, quiet, verbose, help, version;
+	struct view view;
+};
+
+/* PS_USAGE with the message and its remedy. ret holds pointers into argv. */
+enum ps_status options_parse(int argc, char **argv, struct options *ret,
+			     struct ps_err *err) PS_MUST_USE;
+/* command 0: of the program as a whole. */
+void options_print_help(unsigned command, FILE *out);
+
+/* "500ms", "10s", "2m", "1h", bare seconds; more than nothing, at most ten years. */
+bool options_parse_duration(const char *text, uint64_t *ret_ns) PS_MUST_USE;
+/* "100", "10k", "10khz", "0.5", "max" (0); 0.001 to RATE_MAX. */
+bool options_parse_rate(const char *text, double *ret) PS_MUST_USE;
+
+enum { RATE_MAX = 1000000 };
+
+#endif

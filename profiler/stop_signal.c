@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/stop_signal.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static volatile sig_atomic_t seen, count;
+
+static void note(int signal)
+{
+	seen = signal;
+	count = count + 1;
+}
+
+void stop_signal_catch(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction act = { .sa_handler = note }, old;
+
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &act, NULL);
+	}
+	act.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &act, NULL);
+}
+
+int stop_signal_seen(void)
+{
+	return seen;
+}
+
+int stop_signal_count(void)
+{
+	return count;
+}
