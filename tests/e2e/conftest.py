@@ -113,10 +113,13 @@ ENVIRONMENT = {
 def pysample(request):
     """pysample(*args) runs it to its end; .start(*args) gives the Popen."""
     running = []
+    rescued = tempfile.mkdtemp(prefix="pysample-e2e-")  # for recordings that find no place
+    os.chmod(rescued, 0o777)
+    environment = {**ENVIRONMENT, "TMPDIR": rescued}
 
     def begin(*args, before=(), program=PYSAMPLE, **how):
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **how}
-        how = {"stderr": subprocess.PIPE, "env": ENVIRONMENT, **how}
+        how = {"stderr": subprocess.PIPE, "env": environment, **how}
         p = subprocess.Popen([*before, program, *map(str, args)], **how)
         running.append(p)
         return p
@@ -135,11 +138,13 @@ def pysample(request):
         return finish(begin(*args, **how))
 
     run.start, run.finish, run.program = begin, finish, PYSAMPLE
+    run.rescued, run.environment = rescued, environment
     yield run
     for p in running:
         if p.poll() is None:
             p.kill()
         p.communicate()
+    shutil.rmtree(rescued)
 
 
 @pytest.fixture

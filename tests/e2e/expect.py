@@ -14,8 +14,13 @@ def characters(text):
 
 
 def printable(text):
-    """As on a line of text: what would break it is shown as an escape."""
-    return characters(text)
+    """As dump shows it: what would break a line or steer a terminal is shown as an escape."""
+
+    def escape(match):
+        c = match.group()
+        return "\\n" if c == "\n" else f"\\x{ord(c):02x}"
+
+    return re.sub("[\0-\x1f\x7f-\x9f]", escape, characters(text))
 
 
 def frame(name, file, line):
@@ -28,24 +33,35 @@ def frames(stack):
 
 # pysample dump ----------------------------------------------------------------------------
 
-THREAD = re.compile(r'^Thread (?P<tid>\d+)(?: \((?P<state>[^)]*)\))?(?:: "(?P<name>.*)")?')
+THREAD = re.compile(
+    r"Thread (?P<tid>\d+)(?: \((?P<inner>\d+) inside\))? \((?P<state>.*?)\)"
+    r'(?:: "(?P<name>.*)")?(?: in interpreter (?P<interpreter>\d+))?'
+)
+OMITTED = "[frames left out: the stack is too deep]"
+NOTE = re.compile(r"    \[[^()]*\]")
 
 
 class Thread:
-    def __init__(self, tid, state, name):
-        self.tid, self.state, self.name, self.frames = int(tid), state, name, []
+    def __init__(self, found):
+        self.tid, self.inner = int(found["tid"]), int(found["inner"] or found["tid"])
+        self.state, self.name = found["state"], found["name"]
+        self.interpreter = int(found["interpreter"] or 0)
+        self.frames, self.notes = [], []
 
     def __repr__(self):
-        return f"{self.tid} {self.state} {self.name!r} {self.frames}"
+        return f"{self.tid} {self.state} {self.name!r} {self.notes} {self.frames}"
 
 
 def dump(text):
+    """The threads, each with its frames as printed and with remarks in brackets."""
     threads = []
-    for line in text.splitlines() if "\r" not in text else text.split("\n"):
-        found = THREAD.match(line)
+    for line in text.split("\n"):
+        found = THREAD.fullmatch(line)
         if found:
-            threads.append(Thread(found["tid"], found["state"], found["name"]))
-        elif line.startswith("    ") and threads:
+            threads.append(Thread(found))
+        elif threads and NOTE.fullmatch(line) and line.strip() != OMITTED:
+            threads[-1].notes.append(line.strip())
+        elif threads and line.startswith("    "):
             threads[-1].frames.append(line[4:])
     return threads
 

@@ -90,7 +90,7 @@ class Child:
             assert piece, f"{self.argv} ended with {self.popen.wait()} before it said a line"
             self.buffer += piece
         line, _, self.buffer = self.buffer.partition(b"\n")
-        return line.decode()
+        return line.decode("utf-8", "surrogatepass")
 
     def said(self):
         return json.loads(self.line())

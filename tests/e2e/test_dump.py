@@ -33,12 +33,14 @@ def agree(result, truth):
     for said in truth["threads"]:
         same = [t for t in printed if t.tid == said["tid"]]
         frames = expect.frames(said["frames"])
-        match = [t for t in same if t.frames == frames]
+        at = said.get("interpreter", 0)
+        match = [t for t in same if t.frames == frames and (t.interpreter > 0) == (at > 0)]
         if not match:
             assert same, f"thread {said['tid']} ({said['name']}) is not in\n{result}"
             assert same[0].frames == frames, result
         if said["name"] is not None:
             assert match[0].name == expect.printable(said["name"]), result
+        assert frames or "fast" not in str(match[0].notes), f"it has no frames:\n{result}"
         printed.remove(match[0])
     assert not [t for t in printed if t.frames], f"nobody told of {printed}"
 
@@ -74,14 +76,12 @@ def test_ten_thousand_frames_lose_their_middle_only(python, start, pysample):
     result = pysample("dump", child.pid)
     assert result.code == 0, result
     (thread,) = [t for t in expect.dump(result.out) if t.frames]
-    marks = [f for f in thread.frames if f not in truth]
-    assert len(marks) == 1, marks
-    at = thread.frames.index(marks[0])
+    assert thread.frames.count(expect.OMITTED) == 1, result
+    at = thread.frames.index(expect.OMITTED)
     below = len(thread.frames) - at - 1
     assert at >= 100 and below >= 100
     assert thread.frames[:at] == truth[:at]
     assert thread.frames[at + 1 :] == truth[-below:]
-    assert str(len(truth) - at - below) in marks[0].replace(",", "").replace(" ", ""), marks
 
 
 def test_head_names_process_and_python(python, start, pysample):

@@ -271,9 +271,12 @@ def test_a_full_disk(one, blocking, start, pysample, folder):
     result = pysample(
         "record", child.pid, "-i", *blocking, "-d", "100ms", "-o", os.path.join(folder, "out.html"),
         before=["unshare", "--mount", "sh", "-c", script, "sh", folder],
-        env={**os.environ, "D": folder},
+        env={**pysample.environment, "D": folder},
     )
     assert result.code == 1 and "No space" in result.err, result
+    (saved,) = os.listdir(pysample.rescued)
+    assert os.path.join(pysample.rescued, saved) in result.err
+    assert read(os.path.join(pysample.rescued, saved)).rstrip().endswith("</html>")
     assert result.out == "old\nout.html\n", "the old file, and nothing half-written"
 
 

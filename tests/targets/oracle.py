@@ -27,15 +27,23 @@ def stack(frame):
 
 
 def say(**what):
-    os.write(1, json.dumps(what).encode() + b"\n")
+    """Two lone surrogates in a row stay two: escaped by json they would become one."""
+    text = json.dumps(what, ensure_ascii=False) + "\n"
+    os.write(1, text.encode("utf-8", "surrogatepass"))
 
 
 def tell(frame, **more):
     """Says where all threads of this interpreter stand, the calling one in `frame`."""
     stacks = {ident: stack(f) for ident, f in sys._current_frames().items()}
-    stacks[threading.get_ident()] = stack(frame)
+    me = threading.get_ident()
+    stacks[me] = stack(frame)
     threads = [
-        {"tid": t.native_id, "name": t.name, "frames": stacks[t.ident]}
+        {
+            # What a Thread says of itself can be older than a fork.
+            "tid": threading.get_native_id() if t.ident == me else t.native_id,
+            "name": t.name,
+            "frames": stacks[t.ident],
+        }
         for t in threading.enumerate()
         if t.ident in stacks
     ]
