@@ -19,9 +19,9 @@
 
 /* What the user wants to see of the profile. Writers ask view_shows() of every total. */
 struct view {
-	bool idle;	/* also samples of threads that were idle */
-	bool gil_only;	/* only samples that held the GIL */
-	bool threads;	/* tell threads apart */
+	bool idle;      /* also samples of threads that were idle */
+	bool gil_only;  /* only samples that held the GIL */
+	bool threads;   /* tell threads apart */
 	bool functions; /* merge a function's lines into one frame */
 };
 
@@ -32,9 +32,9 @@ struct writer_input {
 };
 
 struct writer {
-	const char *name;	       /* what --format takes */
-	const char *const *suffixes;   /* ends with NULL; the first is the default file's */
-	const char *summary;	       /* its line in --help */
+	const char *name;            /* what --format takes */
+	const char *const *suffixes; /* ends with NULL; the first is the default file's */
+	const char *summary;         /* its line in --help */
 	/* Checks out for write errors itself (PS_IO); does not close it. */
 	enum ps_status (*write)(const struct writer_input *in, FILE *out, struct ps_err *err);
 };
