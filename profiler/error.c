@@ -43,7 +43,7 @@ enum ps_status ps_while(struct ps_err *err, enum ps_status code, const char *fmt
 	va_end(ap);
 	/* A prefix that fills the buffer is kept; the cause is what gets cut. */
 	if (n >= 0 && (size_t)n < sizeof err->msg)
-		snprintf(err->msg + n, sizeof err->msg - (size_t)n, ": %s", why);
+		snprintf(err->msg + n, sizeof err->msg - (size_t)n, ": %.*s", PS_MSG_MAX - n, why);
 	return code;
 }
 
