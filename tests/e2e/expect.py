@@ -81,7 +81,15 @@ def collapsed(text):
     return stacks
 
 
+def separated(text):
+    """Names may not hold what separates frames and lines: it is replaced."""
+    text = characters(text).replace(";", ":") or "?"
+    return re.sub("[\0-\x1f\x7f-\x9f\u2028\u2029]", " ", text)
+
+
 def stack(leaf_first):
-    return ";".join(
-        frame(*f).replace(";", "_") for f in reversed(leaf_first)
-    )
+    return ";".join(f"{separated(n)}{place(f, line)}" for n, f, line in reversed(leaf_first))
+
+
+def place(file, line):
+    return f" ({separated(file)}:{line})" if file else ""

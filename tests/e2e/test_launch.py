@@ -51,13 +51,13 @@ def test_death_by_signal_passes_through_as_shells_say_it(one, command, pysample,
 def test_sampled_from_its_first_instruction(python, command, pysample, folder):
     """What happens before the program's own first line is seen too: the start of Python."""
     file = os.path.join(folder, "out.txt")
-    for _ in range(5):
-        argv = command(python, "short.py", 0, 1)
+    for _ in range(20):
+        argv = command(python, "short.py", 0, 10)
         result = pysample("record", "-r", "10k", "-i", "-o", file, "--", *argv)
-        assert result.code == 0, result
-        if "importlib" in read(file):
+        assert result.code in (0, 3), result  # it can be over before it is looked at
+        if result.code == 0 and "importlib" in read(file):
             return
-    raise AssertionError(f"no import was seen: {read(file)}")
+    raise AssertionError(f"no import was ever seen: {result}")
 
 
 def test_it_is_not_ended_with_the_recording(one, command, pysample, folder):

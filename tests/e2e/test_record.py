@@ -74,6 +74,10 @@ def possible(stack):
     )
 
 
+def short(stack):
+    return " ".join(frame.partition(" ")[0] for frame in stack.split(";"))
+
+
 def test_no_stack_that_cannot_be(python, start, pysample, folder):
     child = start(python, "busy.py")
     child.said()
@@ -81,7 +85,7 @@ def test_no_stack_that_cannot_be(python, start, pysample, folder):
     result = pysample("record", child.pid, "-d", "2", "-r", "5k", "-f", "collapsed", "-o", file)
     assert result.code == 0, result
     stacks = expect.collapsed(read(file))
-    wrong = {s: n for s, n in stacks.items() if not possible(s)}
+    wrong = {short(s): n for s, n in stacks.items() if not possible(s)}
     allowed = 0.01 if python.version < (3, 14) else 0.0002
     assert sum(wrong.values()) <= allowed * sum(stacks.values()), wrong
     for name in ("a1", "b1", "a7", "b7", "a4", "b4"):
@@ -161,8 +165,8 @@ def test_summary(one, start, pysample, folder):
     file = os.path.join(folder, "out.txt")
     result = pysample("record", child.pid, "-d", "500ms", "-o", file)
     assert result.code == 0 and result.out == "", result
-    for word in ("samples", "consistent", "repaired", "lost", "late", "/s", file):
-        assert word in result.err, (word, result.err)
+    for word in ("samples", "consistent", "repaired", "lost", "late", "asked", "achieved", "duration", file):
+        assert word.lower() in result.err.lower(), (word, result.err)
     assert "\r" not in result.err and "\x1b" not in result.err
 
 
@@ -216,7 +220,7 @@ def test_to_standard_output(one, start, pysample, folder):
     child.said()
     result = pysample("record", child.pid, "-d", "100ms", "-f", "collapsed", "-o", "-", cwd=folder)
     assert result.code == 0, result
-    assert all(possible(s) for s in expect.collapsed(result.out))
+    assert all("work (" in s for s in expect.collapsed(result.out))
     assert os.listdir(folder) == []
 
 

@@ -9,13 +9,13 @@ from oracle import say
 SOURCE = """
 def outer_{n:06}():
     x = 0
-    for i in range(20):
+    for i in range(60):
         x += inner_{n:06}()
     return x
 
 def inner_{n:06}():
     x = 0
-    for i in range(20):
+    for i in range(60):
         x += i
     return x
 

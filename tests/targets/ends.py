@@ -12,7 +12,6 @@ from oracle import say
 def end(how):
     os.read(0, 1)
     if how.startswith("SIG"):
-        signal.signal(getattr(signal, how), signal.SIG_DFL) if how != "SIGKILL" else None
         os.kill(os.getpid(), getattr(signal, how))
     os._exit(int(how))
 
