@@ -3,9 +3,12 @@
 
 const $ = (id) => document.getElementById(id);
 const NS = 1e9;
+const REST_SHOWN = 60; /* how many of the boxes too narrow to draw a click on them shows */
 const SLICE_MS = 12; /* how long building boxes may keep the page from reacting */
 
 function formatTime(ns) {
+	if (ns === 0)
+		return "0 s";
 	if (ns >= 60 * NS) {
 		const tenths = Math.round(ns / NS * 10);
 		return `${Math.floor(tenths / 600)} min ${(tenths % 600 / 10).toFixed(1)} s`;
@@ -23,7 +26,9 @@ function formatCount(n) {
 
 function formatPercent(part, whole) {
 	const percent = whole > 0 ? part / whole * 100 : 0;
-	if (percent > 0 && percent < 0.01)
+	if (percent === 0)
+		return "0%";
+	if (percent < 0.01)
 		return "<0.01%";
 	return percent.toFixed(percent < 10 ? 2 : 1).replace(/^100\.0$/, "100") + "%";
 }
@@ -45,7 +50,7 @@ function element(tag, text, className) {
 function factRows(model) {
 	const f = model.facts, rows = [];
 	const add = (name, text) => text && rows.push([name, text]);
-	const reasons = (list) => list.filter(([, n]) => n > 0).map(([why, n]) => `${formatCount(n)} ${why}`);
+	const reasons = (list) => list.filter(([, n]) => n > 0).map(([why, n]) => `${formatCount(n)} \u00d7 ${why}`);
 	const sum = (list) => list.reduce((total, [, n]) => total + n, 0);
 	const counted = (list) => sum(list) ? `${formatCount(sum(list))}: ${reasons(list).join("; ")}` : "0";
 	add("Command", visible(f.command));
@@ -280,6 +285,7 @@ class Page {
 		const narrow = (to - from) * 0.6 / Math.max(this.painter.width, 300);
 		this.boxes = new Boxes(this.tree, this.inverted, from, to, narrow);
 		this.hover = -1;
+		this.showTip(-1);
 		clearTimeout(this.building);
 		const least = (this.zoomed ? this.zoomed.level : 0) + Math.ceil(this.painter.height / ROW) + 2;
 		while (this.boxes.levels < least && this.boxes.expand())
@@ -288,6 +294,7 @@ class Page {
 		if (home)
 			this.scrollHome();
 		this.showCrumbs();
+		this.showDetail(this.focusBox());
 		this.redraw();
 		this.buildRest(this.boxes);
 	}
@@ -377,7 +384,7 @@ class Page {
 			boxes: this.boxes, keys: this.tree.keys, from: this.boxes.from, to: this.boxes.to,
 			level: this.zoomed ? this.zoomed.level : 0, hits: this.match && this.match.hit,
 			rows: (level) => this.levelTop(level), focus: this.focusBox(), hover: this.hover,
-			rootLabel: this.rootLabel(),
+			label: (box) => this.boxName(box),
 		});
 		this.ready();
 	}
@@ -403,7 +410,7 @@ class Page {
 	boxName(box) {
 		const key = this.boxes.key.at[box];
 		if (key === REST)
-			return `${formatCount(this.boxes.merged.at[box])} more, each too narrow to draw`;
+			return `${formatCount(this.boxes.merged.at[box])} more, too narrow to draw`;
 		return key < 0 ? this.rootLabel() : this.tree.keys.name(key);
 	}
 
@@ -443,9 +450,8 @@ class Page {
 
 	showCrumbs() {
 		const crumbs = $("crumbs"), path = [];
-		crumbs.hidden = !this.zoomed;
 		if (!this.zoomed)
-			return crumbs.replaceChildren();
+			return crumbs.replaceChildren(element("span", this.whole > 0 ? "Click a box to zoom on it" : "", "more"));
 		let box = this.boxes.find(this.zoomed.level, this.zoomed.from);
 		const exact = box >= 0 && this.boxes.total.at[box] === this.zoomed.to - this.zoomed.from;
 		if (!exact)
@@ -487,7 +493,22 @@ class Page {
 		if (this.boxes.key.at[box] === -1)
 			return this.zoom(null);
 		const from = this.boxes.x.at[box];
-		this.zoom({ level: levelOf(this.boxes, box), from, to: from + this.boxes.total.at[box] });
+		let width = this.boxes.total.at[box];
+		if (this.boxes.key.at[box] === REST)
+			width = Math.min(width, this.boxes.self.at[box] * REST_SHOWN);
+		this.zoom({ level: levelOf(this.boxes, box), from, to: from + width });
+	}
+
+	/* Sideways at the same zoom, by a share of the width. */
+	pan(share) {
+		if (!this.zoomed)
+			return;
+		const { level, from, to } = this.zoomed, width = to - from;
+		const moved = Math.max(0, Math.min(this.whole - width, from + Math.round(share * width)));
+		if (moved === from)
+			return;
+		this.zoomed = { level, from: moved, to: moved + width };
+		this.rebox(false);
 	}
 
 	zoom(target) {
@@ -502,9 +523,7 @@ class Page {
 	afterZoom() {
 		if (this.zoomed)
 			this.focus = { level: this.zoomed.level, x: this.zoomed.from };
-		this.showTip(-1);
 		this.rebox(true);
-		this.showDetail(this.focusBox());
 	}
 
 	/* Zooms are steps of the browser's history. Where a page may not touch that, they
@@ -543,6 +562,7 @@ class Page {
 		$("clear").hidden = !text;
 		this.match = query && !wrong ? matchTree(this.tree, query) : null;
 		$("matched").textContent = wrong ? query.error : !this.match ? ""
+			: this.match.count === 0 ? "nothing matched"
 			: `${formatPercent(this.match.count, this.whole)} matched \u00b7 ${this.timeText(this.match.count)}`;
 		$("matched").classList.toggle("wrong", wrong);
 		/* Choosing a row highlights it; the others must not go away under the pointer. */
@@ -795,6 +815,13 @@ class Page {
 			this.showTip(-1);
 			this.showDetail(this.focusBox());
 			this.redraw();
+		});
+		on(canvas, "wheel", (e) => {
+			const sideways = e.shiftKey ? e.deltaY || e.deltaX : e.deltaX;
+			if (!sideways || Math.abs(e.deltaY) > Math.abs(sideways))
+				return;
+			e.preventDefault();
+			this.pan(sideways / 1000);
 		});
 		on(canvas, "click", (e) => this.zoomOn(this.boxAt(e.clientX, e.clientY)));
 	}

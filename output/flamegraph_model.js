@@ -264,8 +264,9 @@ class Column {
 const REST = -2;
 
 /* Boxes, level by level from the root: each has a key (REST for several that are too
- * narrow to be drawn, -1 for the root), its parent box, and where it lies on the axis of
- * samples. Boxes of a level are in the order of their places.
+ * narrow to be drawn, -1 for the root), its parent box, where it lies on the axis of
+ * samples, and the samples that ended in it (of a REST: the width of its widest). Boxes of
+ * a level are in the order of their places.
  *
  * Only what can be seen is built: below boxes that touch from .. to and are not narrower
  * than `narrow`. So building takes as long as what is seen, not as what was recorded, and
@@ -283,7 +284,9 @@ class Boxes {
 		this.x = new Column(Float64Array);
 		this.total = new Column(Float64Array);
 		this.self = new Column(Float64Array);
-		this.merged = new Column(Int32Array);
+		this.restFirst = new Column(Int32Array); /* of a REST: where in restKeys its keys are */
+		this.merged = new Column(Int32Array); /* how many boxes it stands for */
+		this.restKeys = new Column(Int32Array);
 		this.row = [0];
 		this.keySeen = new Int32Array(tree.keys.n);
 		this.keyGroup = new Int32Array(tree.keys.n);
@@ -305,6 +308,7 @@ class Boxes {
 		this.total.push(total);
 		this.self.push(self);
 		this.merged.push(merged);
+		this.restFirst.push(this.restKeys.n);
 		return this.key.n - 1;
 	}
 
@@ -327,6 +331,18 @@ class Boxes {
 				high = middle;
 		}
 		return low;
+	}
+
+	/* Whether the box, or one of those that it stands for, is a hit of a search. */
+	isHit(box, hits) {
+		if (this.key.at[box] >= 0)
+			return hits[this.key.at[box]] === 1;
+		const first = this.restFirst.at[box];
+		for (let i = 0; this.key.at[box] === REST && i < this.merged.at[box]; i++) {
+			if (hits[this.restKeys.at[first + i]])
+				return true;
+		}
+		return false;
 	}
 
 	/* Adds the next level; false if there is none. */
@@ -424,7 +440,9 @@ class Boxes {
 			let rest = 0;
 			for (let i = drawn; i < order.length; i++)
 				rest += g.total[order[i]];
-			this.add(REST, box, x, rest, 0, order.length - drawn);
+			this.add(REST, box, x, rest, g.total[order[drawn]], order.length - drawn);
+			for (let i = drawn; i < order.length; i++)
+				this.restKeys.push(g.key[order[i]]);
 		}
 		this.keepCursors(g, start);
 	}

@@ -42,7 +42,7 @@ const INK = {
 	light: {
 		back: "#ffffff", text: "#1d1b19", soft: "rgba(29,27,25,0.62)", root: "#e4e2de",
 		rest: "#ebe9e6", stripe: "#d3d0ca", hit: "#e0218a", hitText: "#ffffff",
-		hitSoft: "rgba(255,255,255,0.8)", focus: "#0b57d0", veil: "rgba(255,255,255,0.66)",
+		hitSoft: "rgba(255,255,255,0.8)", focus: "#0b57d0", veil: "rgba(255,255,255,0.62)",
 		hover: "rgba(0,0,0,0.55)",
 	},
 	dark: {
@@ -56,7 +56,7 @@ const INK = {
 function hsl(theme, origin, file, name) {
 	const [hue, span, saturation, lightness] = HUES[theme][origin];
 	const byFile = hashText(file) % 1024 / 1024, byName = hashText(name) % 5 - 2;
-	return `hsl(${(hue + span * byFile).toFixed(1)} ${saturation}% ${(lightness + byName * 1.2).toFixed(1)}%)`;
+	return `hsl(${(hue + span * byFile).toFixed(1)} ${saturation}% ${(lightness + byName * 1.8).toFixed(1)}%)`;
 }
 
 class Painter {
@@ -147,7 +147,7 @@ class Painter {
 			else
 				high = middle - 1;
 		}
-		return low ? text.slice(0, low) + "\u2026" : "";
+		return low > 1 ? text.slice(0, low) + "\u2026" : "";
 	}
 
 	/* A qualified name says most at its end: leading parts go first, then the last part's
@@ -173,7 +173,7 @@ class Painter {
 
 	/* view: boxes, keys, from, to (the places at the left and right edge), level (of the box
 	 * zoomed on), hits (of matchTree, or null), rows (a level's y: (level) => y), focus and
-	 * hover (boxes or -1), rootLabel. */
+	 * hover (boxes or -1), label: (box) => text for those that have no key. */
 	draw(view) {
 		const c = this.context;
 		c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
@@ -204,35 +204,32 @@ class Painter {
 		for (let box = b.firstFrom(level, view.from); box < end && b.x.at[box] < view.to; box++) {
 			const [left, width] = this.span(view, box);
 			if (width >= 0.3)
-				this.drawBox(view, box, left, y, width);
-		}
-		if (level < view.level) {
-			this.context.fillStyle = this.ink.veil;
-			this.context.fillRect(0, y, this.width, ROW);
+				this.drawBox(view, box, left, y, width, level < view.level);
 		}
 	}
 
-	drawBox(view, box, left, y, width) {
+	drawBox(view, box, left, y, width, isAncestor) {
 		const c = this.context, key = view.boxes.key.at[box];
-		const hit = view.hits && key >= 0 && view.hits[key];
-		c.fillStyle = key === REST ? this.restFill() : key < 0 ? this.ink.root
-			: hit ? this.ink.hit : this.fill(view.keys, key);
+		const hit = view.hits && view.boxes.isHit(box, view.hits);
+		c.fillStyle = hit ? this.ink.hit : key === REST ? this.restFill()
+			: key < 0 ? this.ink.root : this.fill(view.keys, key);
 		const gap = width > 3 ? 1 : width > 1.5 ? 0.5 : 0;
 		c.fillRect(left, y, width - gap, ROW - 1);
-		if (view.hits && !hit && key !== -1) {
+		if (isAncestor || (view.hits && !hit && key !== -1)) {
 			c.fillStyle = this.ink.veil;
 			c.fillRect(left, y, width - gap, ROW - 1);
 		}
-		if (width > 24 && key !== REST)
-			this.drawLabel(view, key, left + PAD, y + ROW / 2, width - 2 * PAD - gap, hit);
+		if (width > 24)
+			this.drawLabel(view, box, left + PAD, y + ROW / 2, width - 2 * PAD - gap, hit);
 	}
 
-	drawLabel(view, key, x, y, room, hit) {
-		const c = this.context, name = key < 0 ? view.rootLabel : view.keys.name(key);
+	drawLabel(view, box, x, y, room, hit) {
+		const c = this.context, key = view.boxes.key.at[box];
+		const name = key < 0 ? view.label(box) : view.keys.name(key);
 		const text = this.fit(name, room);
 		if (!text)
 			return;
-		c.fillStyle = hit ? this.ink.hitText : this.ink.text;
+		c.fillStyle = hit ? this.ink.hitText : key === REST ? this.ink.soft : this.ink.text;
 		c.fillText(text, x, y);
 		const used = this.measure(text) + 8;
 		if (key < 0 || text !== name || room - used < 40)
