@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/writer.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static const char *format_of(const char *path)
+{
+	const struct writer *w = writer_for_file(path);
+
+	return w ? w->name : "none";
+}
+
+Test(writers, are_found_by_name)
+{
+	cr_expect_str_eq(writer_find("collapsed")->name, "collapsed");
+	cr_expect_str_eq(writer_find("flamegraph")->name, "flamegraph");
+	cr_expect_null(writer_find("flame"));
+	cr_expect_null(writer_find(""));
+}
+
+Test(writers, the_first_is_the_flamegraph)
+{
+	cr_expect_str_eq(writers[0]->name, "flamegraph");
+	cr_expect_str_eq(writers[0]->suffixes[0], ".html");
+}
+
+Test(writers, every_row_is_complete)
+{
+	for (const struct writer *const *w = writers; *w; w++) {
+		cr_expect_eq(writer_find((*w)->name), *w);
+		cr_expect(strlen((*w)->summary) > 0);
+		cr_expect_not_null((*w)->write);
+		cr_expect_not_null((*w)->suffixes[0]);
+	}
+}
+
+Test(writers, are_found_by_suffix)
+{
+	cr_expect_str_eq(format_of("a.html"), "flamegraph");
+	cr_expect_str_eq(format_of("/tmp/a.b.folded"), "collapsed");
+	cr_expect_str_eq(format_of("a.txt"), "collapsed");
+	cr_expect_str_eq(format_of("a.collapsed"), "collapsed");
+}
+
+Test(writers, gz_may_follow_any_suffix)
+{
+	cr_expect_str_eq(format_of("a.html.gz"), "flamegraph");
+	cr_expect_str_eq(format_of("a.txt.gz"), "collapsed");
+	cr_expect_str_eq(format_of("a.gz"), "none");
+	cr_expect_str_eq(format_of("a.txt.gz.gz"), "none");
+}
+
+Test(writers, other_names_belong_to_none)
+{
+	cr_expect_str_eq(format_of(""), "none");
+	cr_expect_str_eq(format_of("html"), "none");
+	cr_expect_str_eq(format_of("a.html/b"), "none");
+	cr_expect_str_eq(format_of("a.htmlx"), "none");
+	cr_expect_str_eq(format_of("a.HTML"), "none");
+	cr_expect_str_eq(format_of("dir/.html"), "none");
+}
+
+static bool shows(bool idle, bool gil_only, unsigned state)
+{
+	struct view v = { .idle = idle, .gil_only = gil_only };
+	struct profile_total t = { .state = state, .count = 1 };
+
+	return view_shows(&v, &t);
+}
+
+Test(view, hides_idle_threads_unless_asked)
+{
+	cr_expect_not(shows(false, false, 0));
+	cr_expect(shows(false, false, STATE_CPU));
+	cr_expect(shows(false, false, STATE_CPU | STATE_GIL));
+	cr_expect(shows(true, false, 0));
+}
+
+Test(view, shows_only_the_gil_if_asked)
+{
+	cr_expect_not(shows(false, true, STATE_CPU));
+	cr_expect_not(shows(true, true, 0));
+	cr_expect(shows(false, true, STATE_CPU | STATE_GIL));
+	cr_expect(shows(true, true, STATE_CPU | STATE_GIL));
+}
