@@ -5,7 +5,7 @@ in each: a stack with members of both, or with a member left out, never existed.
 import os
 import threading
 
-from oracle import say
+from oracle import line
 
 SOURCE = """
 def {f}1(n): return {f}2(n) + 1
@@ -30,5 +30,5 @@ def work():
         b(2)
 
 
-say(pid=os.getpid(), tid=threading.get_native_id())
+os.write(1, line(pid=os.getpid(), tid=threading.get_native_id()))
 work()

@@ -4,7 +4,7 @@ others lay a moment ago. A stack whose numbers differ never existed."""
 
 import os
 
-from oracle import say
+from oracle import line
 
 SOURCE = """
 def outer_{n:06}():
@@ -30,5 +30,5 @@ def churn():
         n = (n + 1) % 1_000_000
 
 
-say(pid=os.getpid())
+os.write(1, line(pid=os.getpid()))
 churn()

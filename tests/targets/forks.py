@@ -4,11 +4,11 @@
 import os
 import sys
 
-from oracle import hold, tell
+from oracle import hold, told
 
 
 def child(wait):
-    return tell(sys._getframe()) or os.read(wait, 1) or os._exit(0)
+    return os.write(1, told(sys._getframe())) and (os.read(wait, 1) or os._exit(0))
 
 
 def parent(pid):

@@ -9,7 +9,7 @@ import threading
 
 import _interpreters
 
-from oracle import tell
+from oracle import told
 
 CODE = """
 import sys
@@ -17,14 +17,14 @@ sys.path.insert(0, {here!r})
 import json, os, threading
 from oracle import stack
 
-def tell(frame):
+def told(frame):
     what = dict(tid=threading.get_native_id(), name=None, interpreter={number})
     what["frames"] = stack(frame)
-    os.write({say}, json.dumps(what).encode() + b"\\n")
+    return json.dumps(what).encode() + b"\\n"
 
 def inside(n):
     if n == 0:
-        return tell(sys._getframe()) or os.read({wait}, 1) or os._exit(0)
+        return os.write({say}, told(sys._getframe())) and (os.read({wait}, 1) or os._exit(0))
     return inside(n - 1)
 
 inside({depth})
@@ -47,7 +47,8 @@ def in_thread(config, depth):
 def teller(reading, others):
     """Speaks for all, because the main thread by then stands in another interpreter."""
     others = others + [json.loads(os.fdopen(reading).readline())]
-    return tell(sys._getframe(), others=others) or os.read(os.pipe()[0], 1)
+    wait, _ = os.pipe()
+    return os.write(1, told(sys._getframe(), others=others)) and os.read(wait, 1)
 
 
 _interpreters.create("isolated")

@@ -26,14 +26,18 @@ def stack(frame):
     return frames
 
 
-def say(**what):
+def line(**what):
     """Two lone surrogates in a row stay two: escaped by json they would become one."""
-    text = json.dumps(what, ensure_ascii=False) + "\n"
-    os.write(1, text.encode("utf-8", "surrogatepass"))
+    return (json.dumps(what, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 
 
-def tell(frame, **more):
-    """Says where all threads of this interpreter stand, the calling one in `frame`."""
+def say(**what):
+    os.write(1, line(**what))
+
+
+def told(frame, **more):
+    """Where all threads of this interpreter stand, the calling one in `frame`. The caller
+    writes it: were that done here, this function would still be running when it is read."""
     stacks = {ident: stack(f) for ident, f in sys._current_frames().items()}
     me = threading.get_ident()
     stacks[me] = stack(frame)
@@ -47,11 +51,11 @@ def tell(frame, **more):
         for t in threading.enumerate()
         if t.ident in stacks
     ]
-    say(pid=os.getpid(), threads=threads + more.pop("others", []), **more)
+    return line(pid=os.getpid(), threads=threads + more.pop("others", []), **more)
 
 
 def hold(**more):
-    return tell(sys._getframe(), **more) or os.read(0, 1) or os._exit(0)
+    return os.write(1, told(sys._getframe(), **more)) and (os.read(0, 1) or os._exit(0))
 
 
 def park():

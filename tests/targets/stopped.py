@@ -5,11 +5,11 @@ import os
 import signal
 import sys
 
-from oracle import tell
+from oracle import told
 
 
 def stops():
-    return tell(sys._getframe()) or os.kill(os.getpid(), signal.SIGSTOP) or os.read(0, 1)
+    return os.write(1, told(sys._getframe())) and os.kill(os.getpid(), signal.SIGSTOP)
 
 
 stops()

@@ -6,20 +6,20 @@ import os
 import sys
 import threading
 
-from oracle import say, stack
+from oracle import line, stack
 
 leaving = threading.Event()
 
 
-def tell(frame):
+def told(frame):
     me = threading.current_thread()
     own = {"tid": me.native_id, "name": me.name, "frames": stack(frame)}
-    say(pid=os.getpid(), threads=[own])
+    return line(pid=os.getpid(), threads=[own])
 
 
 def lives_on():
     leaving.wait()
-    return tell(sys._getframe()) or os.read(0, 1) or os._exit(0)
+    return os.write(1, told(sys._getframe())) and (os.read(0, 1) or os._exit(0))
 
 
 threading.Thread(target=lives_on, name="lives on").start()
