@@ -109,6 +109,22 @@ uint64_t fake_get64(const struct fake_target *f, raddr at)
 	return v;
 }
 
+/* --- the clock, linked with --wrap --- */
+
+uint64_t __wrap_clock_now(void);
+
+static uint64_t clock_time = 1000000000, clock_step = 100;
+
+void fake_clock_step(uint64_t ns)
+{
+	clock_step = ns;
+}
+
+uint64_t __wrap_clock_now(void)
+{
+	return clock_time += clock_step;
+}
+
 /* --- in place of profiler/target.c --- */
 
 static struct fake_target *fake_of(struct target *t)

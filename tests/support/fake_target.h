@@ -32,6 +32,10 @@ struct fake_target {
 	void *ctx;
 };
 
+/* Nanoseconds that pass with each clock_now(): whether a copy was quick is for the test to
+ * say, not for the machine. 100 at first. */
+void fake_clock_step(uint64_t ns);
+
 /* pid is this process, so that /proc has an answer. */
 void fake_init(struct fake_target *f);
 void fake_deinit(struct fake_target *f);

@@ -183,10 +183,16 @@ static size_t plain_table(unsigned units, unsigned char *ret)
 	return 3 * (size_t)units;
 }
 
+/* RETURN_VALUE is 36 in 3.13, and only there does it matter. SEND, by minor version. */
 static void write_units(struct image *im, raddr at, unsigned units)
 {
+	static const unsigned char send[] = { [13] = 104, [14] = 106, [15] = 105 };
+
 	for (unsigned i = 0; i < units; i++) {
-		unsigned char unit[2] = { i + 1 == units ? OP_RETURN : OP_NOP, 0 };
+		unsigned char unit[2] = { i + 1 == units       ? OP_RETURN
+					  : i == IMAGE_RESUMES ? send[layout_minor(&im->layout)]
+							       : OP_NOP,
+					  0 };
 
 		fake_put(&im->fake, at + 2 * (raddr)i, unit, 2);
 	}
@@ -355,6 +361,8 @@ raddr image_push(struct image_thread *t, raddr code, unsigned unit)
 	uint32_t bytes = (uint32_t)image_get(t->im, code, F_CODE_FRAMESIZE) * 8;
 	raddr at;
 
+	if (!t->nframes)
+		image_push_shim(t);
 	if (!t->chunk || bytes > t->limit - t->top)
 		push_chunk(t, bytes);
 	at = t->top;
@@ -371,6 +379,10 @@ raddr image_push_generator(struct image_thread *t, raddr code, unsigned unit)
 	uint32_t bytes = (uint32_t)image_get(t->im, code, F_CODE_FRAMESIZE) * 8;
 	raddr at = image_take(t->im, bytes);
 
+	if (!t->nframes)
+		image_push_shim(t);
+	if (!t->frame[t->nframes - 1].shim)
+		image_step(t, IMAGE_RESUMES);
 	save_stacktop(t, false);
 	write_frame(t, at, code, unit, OWNER_GENERATOR);
 	remember(t, (struct image_frame){ at, code, 0, false });
@@ -398,7 +410,7 @@ static void pop_chunk(struct image_thread *t)
 	t->limit = below + fake_get64(&t->im->fake, below + 8);
 }
 
-void image_pop(struct image_thread *t)
+static void pop_frame(struct image_thread *t)
 {
 	struct image *im = t->im;
 	struct image_frame f = t->frame[--t->nframes];
@@ -420,6 +432,13 @@ void image_pop(struct image_thread *t)
 		image_set(im, f.at, F_FRAME_PREVIOUS, 0);
 	}
 	save_stacktop(t, true);
+}
+
+void image_pop(struct image_thread *t)
+{
+	pop_frame(t);
+	if (t->nframes && t->frame[t->nframes - 1].shim)
+		pop_frame(t);
 }
 
 void image_step(struct image_thread *t, unsigned unit)

@@ -46,6 +46,8 @@ struct image_pair {
 /* general: with a hash before each key, as dicts have whose keys are not all str. */
 raddr image_dict(struct image *im, const struct image_pair *pairs, size_t n, bool general);
 
+enum { IMAGE_RESUMES = 16 }; /* at this unit a code resumes a generator */
+
 struct image_code {
 	const char *name, *file; /* file NULL: "t.py" */
 	unsigned first_line;
@@ -85,11 +87,14 @@ void image_thread_deinit(struct image_thread *t);
 
 /* A call: a frame on the data stack that stands at that unit of its code. */
 raddr image_push(struct image_thread *t, raddr code, unsigned unit);
-/* A resumed generator, whose frame is in its object. */
+/* A resumed generator, whose frame is in its object. A Python frame that resumes it is
+ * moved to where its code does that. */
 raddr image_push_generator(struct image_thread *t, raddr code, unsigned unit);
-/* C code that is about to call Python: an entry frame, on the C stack. */
+/* C code that is about to call Python: an entry frame, on the C stack. The very first
+ * call gets one unasked. */
 raddr image_push_shim(struct image_thread *t);
-/* Return, as the version does it: what is left in memory stays there. */
+/* Return, as the version does it: what is left in memory stays there. To C, if that
+ * called: its entry frame ends too. */
 void image_pop(struct image_thread *t);
 /* Moves the top frame to another unit. */
 void image_step(struct image_thread *t, unsigned unit);

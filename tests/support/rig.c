@@ -22,6 +22,8 @@ enum ps_status rig_init(struct rig *r, struct image *im, raddr thread)
 	r->unwinder = (struct unwinder){
 		.target = t, .layout = &im->layout, .codes = &r->codes, .profile = r->profile
 	};
+	if (!st)
+		st = paths_init(&r->unwinder.paths);
 	if (st)
 		rig_deinit(r);
 	return st;
