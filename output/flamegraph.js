@@ -431,8 +431,10 @@ class Page {
 	}
 
 	showDetail(box) {
-		$("detail-name").textContent = box < 0 ? "" : this.boxName(box) + (this.boxPlace(box) ? `  ${this.boxPlace(box)}` : "");
+		$("detail-name").textContent = box < 0 ? "" : this.boxName(box);
+		$("detail-place").textContent = box < 0 ? "" : this.boxPlace(box);
 		$("detail-more").textContent = box < 0 ? "" : this.boxNumbers(box);
+		$("detail-text").scrollTop = 0;
 	}
 
 	showTip(box, x, y) {
@@ -598,6 +600,8 @@ class Page {
 		if (inField) {
 			if (event.key === "Escape")
 				this.leaveField(event);
+			else if (event.key === "Enter" && event.target === $("query"))
+				$("canvas").focus();
 			return;
 		}
 		const onGraph = document.activeElement === $("canvas") || document.activeElement === document.body;

@@ -89,7 +89,9 @@ export class Graph {
 		const { x, y } = await this.point(level, place);
 		return this.page.evaluate(([px, py]) => {
 			const c = document.getElementById("canvas"), r = c.getBoundingClientRect(), s = c.width / r.width;
-			return [...c.getContext("2d").getImageData((px - r.left) * s, (py - r.top) * s, 1, 1).data.slice(0, 3)];
+			const copy = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+			copy.drawImage(c, (px - r.left) * s, (py - r.top) * s, 1, 1, 0, 0, 1, 1);
+			return [...copy.getImageData(0, 0, 1, 1).data.slice(0, 3)];
 		}, [x, y]);
 	}
 
