@@ -37,6 +37,12 @@ function plural(n, what) {
 	return `${formatCount(n)} ${what}${n === 1 ? "" : "s"}`;
 }
 
+/* At "as fast as possible" a sample may stand for no known time. */
+function formatSamples(model, count) {
+	const period = model.facts.period_ns;
+	return period > 0 ? formatTime(count * period) : plural(count, "sample");
+}
+
 function element(tag, text, className) {
 	const e = document.createElement(tag);
 	if (text !== undefined)
@@ -217,7 +223,7 @@ class FunctionTable {
 
 	timeCell(count) {
 		const td = element("td", undefined, "number"), whole = this.tree.total[0];
-		td.append(element("span", formatTime(count * this.model.facts.period_ns), "time"),
+		td.append(element("span", formatSamples(this.model, count), "time"),
 			element("span", formatPercent(count, whole), "percent"));
 		td.style.setProperty("--part", `${whole ? count / whole * 100 : 0}%`);
 		return td;
@@ -403,8 +409,7 @@ class Page {
 	/* --- Words for boxes. */
 
 	timeText(count) {
-		const period = this.model.facts.period_ns;
-		return period > 0 ? formatTime(count * period) : plural(count, "sample");
+		return formatSamples(this.model, count);
 	}
 
 	boxName(box) {
@@ -712,7 +717,7 @@ class Page {
 		const kinds = [[OWN, "own code"], [PACKAGE, "packages"], [STDLIB, "standard library"], [MARKER, "markers"]];
 		$("legend").replaceChildren(...kinds.map(([origin, text]) => {
 			const li = element("li"), patch = element("i");
-			patch.style.background = hsl(this.painter.theme, origin, "", "");
+			patch.style.background = `linear-gradient(90deg, ${hueRange(this.painter.theme, origin).join(", ")})`;
 			li.append(patch, text);
 			return li;
 		}));
@@ -744,7 +749,8 @@ class Page {
 			formatTime(f.duration_ns), f.rate_asked > 0
 				? `${Number((f.rate_achieved || 0).toPrecision(4))} of ${f.rate_asked} samples a second`
 				: `${Number((f.rate_achieved || 0).toPrecision(4))} samples a second`,
-			lost ? `${formatCount(lost)} lost` : "none lost"].filter(Boolean).join("  \u00b7  ");
+			lost ? `${formatCount(lost)} lost` : "none lost",
+			this.model.hidden.idle ? "idle threads left out" : ""].filter(Boolean).join("  \u00b7  ");
 		const list = [];
 		for (const [name, text] of factRows(this.model)) {
 			const dd = element("dd", text);

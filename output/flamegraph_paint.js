@@ -59,6 +59,12 @@ function hsl(theme, origin, file, name) {
 	return `hsl(${(hue + span * byFile).toFixed(1)} ${saturation}% ${(lightness + byName * 1.8).toFixed(1)}%)`;
 }
 
+/* From one end of an origin's hues to the other. */
+function hueRange(theme, origin) {
+	const [hue, span, saturation, lightness] = HUES[theme][origin];
+	return [0, 0.5, 1].map((part) => `hsl(${hue + span * part} ${saturation}% ${lightness}%)`);
+}
+
 class Painter {
 	constructor(canvas, model) {
 		this.canvas = canvas;
