@@ -69,7 +69,7 @@ enum ps_status arena_take(struct arena *a, size_t len, void **ret)
 	struct arena_block *b = a->block;
 	size_t size = (len + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 
-	if (size < len)
+	if (size < len || size > SIZE_MAX - sizeof *b)
 		return PS_LIMIT;
 	if (!b || size > b->size - b->used) {
 		size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
