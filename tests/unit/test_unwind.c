@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CO_GENERATOR = 0x20 };
+enum { CO_GENERATOR = 0x20, SETTLES = 40 };
 
 /* An image with one thread, and functions to call. */
 struct world {
@@ -51,7 +51,7 @@ static void end(struct world *w)
  * what is certain, and never wrong. */
 static void expect(struct world *w, const char *stack)
 {
-	for (int attempt = 0; attempt < 5; attempt++) {
+	for (int attempt = 0; attempt < SETTLES; attempt++) {
 		enum ps_status st = rig_sample(&w->rig);
 		const char *seen = rig_stack(&w->rig);
 
