@@ -9,6 +9,7 @@
 
 #include "output/embedded.h"
 #include "output/json.h"
+#include "output/sha256.h"
 #include "output/tree.h"
 #include "profiler/scope.h"
 
@@ -262,26 +263,61 @@ static void write_data(const struct writer_input *in, const struct columns *c, F
 	json_close(&j, '}');
 }
 
-static void write_bytes(const unsigned char *bytes, size_t len, FILE *out)
+/* Pieces that are one element's text. */
+struct part {
+	const unsigned char *bytes;
+	const size_t *len;
+};
+
+static const struct part style_parts[] = {
+	{ embedded_flamegraph_css, &embedded_flamegraph_css_len },
+	{ NULL, NULL },
+};
+static const struct part script_parts[] = {
+	{ embedded_flamegraph_model_js, &embedded_flamegraph_model_js_len },
+	{ embedded_flamegraph_paint_js, &embedded_flamegraph_paint_js_len },
+	{ embedded_flamegraph_js, &embedded_flamegraph_js_len },
+	{ NULL, NULL },
+};
+
+static void write_parts(const struct part *parts, FILE *out)
 {
-	fwrite(bytes, 1, len, out);
+	for (; parts->bytes; parts++)
+		fwrite(parts->bytes, 1, *parts->len, out);
+}
+
+/* By which the page's policy knows its own script and style: whatever a name might
+ * smuggle in would not run. */
+static void write_hash(const struct part *parts, FILE *out)
+{
+	unsigned char digest[SHA256_BYTES];
+	char base64[SHA256_BASE64];
+	struct sha256 s;
+
+	sha256_init(&s);
+	for (; parts->bytes; parts++)
+		sha256_add(&s, parts->bytes, *parts->len);
+	sha256_finish(&s, digest);
+	sha256_base64(digest, base64);
+	fprintf(out, "sha256-%s", base64);
 }
 
 /* Puts what `{{NAME}}` in the page stands for; text that names nothing stays. */
 static bool write_part(const char *name, size_t len, const struct writer_input *in,
 		       const struct columns *c, FILE *out)
 {
-	if (len == 5 && memcmp(name, "style", len) == 0) {
-		write_bytes(embedded_flamegraph_css, embedded_flamegraph_css_len, out);
-	} else if (len == 6 && memcmp(name, "script", len) == 0) {
-		write_bytes(embedded_flamegraph_model_js, embedded_flamegraph_model_js_len, out);
-		write_bytes(embedded_flamegraph_paint_js, embedded_flamegraph_paint_js_len, out);
-		write_bytes(embedded_flamegraph_js, embedded_flamegraph_js_len, out);
-	} else if (len == 4 && memcmp(name, "data", len) == 0) {
+	if (len == 5 && memcmp(name, "style", len) == 0)
+		write_parts(style_parts, out);
+	else if (len == 10 && memcmp(name, "style-hash", len) == 0)
+		write_hash(style_parts, out);
+	else if (len == 6 && memcmp(name, "script", len) == 0)
+		write_parts(script_parts, out);
+	else if (len == 11 && memcmp(name, "script-hash", len) == 0)
+		write_hash(script_parts, out);
+	else if (len == 4 && memcmp(name, "data", len) == 0)
 		write_data(in, c, out);
-	} else {
+	else
 		return false;
-	}
 	return true;
 }
 

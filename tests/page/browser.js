@@ -36,15 +36,15 @@ export async function openBrowser() {
 
 /* A fixture's page. Everything that it asks of a network and every error is kept. */
 export class Graph {
-	static async open(session, fixture, { options = [], context = {} } = {}) {
+	static async open(chrome, fixture, { options = [], context = {} } = {}) {
 		const graph = new Graph();
-		graph.context = await session.browser.newContext({ viewport: { width: 1280, height: 800 }, ...context });
+		graph.context = await chrome.browser.newContext({ viewport: { width: 1280, height: 800 }, ...context });
 		graph.page = await graph.context.newPage();
 		graph.problems = [];
 		graph.requests = [];
 		graph.page.on("console", (m) => ["error", "warning"].includes(m.type()) && graph.problems.push(m.text()));
 		graph.page.on("pageerror", (e) => graph.problems.push(String(e)));
-		const url = pathToFileURL(makePage(session.folder, fixture, options)).href;
+		const url = pathToFileURL(makePage(chrome.folder, fixture, options)).href;
 		graph.page.on("request", (r) => r.url() !== url && graph.requests.push(r.url()));
 		await graph.page.goto(url);
 		await graph.page.waitForSelector("body[data-ready]");

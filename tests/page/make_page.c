@@ -81,8 +81,8 @@ static void small(void)
 	thread_id main = thread("MainThread", 4242);
 	stack_id module = call(STACK_EMPTY, "<module>", APP, 1, 120);
 	stack_id serve = call(module, "Server.serve", APP, 30, 33);
-	stack_id query = call(call(serve, "Server.handle", APP, 38, 40), "Session.query",
-			      SITE "db/session.py", 200, 214);
+	stack_id query = call(call(serve, "Server.handle", APP, 38, 40), "Cursor.query",
+			      SITE "db/cursor.py", 200, 214);
 	stack_id render = call(call(serve, "Server.handle", APP, 38, 44), "render",
 			       SITE "templates/render.py", 10, 12);
 	stack_id walk = call(serve, "walk", APP, 70, 72);
