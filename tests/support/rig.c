@@ -23,7 +23,7 @@ enum ps_status rig_init(struct rig *r, struct image *im, raddr thread)
 		.target = t, .layout = &im->layout, .codes = &r->codes, .profile = r->profile
 	};
 	if (!st)
-		st = paths_init(&r->unwinder.paths);
+		st = stillness_init(&r->unwinder.stillness);
 	if (st)
 		rig_deinit(r);
 	return st;

@@ -460,6 +460,8 @@ Test(unwind, uses_the_bytecode_copy_of_the_thread)
 		expect_both(w, "main:5 c:708");
 		/* An index behind the array belongs to no frame of this code. */
 		image_set(&w->im, frame, F_FRAME_TLBC_INDEX, 5);
+		rig_deinit(&w->rig);
+		cr_assert_eq(rig_init(&w->rig, &w->im, w->t.at), PS_OK);
 		expect(w, "main:5");
 		end(w);
 	}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/names.h"
+
+#include "tests/support/fail_alloc.h"
+#include "tests/support/image.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct image_name threads[] = { { 0x7f0011223344, "MainThread" },
+					     { 0x7fffffffffff, "worker-1" },
+					     { 42, "x" } };
+static const char expected[] = "7f0011223344=MainThread 7fffffffffff=worker-1 2a=x ";
+
+static void note(uint64_t ident, struct profile_text name, void *ctx)
+{
+	char *text = ctx;
+	size_t len = strlen(text);
+
+	snprintf(text + len, 500 - len, "%lx=%.*s ", (unsigned long)ident, (int)name.len, name.at);
+}
+
+static struct image *image_with(int id, bool in_dict)
+{
+	struct image *im = calloc(1, sizeof *im);
+
+	cr_assert(im);
+	image_init(im, (enum table_id)id);
+	image_names(im, threads, 3, in_dict);
+	return im;
+}
+
+static void drop(struct image *im)
+{
+	image_deinit(im);
+	free(im);
+}
+
+static struct names reader(struct image *im)
+{
+	return (struct names){ &im->fake.target, &im->layout, im->interpreter, 0 };
+}
+
+Test(names, reads_inline_values_and_dicts)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		for (int in_dict = 0; in_dict < 2; in_dict++) {
+			struct image *im = image_with(id, in_dict);
+			struct names n = reader(im);
+			char text[500] = "";
+			uint64_t reads;
+
+			cr_expect_eq(names_read(&n, note, text), PS_OK, "%s", table_name(id));
+			cr_expect_str_eq(text, expected, "%s: %s", table_name(id), text);
+			cr_expect_neq(n.active, 0);
+			reads = im->fake.reads;
+			text[0] = '\0';
+			cr_expect_eq(names_read(&n, note, text), PS_OK);
+			cr_expect_str_eq(text, expected);
+			cr_expect_lt(im->fake.reads - reads, reads, "the dict is known");
+			drop(im);
+		}
+	}
+}
+
+Test(names, without_threading_tries_again_later)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		struct image *im = image_with(id, false);
+		struct image_pair sys = { image_str(im, "sys"), im->none };
+		struct names n = reader(im);
+		char text[500] = "";
+
+		image_set(im, im->interpreter, F_INTERP_MODULES, image_dict(im, &sys, 1, false));
+		cr_expect_eq(names_read(&n, note, text), PS_TORN);
+		image_set(im, im->interpreter, F_INTERP_MODULES, 0);
+		cr_expect_eq(names_read(&n, note, text), PS_FAULT);
+		cr_expect_str_empty(text);
+		drop(im);
+	}
+}
+
+Test(names, survives_the_failure_of_any_read_and_allocation)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		for (int in_dict = 0; in_dict < 2; in_dict++) {
+			struct image *im = image_with(id, in_dict);
+			struct names n = reader(im);
+			char text[500] = "";
+			uint64_t total;
+
+			cr_assert_eq(names_read(&n, note, text), PS_OK);
+			total = im->fake.reads;
+			for (uint64_t k = 1; k <= total; k++) {
+				n = reader(im);
+				text[0] = '\0';
+				im->fake.reads = 0;
+				im->fake.fail_at = k;
+				(void)!names_read(&n, note, text);
+				im->fake.fail_at = 0;
+				text[0] = '\0';
+				fail_alloc_at(k);
+				(void)!names_read(&n, note, text);
+				fail_alloc_at(0);
+				text[0] = '\0';
+				n = reader(im);
+				cr_expect_eq(names_read(&n, note, text), PS_OK);
+				cr_expect_str_eq(text, expected);
+			}
+			drop(im);
+		}
+	}
+}
+
+/* Each word of the image in turn is something else: no crash, and an end. */
+Test(names, survives_any_word_that_lies, .timeout = 120)
+{
+	static const uint64_t lies[] = { 0, 1, UINT64_MAX, 0x7fffffff, FAKE_BASE + 64 };
+
+	for (int id = TABLE_3_13T; id < NTABLES; id += 2) {
+		struct image *im = image_with(id, id % 2);
+		raddr from = im->interpreter + im->layout.at[F_INTERP_MODULES];
+
+		for (raddr at = from; at + 8 <= im->next; at += 8) {
+			uint64_t truth = fake_get64(&im->fake, at);
+
+			for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+				struct names n = reader(im);
+				char text[500] = "";
+
+				fake_put64(&im->fake, at, lies[i]);
+				(void)!names_read(&n, note, text);
+			}
+			fake_put64(&im->fake, at, truth);
+		}
+		drop(im);
+	}
+}

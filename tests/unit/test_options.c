@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/options.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARGS = 24 };
+
+struct parsed {
+	struct options o;
+	struct ps_err err;
+	enum ps_status st;
+	char *argv[ARGS + 1];
+};
+
+/* The words of a line, apart by spaces. */
+/* argv must stay where it is: options point into it. */
+static struct parsed *parse(const char *line)
+{
+	struct parsed *p = calloc(1, sizeof *p);
+	char *copy = strdup(line), *save = NULL;
+	int argc = 0;
+
+	for (char *w = strtok_r(copy, " ", &save); w && argc < ARGS; w = strtok_r(NULL, " ", &save))
+		p->argv[argc++] = strdup(w);
+	free(copy);
+	p->st = options_parse(argc, p->argv, &p->o, &p->err);
+	return p;
+}
+
+static void drop(struct parsed *p)
+{
+	for (int i = 0; i < ARGS; i++)
+		free(p->argv[i]);
+	free(p);
+}
+
+Test(options, refuses_bad_input_and_says_what_would_do)
+{
+	static const struct {
+		const char *line, *says;
+	} bad[] = {
+		{ "pysample record -r 0 1", "--rate: '0' is not possible" },
+		{ "pysample record -r 1e9 1", "--rate: '1e9'" },
+		{ "pysample record -r -5 1", "--rate: '-5'" },
+		{ "pysample record -r nan 1", "--rate: 'nan'" },
+		{ "pysample record -r inf 1", "--rate" },
+		{ "pysample record -r 10x 1", "--rate" },
+		{ "pysample record -r 0x10 1", "--rate" },
+		{ "pysample record -r 2000k 1", "--rate" },
+		{ "pysample record -d -1 1", "--duration: '-1'" },
+		{ "pysample record -d 0 1", "--duration: '0'" },
+		{ "pysample record -d 10y 1", "--duration" },
+		{ "pysample record -d s 1", "--duration" },
+		{ "pysample record -d 1e300 1", "--duration" },
+		{ "pysample record -d 0.1ns 1", "--duration" },
+		{ "pysample record --duration=-1s 1", "--duration: '-1s'" },
+		{ "pysample record", "which process" },
+		{ "pysample record --", "which process" },
+		{ "pysample record abc", "'abc' is not a PID" },
+		{ "pysample record 0", "'0' is not a PID" },
+		{ "pysample record 12x", "'12x' is not a PID" },
+		{ "pysample record 99999999999", "is not a PID" },
+		{ "pysample record -p 0", "--pid" },
+		{ "pysample record -p abc", "--pid: 'abc'" },
+		{ "pysample record -p 1 2", "'2' is one too many" },
+		{ "pysample record 1 2", "is not a PID" },
+		{ "pysample record -o", "-o needs a value" },
+		{ "pysample record --output", "--output needs a value" },
+		{ "pysample record --bogus 1", "no option --bogus" },
+		{ "pysample record -Z 1", "no option -Z" },
+		{ "pysample dump -r 10 1", "no option -r" },
+		{ "pysample dump -- python", "takes a PID" },
+		{ "pysample dump", "which process" },
+		{ "pysample 1234", "what is to be done with process 1234" },
+		{ "pysample recrod 1", "no command 'recrod'" },
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct parsed *p = parse(bad[i].line);
+
+		cr_expect_eq(p->st, PS_USAGE, "%s", bad[i].line);
+		cr_expect(strstr(p->err.msg, bad[i].says), "%s: %s", bad[i].line, p->err.msg);
+		cr_expect(p->err.hint[0] || strstr(p->err.msg, "takes a PID"), "%s: no hint",
+			  bad[i].line);
+		drop(p);
+	}
+}
+
+Test(options, takes_a_pid_in_every_form)
+{
+	static const char *const lines[] = {
+		"pysample record 4242",       "pysample record -p 4242",
+		"pysample record -p4242",     "pysample record --pid 4242",
+		"pysample record --pid=4242", "pysample record -- 4242x",
+		"pysample record 4242 -q",    "pysample dump 4242"
+	};
+
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		struct parsed *p = parse(lines[i]);
+
+		cr_assert_eq(p->st, PS_OK, "%s: %s", lines[i], p->err.msg);
+		if (i == 5)
+			cr_expect(p->o.start && strcmp(p->o.start[0], "4242x") == 0);
+		else
+			cr_expect_eq(p->o.pid, 4242, "%s", lines[i]);
+		drop(p);
+	}
+}
+
+Test(options, what_follows_two_dashes_is_the_program_untouched)
+{
+	struct parsed *p = parse("pysample record -d 5s -t -- python -r 0 --help -- x");
+
+	cr_assert_eq(p->st, PS_OK, "%s", p->err.msg);
+	cr_expect_eq(p->o.duration_ns, 5000000000u);
+	cr_expect(p->o.view.threads);
+	cr_expect_not(p->o.help);
+	cr_expect_eq(p->o.rate, 1000);
+	cr_assert(p->o.start);
+	cr_expect_str_eq(p->o.start[0], "python");
+	cr_expect_str_eq(p->o.start[1], "-r");
+	cr_expect_str_eq(p->o.start[3], "--help");
+	cr_expect_str_eq(p->o.start[5], "x");
+	cr_expect_null(p->o.start[6]);
+	drop(p);
+}
+
+Test(options, takes_every_option)
+{
+	struct parsed *p =
+		parse("pysample record -o out.html -f collapsed -d 1m -r 10k -t -F -i -g "
+		      "--blocking -q -v 7");
+
+	cr_assert_eq(p->st, PS_OK, "%s", p->err.msg);
+	cr_expect_str_eq(p->o.output, "out.html");
+	cr_expect_str_eq(p->o.format, "collapsed");
+	cr_expect_eq(p->o.duration_ns, 60000000000u);
+	cr_expect_eq(p->o.rate, 10000);
+	cr_expect(p->o.view.threads && p->o.view.functions && p->o.view.idle && p->o.view.gil_only);
+	cr_expect(p->o.blocking && p->o.quiet && p->o.verbose);
+	cr_expect_eq(p->o.pid, 7);
+	drop(p);
+}
+
+Test(options, help_and_version_need_nothing_else)
+{
+	static const struct {
+		const char *line;
+		bool version;
+	} rows[] = { { "pysample", false },           { "pysample --help", false },
+		     { "pysample -h", false },        { "pysample help", false },
+		     { "pysample --version", true },  { "pysample -V", true },
+		     { "pysample record -h", false }, { "pysample dump --help", false },
+		     { "pysample record -V", true } };
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct parsed *p = parse(rows[i].line);
+
+		cr_assert_eq(p->st, PS_OK, "%s", rows[i].line);
+		cr_expect_eq(p->o.version, rows[i].version);
+		cr_expect_eq(p->o.help, !rows[i].version);
+		drop(p);
+	}
+}
+
+Test(options, durations_in_their_units)
+{
+	static const struct {
+		const char *text;
+		uint64_t ns;
+	} rows[] = { { "500ms", 500000000 },  { "10s", 10000000000 },
+		     { "2m", 120000000000 },  { "2min", 120000000000 },
+		     { "1h", 3600000000000 }, { "3", 3000000000 },
+		     { "0.5", 500000000 },    { ".5s", 500000000 },
+		     { "100us", 100000 },     { "1ns", 1 },
+		     { "1e1s", 10000000000 } };
+	static const char *const bad[] = { "",  "0",    "-1",   "+1",  "1 s", " 1", "1S",
+					   "s", "1e9h", "0x1s", "nan", "inf", ".",  "1ss" };
+	uint64_t ns = 77;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_expect_not(options_parse_duration(bad[i], &ns), "'%s'", bad[i]);
+	cr_expect_eq(ns, 77, "unchanged on failure");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		cr_expect(options_parse_duration(rows[i].text, &ns), "'%s'", rows[i].text);
+		cr_expect_eq(ns, rows[i].ns, "'%s'", rows[i].text);
+	}
+}
+
+Test(options, rates_in_their_units)
+{
+	static const struct {
+		const char *text;
+		double rate;
+	} rows[] = { { "100", 100 },       { "10k", 10000 },   { "10K", 10000 },
+		     { "10khz", 10000 },   { "10kHz", 10000 }, { "99Hz", 99 },
+		     { "0.5", 0.5 },       { "0.001", 0.001 }, { "1000000", 1000000 },
+		     { "1000k", 1000000 }, { "max", 0 } };
+	static const char *const bad[] = { "",    "0",   "-1",  "1000001", "1e9",
+					   "nan", "inf", "10m", "k",       "hz",
+					   "Max", "1 k", "0x5", "0.0001",  "1000.1k" };
+	double rate = 77;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_expect_not(options_parse_rate(bad[i], &rate), "'%s'", bad[i]);
+	cr_expect_eq(rate, 77, "unchanged on failure");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		cr_expect(options_parse_rate(rows[i].text, &rate), "'%s'", rows[i].text);
+		cr_expect_eq(rate, rows[i].rate, "'%s'", rows[i].text);
+	}
+}
+
+static char *help_of(unsigned command)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	options_print_help(command, out);
+	fclose(out);
+	return text;
+}
+
+Test(options, help_names_every_option_and_format)
+{
+	static const char *const names[] = {
+		"-p, --pid PID", "-o, --output FILE", "-f, --format NAME", "-d, --duration TIME",
+		"-r, --rate HZ", "-t, --threads",     "-F, --function",    "-i, --idle",
+		"-g, --gil",     "--blocking",        "-q, --quiet",       "-v, --verbose"
+	};
+	char *record = help_of(COMMAND_RECORD), *dump = help_of(COMMAND_DUMP), *all = help_of(0);
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		cr_expect(strstr(record, names[i]), "%s", names[i]);
+	for (const struct writer *const *w = writers; *w; w++)
+		cr_expect(strstr(record, (*w)->name));
+	cr_expect_null(strstr(dump, "--rate"));
+	cr_expect(strstr(all, "record") && strstr(all, "dump"));
+	free(record);
+	free(dump);
+	free(all);
+}
