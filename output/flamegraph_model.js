@@ -50,7 +50,12 @@ function readModel(text) {
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/;
 const UNSEEN_ALL = new RegExp(UNSEEN.source, "g");
 
+/* Marks that stand above or below others: enough of them would reach into other rows. */
+const STACKED = /(\p{M}{3})\p{M}+/gu;
+
 function visible(text) {
+	if (/[^\u0000-\u02ff]/.test(text))
+		text = text.replace(STACKED, "$1\u2026");
 	if (!UNSEEN.test(text))
 		return text;
 	return text.replace(UNSEEN_ALL, (c) => {

@@ -6,7 +6,6 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
 
 const CHROMIUM = process.env.CHROMIUM || "/usr/bin/chromium";
 const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -25,6 +24,9 @@ export function makePage(folder, fixture, options = [], suffix = ".html") {
 export async function openBrowser() {
 	if (!existsSync(CHROMIUM))
 		throw new Error(`no Chromium at ${CHROMIUM}: install it, or say where it is in CHROMIUM`);
+	const { chromium } = await import("playwright-core").catch(() => {
+		throw new Error("playwright-core is not installed: run `npm ci` in tests/page");
+	});
 	const folder = mkdtempSync(join(tmpdir(), "pysample-page-"));
 	const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
 	const close = async () => {

@@ -373,8 +373,11 @@ describe("themes", () => {
 describe("hostile names", () => {
 	const names = async (graph) => {
 		const found = [];
-		for (let i = 0; i < 9; i++)
-			found.push((await graph.hover(2, i / 10 + 0.05)).name);
+		for (let i = 0; i < 20; i++) {
+			const tip = await graph.hover(2, i / 20 + 0.025);
+			if (tip)
+				found.push(tip.name);
+		}
 		return found;
 	};
 
@@ -385,6 +388,7 @@ describe("hostile names", () => {
 		assert.ok(found.includes("Größe.計算.🐍"));
 		assert.ok(found.includes("broken \ufffd\ufffd\ufffd \ufffd utf"));
 		assert.ok(found.includes("__proto__"));
+		assert.ok(found.includes("zalgo\u0301\u0302\u0303\u2026"));
 		assert.ok(found.includes("?"));
 		assert.equal((await graph.hover(1, 0.5)).name, '<img src=x onerror="window.broken=2">');
 		await graph.press("t");
@@ -412,7 +416,7 @@ describe("hostile names", () => {
 	});
 
 	page("of 10 kB do not break the page", "hostile", async (graph) => {
-		const tip = await graph.hover(2, 0.05);
+		const tip = await graph.hover(2, 0.02);
 		assert.equal(tip.name, "n".repeat(10240));
 		assert.equal(await graph.text("#detail-name"), "n".repeat(10240));
 		const sizes = await graph.page.evaluate(() => {
@@ -421,7 +425,7 @@ describe("hostile names", () => {
 				wide: document.documentElement.scrollWidth - innerWidth };
 		});
 		assert.ok(sizes.tip <= 490 && sizes.detail <= 60 && sizes.graph > 400 && sizes.wide <= 0, JSON.stringify(sizes));
-		await graph.click(2, 0.05);
+		await graph.click(2, 0.02);
 		assert.equal(await graph.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
 	});
 });

@@ -111,6 +111,8 @@ static void threads(void)
 	must(profile_add(profile, worker, run, 0, 4000));
 }
 
+#define MARKS "\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308"
+
 static void hostile(void)
 {
 	static char longest[10241];
@@ -128,6 +130,7 @@ static void hostile(void)
 	add(t, call(root, "Gr\u00f6\u00dfe.\u8a08\u7b97.\U0001f40d", "/srv/unicode.py", 3, 4), 100);
 	add(t, call(root, "line\u2028separator<!--", "/srv/u2028.py", 3, 4), 100);
 	add(t, call(root, "broken \xed\xa0\x80 \xff utf", "/srv/\xc3.py", 3, 4), 100);
+	add(t, call(root, "zalgo" MARKS MARKS MARKS, "/srv/zalgo.py", 3, 4), 50);
 	add(t, call(root, "__proto__", "constructor", 3, 4), 100);
 	add(t, call(root, "", "", 0, 0), 100);
 	facts.command = "python </title><script>window.broken=3</script>\n\u202e --x";
@@ -167,6 +170,28 @@ static uint32_t random_below(uint64_t *state, uint32_t n)
 {
 	*state = *state * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)((*state >> 33) % n);
+}
+
+/* Few functions that call one another, and themselves, in thousands of ways. */
+static void tangle(void)
+{
+	thread_id t[3] = { thread("a", 1), thread("b", 2), thread("c", 3) };
+	uint64_t seed = 1;
+
+	for (unsigned i = 0; i < 5000; i++) {
+		uint32_t depth = 1 + random_below(&seed, 12);
+		stack_id s = STACK_EMPTY;
+
+		while (depth--) {
+			uint32_t f = random_below(&seed, 9),
+				 line = f * 100 + random_below(&seed, 3);
+			char name[16];
+
+			snprintf(name, sizeof name, "server_%u", f);
+			s = call(s, name, f % 2 ? APP : LIB "x.py", f * 100, line);
+		}
+		add(t[random_below(&seed, 3)], s, 1 + random_below(&seed, 9));
+	}
 }
 
 /* 100 000 functions, each in a frame of its own, below one another at random. */
@@ -228,9 +253,10 @@ static const struct fixture {
 	const char *name;
 	void (*make)(void);
 } fixtures[] = {
-	{ "small", small }, { "threads", threads },     { "hostile", hostile },
-	{ "deep", deep },   { "recursion", recursion }, { "big100k", big },
-	{ "wide", wide },   { "empty", empty },         { "nothing", nothing },
+	{ "small", small },     { "threads", threads },     { "hostile", hostile },
+	{ "deep", deep },       { "recursion", recursion }, { "big100k", big },
+	{ "wide", wide },       { "tangle", tangle },       { "empty", empty },
+	{ "nothing", nothing },
 };
 
 static struct view view_of(int n, char **options)
