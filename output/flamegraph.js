@@ -213,7 +213,7 @@ class FunctionTable {
 		name.type = "button";
 		name.append(element("bdi", functionName(this.model, f).slice(0, 300)));
 		const file = functionFile(this.model, f), line = this.model.functions.line[f];
-		const place = element("bdi", file ? `${file.replace(/^.*[/\\]/, "").slice(0, 100)}${line ? ":" + line : ""}` : "", "place");
+		const place = element("bdi", file ? `${file.replace(/^.*\//, "").slice(0, 100)}${line ? ":" + line : ""}` : "", "place");
 		name.title = this.text(f).slice(0, 1000);
 		td.append(name, place);
 		tr.append(td);

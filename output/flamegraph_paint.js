@@ -240,7 +240,7 @@ class Painter {
 		const used = this.measure(text) + 8;
 		if (key < 0 || text !== name || room - used < 40)
 			return;
-		let place = view.keys.place(key).replace(/^.*[/\\]/, "");
+		let place = view.keys.place(key).replace(/^.*\//, "");
 		if (place.length > 100)
 			place = place.slice(0, 100);
 		place = this.measure(place) <= room - used ? place : "";
