@@ -47,6 +47,7 @@ static const uint16_t field_rows[LAYOUT_NFIELDS][NVERSIONS] = {
 	[F_FRAME_EXECUTABLE]	      = { 0x0f0, 0x108, 0x148 },
 	[F_FRAME_PREVIOUS]	      = { 0x0e8, 0x100, 0x140 },
 	[F_FRAME_INSTR]		      = { 0x0f8, 0x110, 0x150 },
+	[F_FRAME_STACKPOINTER]	      = { 0, 0x128, 0x168 },
 	[F_FRAME_OWNER]		      = { 0x108, 0x120, 0x160 },
 	[F_CODE_FIRSTLINE]	      = { 0x138, 0x160, 0x1a0 },
 	[F_CODE_FILENAME]	      = { 0x118, 0x140, 0x180 },
@@ -80,6 +81,7 @@ enum word {
 	W_COMPACT_SIZE,
 	W_FRAME_TLBC,
 	W_CODE_TLBC,
+	W_GENERATOR_FRAME,
 	NWORDS
 };
 static const uint16_t word_rows[NWORDS][NVERSIONS] = {
@@ -89,7 +91,7 @@ static const uint16_t word_rows[NWORDS][NVERSIONS] = {
 	[W_CODE_ARGCOUNT] = { 0x140, 0x168, 0x1a8 }, [W_CODE_ADAPTIVE] = { 0x158, 0x180, 0x1c0 },
 	[W_BYTES_DATA]	  = { 0x210, 0x260, 0x2c0 }, [W_ASCII_SIZE]    = { 0x230, 0x280, 0x2e0 },
 	[W_COMPACT_SIZE]  = { 0, 0, 0x2e8 },	     [W_FRAME_TLBC]    = { 0, 0x130, 0x170 },
-	[W_CODE_TLBC]	  = { 0, 0x188, 0x1c8 },
+	[W_CODE_TLBC]	  = { 0, 0x188, 0x1c8 },    [W_GENERATOR_FRAME] = { 0, 0x2a8, 0x328 },
 };
 
 struct reader {
@@ -156,6 +158,9 @@ static void derive_fields(struct reader *r, struct layout *l)
 	l->at[F_CODE_FRAMESIZE] = first + 8;
 	l->code_units_at = named_word(r, W_CODE_ADAPTIVE);
 	l->frame_locals_at = named_word(r, W_FRAME_LOCALS);
+	l->generator_frame_at = named_word(r, W_GENERATOR_FRAME);
+	if (!l->generator_frame_at) /* PyGenObject of 3.13, pycore_genobject.h */
+		l->generator_frame_at = l->object_size + 56;
 	l->bytes_data_at = named_word(r, W_BYTES_DATA);
 	/* PyASCIIObject: length, hash, state (cpython/unicodeobject.h) */
 	l->at[F_UNICODE_HASH] = l->at[F_UNICODE_LENGTH] + 8;

@@ -68,6 +68,7 @@ enum layout_struct {
 	X(F_FRAME_PREVIOUS, S_FRAME, 8)                                                            \
 	X(F_FRAME_INSTR, S_FRAME, 8)                                                               \
 	X(F_FRAME_STACKTOP, S_FRAME, 4) /* 3.13 only */                                            \
+	X(F_FRAME_STACKPOINTER, S_FRAME, 8) /* as last saved; 3.14+ */                             \
 	X(F_FRAME_OWNER, S_FRAME, 1)                                                               \
 	X(F_FRAME_TLBC_INDEX, S_FRAME, 4) /* free-threaded 3.14+ */                                \
 	X(F_CODE_TYPE, S_CODE, 8)                                                                  \
@@ -116,6 +117,7 @@ struct layout {
 	uint32_t object_size;	  /* of the header that starts every object: PyObject */
 	uint32_t code_units_at;	  /* where a code object's bytecode begins */
 	uint32_t frame_locals_at; /* where a frame's localsplus begins */
+	uint32_t generator_frame_at; /* in a generator object, its frame */
 	uint32_t bytes_data_at;
 	uint32_t unicode_ascii_at;   /* data of compact ASCII strings */
 	uint32_t unicode_compact_at; /* data of other compact strings */
@@ -127,7 +129,7 @@ struct layout {
 
 /* Frame owners, pycore_interpframe_structs.h: everything above OBJECT is a C stack's
  * entry frame (3: CSTACK in 3.13, INTERPRETER in 3.14+; 4: CSTACK in 3.14). */
-enum frame_owner { OWNER_THREAD = 0, OWNER_GENERATOR = 1, OWNER_OBJECT = 2 };
+enum frame_owner { OWNER_THREAD = 0, OWNER_GENERATOR = 1, OWNER_OBJECT = 2, OWNER_ENTRY_MAX = 4 };
 
 /* Checks every row and every scalar against the bounds above and fills span[].
  * PS_FORMAT names the first field that is wrong. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/capture.h"
 
+#include "profiler/clock.h"
+#include "profiler/mem.h"
+
 #include <stdlib.h>
 
 enum {
@@ -8,11 +11,16 @@ enum {
 	BUFFER_BYTES = 2 << 20,
 	THREADS_PER_BATCH = 256,
 	EXTRAS_MAX = 64,
+	GROUP_MAX = 8192, /* bytes of one piece with several foreign frames */
+	GROUP_GAP = 4096,
+	AGAIN_BYTES = 2048,
+	SLOW_NS = 10000, /* a call takes 2 to 5 us; above this, and ... */
+	SLOW_PIECE_NS = 1000, /* ... this for each piece, we were not running all the time */
 };
-_Static_assert(COPY_MAX + FOREIGN_MAX * 256 + 1024 < BUFFER_BYTES, "a thread fits");
-_Static_assert(REGIONS_MAX + FOREIGN_MAX + 1 < PIECES_MAX, "a thread fits");
+_Static_assert(COPY_MAX + FOREIGN_MAX * GROUP_MAX + AGAIN_BYTES + 1024 < BUFFER_BYTES, "a thread fits");
+_Static_assert(REGIONS_MAX + FOREIGN_MAX + 5 < PIECES_MAX, "a thread fits");
 
-enum piece_kind { PIECE_EXTRA, PIECE_STATE, PIECE_FOREIGN, PIECE_DATA };
+enum piece_kind { PIECE_EXTRA, PIECE_STATE, PIECE_FOREIGN, PIECE_DATA, PIECE_PAUSE, PIECE_AGAIN };
 
 struct piece {
 	enum piece_kind kind;
@@ -31,10 +39,12 @@ struct capture_batch {
 	unsigned npieces;
 	struct {
 		unsigned first, n, gap;
+		const struct thread *plan;
 	} thread[THREADS_PER_BATCH];
 	unsigned nthreads;
 	unsigned extra[EXTRAS_MAX];
 	unsigned nextras;
+	bool slow;
 };
 
 enum ps_status capture_create(struct target *t, const struct layout *l, struct capture_batch **ret)
@@ -92,9 +102,10 @@ bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len)
 
 static bool has_room(const struct capture_batch *b, const struct thread *t)
 {
-	uint64_t bytes = b->layout->span[S_THREAD] + 8 +
-			 (uint64_t)t->nforeign * (b->layout->span[S_FRAME] + 8);
-	unsigned pieces = 1 + t->nforeign;
+	/* At most: many foreign frames share a piece. */
+	uint64_t bytes = b->layout->span[S_THREAD] + 8 + (uint64_t)t->nforeign * GROUP_MAX +
+			 AGAIN_BYTES + 32;
+	unsigned pieces = 5 + t->nforeign;
 
 	for (uint32_t i = 0; i < t->nchunks; i++) {
 		if (t->chunks[i].window) {
@@ -106,8 +117,55 @@ static bool has_room(const struct capture_batch *b, const struct thread *t)
 	       bytes <= BUFFER_BYTES - b->used;
 }
 
-/* Foreign frames before the data stack: a chunk that has been unmapped, the newest, ends
- * the call, and so costs nothing else of this thread. */
+/* The foreign frames from i on that one piece covers: those of generators lie together in
+ * the allocator's pools, and entry frames on the C stack. A piece costs as much time as a
+ * page, and time is what lets the copies drift apart. Returns the index behind them. */
+static unsigned group_end(const struct capture_batch *b, const struct thread *t, unsigned i,
+			  uint32_t *ret_len)
+{
+	uint32_t span = b->layout->span[S_FRAME];
+	raddr from = t->foreign[i].at, end = from + span;
+
+	for (i++; i < t->nforeign; i++) {
+		raddr next = t->foreign[i].at + span;
+
+		if (t->foreign[i].at - from > GROUP_MAX - span || t->foreign[i].at - end > GROUP_GAP)
+			break;
+		end = next > end ? next : end;
+	}
+	*ret_len = (uint32_t)(end - from);
+	return i;
+}
+
+static void add_foreign(struct capture_batch *b, const struct thread *t)
+{
+	for (unsigned i = 0; i < t->nforeign;) {
+		raddr from = t->foreign[i].at;
+		uint32_t len;
+
+		i = group_end(b, t, i, &len);
+		add_piece(b, PIECE_FOREIGN, from, len, len);
+	}
+}
+
+/* The end of what was live in the newest chunk that was in use: there the frames are that
+ * resume generators. */
+static void add_again(struct capture_batch *b, const struct thread *t)
+{
+	const struct chunk *c = t->top_chunk < t->nchunks ? &t->chunks[t->top_chunk] : NULL;
+	uint32_t from, to;
+
+	if (!t->nforeign || !c || !c->window)
+		return;
+	to = t->top_end + AGAIN_BYTES / 4 < c->window ? t->top_end + AGAIN_BYTES / 4 : c->window;
+	/* At uneven distances, so that a loop of the target that takes as long as from one
+	 * copy to the other is not met at the same place each time. */
+	for (uint32_t i = hash_words(t->samples, t->at) % 4; i > 0; i--)
+		add_piece(b, PIECE_PAUSE, t->at, 8, 8);
+	from = to > AGAIN_BYTES ? (to - AGAIN_BYTES) & ~7u : 0;
+	add_piece(b, PIECE_AGAIN, c->at + from, to - from, to - from);
+}
+
 bool capture_add(struct capture_batch *b, const struct thread *t)
 {
 	unsigned first = b->npieces, gap = 0, ndata = 0;
@@ -115,9 +173,6 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 	if (!has_room(b, t))
 		return false;
 	add_piece(b, PIECE_STATE, t->at, b->layout->span[S_THREAD], b->layout->span[S_THREAD]);
-	for (unsigned i = 0; i < t->nforeign; i++)
-		add_piece(b, PIECE_FOREIGN, t->foreign[i].at, b->layout->span[S_FRAME],
-			  b->layout->span[S_FRAME]);
 	for (uint32_t i = 0; i < t->nchunks; i++) {
 		const struct chunk *c = &t->chunks[i];
 
@@ -128,6 +183,9 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 		add_piece(b, PIECE_DATA, c->at, c->window, c->size);
 		ndata++;
 	}
+	add_foreign(b, t);
+	add_again(b, t);
+	b->thread[b->nthreads].plan = t;
 	b->thread[b->nthreads].first = first;
 	b->thread[b->nthreads].n = b->npieces - first;
 	b->thread[b->nthreads++].gap = gap;
@@ -140,6 +198,7 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 enum ps_status capture_read(struct capture_batch *b)
 {
 	struct iovec local[PIECES_MAX];
+	uint64_t began = clock_now();
 
 	for (unsigned i = 0; i < b->npieces; i++)
 		local[i] = (struct iovec){ b->buffer + b->piece[i].offset, b->remote[i].iov_len };
@@ -158,6 +217,7 @@ enum ps_status capture_read(struct capture_batch *b)
 		if (i < b->npieces)
 			b->piece[i++].got = (uint32_t)got;
 	}
+	b->slow = clock_now() - began > SLOW_NS + (uint64_t)b->npieces * SLOW_PIECE_NS;
 	return PS_OK;
 }
 
@@ -173,12 +233,30 @@ unsigned capture_nthreads(const struct capture_batch *b)
 	return b->nthreads;
 }
 
+/* The frames that lie in this piece, one after another from *next on. */
+static void split_group(const struct capture_batch *b, const struct thread *t, struct region group,
+			struct region *ret, unsigned *next)
+{
+	uint32_t span = b->layout->span[S_FRAME];
+
+	for (; *next < t->nforeign && t->foreign[*next].at - group.at < group.asked; (*next)++) {
+		uint32_t offset = (uint32_t)(t->foreign[*next].at - group.at);
+		uint32_t came = group.len > offset ? group.len - offset : 0;
+
+		ret[*next] = (struct region){ t->foreign[*next].at, came < span ? came : span, span,
+					      span, group.bytes + offset };
+	}
+}
+
 void capture_get(const struct capture_batch *b, unsigned which, struct capture *ret)
 {
 	unsigned first = b->thread[which].first, n = b->thread[which].n;
+	const struct thread *t = b->thread[which].plan;
 
 	ret->state = NULL;
 	ret->nforeign = ret->ndata = 0;
+	ret->again = (struct region){ 0 };
+	ret->slow = b->slow;
 	ret->gap = b->thread[which].gap;
 	for (unsigned i = first; i < first + n; i++) {
 		const struct piece *p = &b->piece[i];
@@ -188,8 +266,10 @@ void capture_get(const struct capture_batch *b, unsigned which, struct capture *
 		if (p->kind == PIECE_STATE)
 			ret->state = p->got == p->size ? r.bytes : NULL;
 		else if (p->kind == PIECE_FOREIGN)
-			ret->foreign[ret->nforeign++] = r;
-		else
+			split_group(b, t, r, ret->foreign, &ret->nforeign);
+		else if (p->kind == PIECE_AGAIN)
+			ret->again = r;
+		else if (p->kind == PIECE_DATA)
 			ret->data[ret->ndata++] = r;
 	}
 }

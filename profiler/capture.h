@@ -23,10 +23,14 @@ enum { REGIONS_MAX = 512 };
 
 struct capture {
 	const unsigned char *state; /* of the thread; NULL: not readable */
-	struct region foreign[FOREIGN_MAX];
+	struct region foreign[FOREIGN_MAX]; /* copied right after the data stack */
 	unsigned nforeign;
 	struct region data[REGIONS_MAX]; /* the oldest chunk first */
 	unsigned ndata;
+	/* The top of the data stack once more, after the foreign frames: what is the same in
+	 * both copies was so while the foreign frames were copied. len 0: not asked for. */
+	struct region again;
+	bool slow; /* the call took so long that "was so" does not follow */
 	unsigned gap; /* data[gap] is not the chunk after data[gap - 1]; 0: there is no gap */
 };
 
@@ -43,8 +47,8 @@ void capture_reset(struct capture_batch *b);
 /* Adds eight-byte-aligned memory beside threads (len a multiple of 8); its bytes are at
  * capture_extra() after the read. False: the batch is full. */
 bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len);
-/* Adds a thread by its plan; false: the batch is full, read it and reset first. A thread
- * always fits an empty batch. */
+/* Adds a thread by its plan, which must not change before capture_get(); false: the batch
+ * is full, read it and reset first. A thread always fits an empty batch. */
 bool capture_add(struct capture_batch *b, const struct thread *t);
 /* One call, or a few where something could not be read. What could not is not an error:
  * its region is empty. PS_GONE, PS_DENIED. */

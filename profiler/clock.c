@@ -22,33 +22,35 @@ static uint64_t next_random(struct schedule *s)
 	return s->random * 0x2545f4914f6cdd1du;
 }
 
-static void set_deadline(struct schedule *s)
+/* Somewhere in the next period, but not before `now`. */
+static void set_deadline(struct schedule *s, uint64_t now)
 {
-	uint64_t offset = s->period ? next_random(s) % s->period : 0;
+	uint64_t from = s->start + s->next * s->period, to = from + s->period;
 
-	s->deadline = s->start + s->next * s->period + offset;
+	if (now > from)
+		from = now < to ? now : to;
+	s->deadline = from + (to > from ? next_random(s) % (to - from) : 0);
 }
 
 void schedule_init(struct schedule *s, uint64_t now, uint64_t period, uint64_t seed)
 {
 	*s = (struct schedule){ .start = now, .period = period, .random = seed | 1 };
-	set_deadline(s);
+	set_deadline(s, now);
 }
 
 uint32_t schedule_take(struct schedule *s, uint64_t now)
 {
-	uint64_t current, stands_for;
+	uint64_t current, skipped;
 
 	if (!s->period)
 		return 1;
+	/* One that slips into the following period still stands for its own. */
 	current = now > s->start ? (now - s->start) / s->period : 0;
-	if (current < s->next)
-		current = s->next;
-	stands_for = current - s->next + 1;
-	s->skipped += stands_for - 1;
-	s->next = current + 1;
-	set_deadline(s);
-	return stands_for > UINT32_MAX ? UINT32_MAX : (uint32_t)stands_for;
+	skipped = current > s->next + 1 ? current - s->next - 1 : 0;
+	s->skipped += skipped;
+	s->next += skipped + 1;
+	set_deadline(s, now);
+	return skipped < UINT32_MAX ? (uint32_t)skipped + 1 : UINT32_MAX;
 }
 
 bool clock_sleep_until(uint64_t when)

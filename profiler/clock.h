@@ -3,8 +3,9 @@
  *
  * Time is cut into periods of equal length, and each has one deadline at a random place
  * inside it, so that a target with a rhythm of its own is not always met at the same
- * beat. A period that is over before its sample could begin is skipped and counted; the
- * next sample then stands for it as well. Nothing is queued.
+ * beat. A sample that slips into the following period still stands for its own; a period
+ * that is over before that is skipped and counted, and the next sample stands for it as
+ * well. Nothing is queued.
  */
 #ifndef PROFILER_CLOCK_H
 #define PROFILER_CLOCK_H

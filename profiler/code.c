@@ -22,10 +22,25 @@ enum {
 /* co_flags, cpython/code.h */
 enum { CO_GENERATOR = 0x20, CO_COROUTINE = 0x80, CO_ASYNC_GENERATOR = 0x200 };
 
-/* RETURN_VALUE, RETURN_CONST and their instrumented forms of 3.13 (opcode_ids.h): fixed
- * for all of 3.13, and never specialized to another number. */
-enum { OP13_RETURN_VALUE = 36, OP13_RETURN_CONST = 103, OP13_INSTRUMENTED_RETURN_VALUE = 239,
-       OP13_INSTRUMENTED_RETURN_CONST = 240 };
+/* Opcodes by number, from each version's own Include/opcode_ids.h: fixed for all of a
+ * minor version. Only 3.13 needs to know returns. FOR_ITER* and SEND* with all that they
+ * specialize to resume a generator by pushing its frame. */
+struct opcode_marks {
+	uint8_t minor, mark, op;
+};
+static const struct opcode_marks opcode_marks[] = {
+	{ 13, MARK_RETURNS, 36 },  { 13, MARK_RETURNS, 103 }, { 13, MARK_RETURNS, 239 },
+	{ 13, MARK_RETURNS, 240 }, { 13, MARK_RESUMES, 72 },  { 13, MARK_RESUMES, 104 },
+	{ 13, MARK_RESUMES, 187 }, { 13, MARK_RESUMES, 188 }, { 13, MARK_RESUMES, 189 },
+	{ 13, MARK_RESUMES, 190 }, { 13, MARK_RESUMES, 208 }, { 13, MARK_RESUMES, 243 },
+	{ 14, MARK_RESUMES, 70 },  { 14, MARK_RESUMES, 106 }, { 14, MARK_RESUMES, 171 },
+	{ 14, MARK_RESUMES, 172 }, { 14, MARK_RESUMES, 173 }, { 14, MARK_RESUMES, 174 },
+	{ 14, MARK_RESUMES, 197 }, { 14, MARK_RESUMES, 237 }, { 15, MARK_RESUMES, 68 },
+	{ 15, MARK_RESUMES, 105 }, { 15, MARK_RESUMES, 174 }, { 15, MARK_RESUMES, 175 },
+	{ 15, MARK_RESUMES, 176 }, { 15, MARK_RESUMES, 177 }, { 15, MARK_RESUMES, 178 },
+	{ 15, MARK_RESUMES, 202 }, { 15, MARK_RESUMES, 203 }, { 15, MARK_RESUMES, 204 },
+	{ 15, MARK_RESUMES, 236 },
+};
 
 #define CODES_BYTES_MAX ((size_t)1 << 30)
 
@@ -45,16 +60,21 @@ enum ps_status code_cache_init(struct code_cache *c, struct target *t, const str
 	return c->scratch ? PS_OK : PS_NOMEM;
 }
 
+static size_t marks_bytes(uint32_t nunits)
+{
+	return nunits / 4 + 1;
+}
+
 static void drop(struct code_cache *c, struct code *code)
 {
-	void *runs = code->runs, *ends = code->ends, *tlbc = code->tlbc;
+	void *runs = code->runs, *marks = code->marks, *tlbc = code->tlbc;
 
 	/* Giving back cannot fail. */
 	(void)!mem_resize(&c->mem, &runs, code->nruns * sizeof *code->runs, 0);
-	(void)!mem_resize(&c->mem, &ends, ends ? code->nunits / 8 + 1 : 0, 0);
+	(void)!mem_resize(&c->mem, &marks, marks ? marks_bytes(code->nunits) : 0, 0);
 	(void)!mem_resize(&c->mem, &tlbc, code->ntlbc * sizeof *code->tlbc, 0);
 	code->runs = NULL;
-	code->ends = NULL;
+	code->marks = NULL;
 	code->tlbc = NULL;
 	code->nruns = code->ntlbc = 0;
 }
@@ -169,29 +189,34 @@ static enum ps_status read_lines(struct code_cache *c, const void *header, struc
 	return PS_OK;
 }
 
-/* Which units return. The caches between instructions may look like one: a frame never
- * stands at a cache, so that does no harm. */
-static enum ps_status read_ends(struct code_cache *c, struct code *code)
+static void set_marks(unsigned minor, const uint8_t *units, uint32_t n, uint8_t *ret)
 {
-	size_t bytes = code->nunits / 8 + 1;
-	void *units = NULL, *ends = NULL;
+	uint8_t of_op[256] = { 0 };
+
+	for (size_t i = 0; i < sizeof opcode_marks / sizeof *opcode_marks; i++) {
+		if (opcode_marks[i].minor == minor)
+			of_op[opcode_marks[i].op] |= opcode_marks[i].mark;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		ret[i / 4] |= (uint8_t)(of_op[units[i * 2]] << i % 4 * 2);
+}
+
+/* The caches between instructions may look like anything: a frame never stands at one,
+ * so that does no harm. */
+static enum ps_status read_marks(struct code_cache *c, struct code *code)
+{
+	size_t bytes = marks_bytes(code->nunits);
+	void *units = NULL, *marks = NULL;
 	enum ps_status st;
 
 	PS_TRY(mem_resize(&c->mem, &units, 0, code->nunits * 2));
 	st = target_read(c->target, code->units_at, units, code->nunits * 2);
 	if (!st)
-		st = mem_resize(&c->mem, &ends, 0, bytes);
+		st = mem_resize(&c->mem, &marks, 0, bytes);
 	if (!st) {
-		memset(ends, 0, bytes);
-		for (uint32_t i = 0; i < code->nunits; i++) {
-			uint8_t op = ((uint8_t *)units)[i * 2];
-
-			if (op == OP13_RETURN_VALUE || op == OP13_RETURN_CONST ||
-			    op == OP13_INSTRUMENTED_RETURN_VALUE ||
-			    op == OP13_INSTRUMENTED_RETURN_CONST)
-				((uint8_t *)ends)[i / 8] |= (uint8_t)(1 << i % 8);
-		}
-		code->ends = ends;
+		memset(marks, 0, bytes);
+		set_marks(layout_minor(c->layout), units, code->nunits, marks);
+		code->marks = marks;
 	}
 	(void)!mem_resize(&c->mem, &units, code->nunits * 2, 0);
 	return st;
@@ -238,8 +263,7 @@ static enum ps_status read_object(struct code_cache *c, raddr at, struct code *c
 	code->fingerprint = make_fingerprint(l, header, name);
 	PS_TRY(read_names(c, header, code));
 	PS_TRY(read_lines(c, header, code));
-	if (!l->clears_executable)
-		PS_TRY(read_ends(c, code));
+	PS_TRY(read_marks(c, code));
 	PS_TRY(target_read(c->target, at, again, l->span[S_CODE]));
 	PS_TRY(target_read(c->target, code->qualname, name, l->span[S_UNICODE]));
 	code->epoch = c->epoch;

@@ -20,6 +20,12 @@ enum code_flag {
 	CODE_HIDDEN = 2,    /* the interpreter's own, e.g. the shim below __init__ */
 };
 
+/* What a frame does that stands at a unit. */
+enum code_mark {
+	MARK_RETURNS = 1, /* it is on its way out; known for 3.13 only */
+	MARK_RESUMES = 2, /* it may have resumed a generator without C code in between */
+};
+
 struct code {
 	raddr at;
 	raddr units_at;	      /* of its bytecode */
@@ -32,7 +38,7 @@ struct code {
 	func_id function;
 	uint32_t nruns;
 	struct line_run *runs;
-	uint8_t *ends; /* 3.13: one bit a unit: a frame at it is returning; else NULL */
+	uint8_t *marks; /* two bits a unit, of enum code_mark */
 	raddr *tlbc;   /* free-threaded 3.14+: where each thread's copy of the bytecode is */
 	uint32_t ntlbc;
 	uint64_t fingerprint;
@@ -84,10 +90,9 @@ static inline uint32_t code_line(const struct code *code, uint32_t unit)
 	return linetable_find(code->runs, code->nruns, unit, code->first_line);
 }
 
-/* Is a frame that stands at this unit on its way out? Known for 3.13 only. */
-static inline bool code_unit_ends(const struct code *code, uint32_t unit)
+static inline unsigned code_marks(const struct code *code, uint32_t unit)
 {
-	return code->ends && (code->ends[unit / 8] >> (unit % 8) & 1);
+	return code->marks[unit / 4] >> (unit % 4 * 2) & 3u;
 }
 
 #endif

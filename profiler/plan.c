@@ -145,38 +145,46 @@ enum ps_status plan_chunks(struct target *t, struct thread *th, raddr newest)
 	return st;
 }
 
-/* Where the live part of the newest chunk ends: behind the topmost data-stack frame. */
-static uint32_t used_of(const struct thread *th, const struct chunk *newest)
+/* The topmost frame on the data stack; NULL: there is none. */
+static const struct frame *top_frame(const struct thread *th)
 {
 	for (uint32_t i = th->nframes; i > 0; i--) {
-		const struct frame *f = &th->frames[i - 1];
-
-		if (f->foreign)
-			continue;
-		if (f->at - newest->at < newest->size && f->next <= newest->size)
-			return (uint32_t)(f->at - newest->at) + f->next;
-		break;
+		if (!th->frames[i - 1].foreign)
+			return &th->frames[i - 1];
 	}
-	return CHUNK_HEADER + 8;
+	return NULL;
 }
 
+static void note_used(struct chunk *c, uint32_t used)
+{
+	if (used > c->size)
+		used = c->size;
+	if (used >= c->used)
+		c->used = used;
+	else
+		c->used -= (c->used - used) / USED_DECAY + 1;
+	if (c->window)
+		c->window = window_for(c);
+}
+
+/* Chunks above the top frame's are not in use now, but a stack that goes up and down
+ * comes back to them: they stay in the plan, with less and less copied. */
 void plan_windows(struct thread *th)
 {
-	struct chunk *newest;
-	uint32_t used;
+	const struct frame *top = top_frame(th);
 
-	if (!th->nchunks)
-		return;
-	newest = &th->chunks[th->nchunks - 1];
-	used = used_of(th, newest);
-	if (used > newest->size)
-		used = newest->size;
-	if (used >= newest->used)
-		newest->used = used;
-	else
-		newest->used -= (newest->used - used) / USED_DECAY + 1;
-	if (newest->window)
-		newest->window = window_for(newest);
+	for (uint32_t i = th->nchunks; i > 0; i--) {
+		struct chunk *c = &th->chunks[i - 1];
+		bool has_top = top && top->at - c->at < c->size && top->next <= c->size;
+
+		if (has_top) {
+			th->top_chunk = i - 1;
+			th->top_end = (uint32_t)(top->at - c->at) + top->next;
+		}
+		note_used(c, has_top ? (uint32_t)(top->at - c->at) + top->next : CHUNK_HEADER + 8);
+		if (has_top)
+			return;
+	}
 }
 
 void plan_widen(struct thread *th, const struct capture *c, unsigned region)

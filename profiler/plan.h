@@ -10,7 +10,7 @@
  * they make no chain; PS_FAULT. */
 enum ps_status plan_chunks(struct target *t, struct thread *th, raddr newest) PS_MUST_USE;
 
-/* After a sample: fits the newest chunk's window to what was live in it. */
+/* After a sample: fits the windows to what was live. */
 void plan_windows(struct thread *th);
 
 /* The copy of that region was too short: have all of it next time. */

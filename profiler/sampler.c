@@ -39,7 +39,7 @@ static enum ps_status prepare(struct sampler *s)
 					 .layout = &s->site.layout,
 					 .codes = &s->codes,
 					 .profile = s->profile };
-	return PS_OK;
+	return stillness_init(&s->unwinder.stillness);
 }
 
 /* Lists change while they are read: a few attempts, then the next refresh. */
@@ -111,6 +111,7 @@ enum ps_status sampler_follow_exec(struct sampler *s, struct ps_err *err)
 	drop_threads(s);
 	s->site = site;
 	code_cache_forget(&s->codes, &s->site.layout);
+	stillness_clear(&s->unwinder.stillness);
 	s->listed_head = 0;
 	if (list_now(s))
 		return ps_fail(err, PS_NOT_READY, "the interpreter's threads could not be listed");
@@ -165,11 +166,11 @@ static bool plan_has(const struct thread *t, raddr chunk)
 	return false;
 }
 
-/* Does the plan still fit the chunk that the thread says is its newest? One that has
- * just been popped is kept for a while, for it often comes back. */
-static bool plan_fits(struct thread *t, raddr newest, const struct capture *c)
+/* Is the chunk that the thread says is its newest among those that were copied? Chunks
+ * above it are kept in the plan for a while: a stack that goes up and down comes back. */
+static bool plan_fits(struct thread *t, raddr newest)
 {
-	enum { POPPED_MAX = 32 };
+	enum { POPPED_MAX = 4096 };
 
 	if (!t->nchunks)
 		return newest == 0;
@@ -177,25 +178,27 @@ static bool plan_fits(struct thread *t, raddr newest, const struct capture *c)
 		t->popped = 0;
 		return true;
 	}
-	return plan_has(t, newest) && ++t->popped < POPPED_MAX && c->ndata &&
-	       c->data[c->ndata - 1].len == c->data[c->ndata - 1].asked &&
-	       t->gap_from == t->gap_to;
+	return plan_has(t, newest) && ++t->popped < POPPED_MAX && t->gap_from == t->gap_to;
 }
 
+/* Chunks come and go while they are looked for; a few attempts. */
 static enum ps_status fit_plan(struct sampler *s, struct sample *x)
 {
-	raddr newest = layout_get(&s->site.layout, x->capture->state, F_THREAD_CHUNK);
+	enum ps_status st = PS_OK;
 
-	for (int attempt = 0; attempt < 3; attempt++) {
-		if (plan_fits(x->thread, newest, x->capture))
+	for (int attempt = 0; attempt < 6; attempt++) {
+		raddr newest = layout_get(&s->site.layout, x->capture->state, F_THREAD_CHUNK);
+
+		if (plan_fits(x->thread, newest))
 			return PS_OK;
 		x->moved = x->thread->samples > 1;
 		x->thread->popped = 0;
-		PS_TRY(plan_chunks(s->target, x->thread, newest));
+		st = plan_chunks(s->target, x->thread, newest);
+		if (st == PS_NOMEM || st == PS_GONE || st == PS_DENIED)
+			return st;
 		PS_TRY(capture_again(s, x->thread, x->capture));
-		newest = layout_get(&s->site.layout, x->capture->state, F_THREAD_CHUNK);
 	}
-	return plan_fits(x->thread, newest, x->capture) ? PS_OK : PS_TORN;
+	return st ? st : PS_TORN;
 }
 
 static enum ps_status unwind(struct sampler *s, struct sample *x)
@@ -281,6 +284,7 @@ static enum ps_status verify_codes(struct sampler *s, struct sample *x)
 		t->verified_epoch = s->codes.epoch;
 		return PS_OK;
 	}
+	stillness_clear(&s->unwinder.stillness);
 	t->nframes = t->nstacks = 0;
 	s->churn_until = s->now + CHURN_NS;
 	if (st || (!s->blocking && !generation_stands(s, t))) {

@@ -22,32 +22,57 @@ void thread_deinit(struct thread *t)
 	t->activity = NULL;
 }
 
-void thread_need_foreign(struct thread *t, raddr at)
+static unsigned stalest(const struct thread *t)
 {
 	unsigned oldest = 0;
+
+	for (unsigned i = 1; i < t->nforeign; i++) {
+		if (t->samples - t->foreign[i].needed > t->samples - t->foreign[oldest].needed)
+			oldest = i;
+	}
+	return oldest;
+}
+
+static void remove_foreign(struct thread *t, unsigned which)
+{
+	t->nforeign--;
+	for (unsigned i = which; i < t->nforeign; i++)
+		t->foreign[i] = t->foreign[i + 1];
+}
+
+void thread_need_foreign(struct thread *t, raddr at, bool generator)
+{
+	unsigned place;
 
 	for (unsigned i = 0; i < t->nforeign; i++) {
 		if (t->foreign[i].at == at) {
 			t->foreign[i].needed = t->samples;
+			t->foreign[i].generator |= generator;
 			return;
 		}
-		if (t->samples - t->foreign[i].needed > t->samples - t->foreign[oldest].needed)
-			oldest = i;
 	}
-	if (t->nforeign < FOREIGN_MAX)
-		oldest = t->nforeign++;
-	t->foreign[oldest] = (struct foreign){ at, t->samples };
+	if (t->nforeign == FOREIGN_MAX)
+		remove_foreign(t, stalest(t));
+	for (place = t->nforeign++; place > 0 && t->foreign[place - 1].at > at; place--)
+		t->foreign[place] = t->foreign[place - 1];
+	t->foreign[place] = (struct foreign){ at, t->samples, generator };
+}
+
+bool thread_knows_generator(const struct thread *t, raddr at)
+{
+	for (unsigned i = 0; i < t->nforeign; i++) {
+		if (t->foreign[i].at == at)
+			return t->foreign[i].generator;
+	}
+	return false;
 }
 
 void thread_age_foreign(struct thread *t)
 {
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < t->nforeign; i++) {
-		if (t->samples - t->foreign[i].needed < FOREIGN_KEEP)
-			t->foreign[kept++] = t->foreign[i];
+	for (unsigned i = t->nforeign; i > 0; i--) {
+		if (t->samples - t->foreign[i - 1].needed >= FOREIGN_KEEP)
+			remove_foreign(t, i - 1);
 	}
-	t->nforeign = kept;
 }
 
 void thread_note_shim(struct thread *t, raddr at, raddr previous)

@@ -35,6 +35,7 @@ struct chunk {
 struct foreign {
 	raddr at;
 	uint32_t needed; /* the sample that last had use for it */
+	bool generator;	 /* has been one, and so is never an entry frame */
 };
 
 /* One frame of the last sample, as its bytes were and what they meant. */
@@ -62,8 +63,9 @@ struct thread {
 	struct chunk *chunks; /* the oldest first */
 	uint32_t nchunks, chunks_cap;
 	uint32_t popped;	   /* samples since the newest of them was current */
+	uint32_t top_chunk, top_end; /* where the data stack ended: which chunk, how far in */
 	uint32_t gap_from, gap_to; /* chunks [from, to) are not copied; equal: all are */
-	struct foreign foreign[FOREIGN_MAX];
+	struct foreign foreign[FOREIGN_MAX]; /* in order of address */
 	unsigned nforeign;
 	struct {
 		raddr at, previous;
@@ -81,6 +83,7 @@ struct thread {
 
 	uint32_t status;      /* of the last sample, the thread's status word */
 	bool gil_requested;
+	bool has_generators;  /* some were seen among the foreign frames */
 	bool has_frames;      /* the thread had Python frames at the last sample */
 	struct activity *activity; /* what the scheduler says; NULL until asked */
 };
@@ -91,7 +94,9 @@ void thread_deinit(struct thread *t);
 
 /* Remembers that this foreign frame was needed at the present sample, so that the next
  * ones read it along. */
-void thread_need_foreign(struct thread *t, raddr at);
+void thread_need_foreign(struct thread *t, raddr at, bool generator);
+/* Has there been a generator's frame? */
+bool thread_knows_generator(const struct thread *t, raddr at);
 /* Forgets those that were not needed for a while. */
 void thread_age_foreign(struct thread *t);
 /* Remembers what an entry frame is and leads to. */

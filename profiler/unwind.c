@@ -22,6 +22,9 @@ struct walk {
 	uint32_t n;	     /* frames found so far */
 	uint32_t same;	     /* so many of them are as they were at the last sample */
 	uint32_t before;     /* frames of the last sample that are there to compare with */
+	unsigned nregions;   /* chunks of the capture that hang together */
+	uint32_t judged;     /* frames that there were when the top was judged to be still ... */
+	bool judgement;	     /* ... or not */
 	unsigned region;     /* where the next data-stack frame would be: ... */
 	uint32_t offset;     /* ... this far into this region */
 };
@@ -62,6 +65,41 @@ static const unsigned char *foreign_bytes(const struct walk *w, raddr at)
 			return r->len == r->size ? r->bytes : NULL;
 	}
 	return NULL;
+}
+
+/* Was this data-stack frame, as the first copy has it, there while the foreign frames
+ * were copied? The second copy, after them, tells. */
+static bool stood_still(const struct walk *w, raddr at, raddr executable, raddr instr, raddr previous)
+{
+	const struct layout *l = w->u->layout;
+	const struct region *r = &w->c->again;
+	const unsigned char *b = r->bytes + (at - r->at);
+
+	if (w->c->slow || at - r->at >= r->len || r->len - (at - r->at) < l->span[S_FRAME])
+		return false;
+	return (layout_get(l, b, F_FRAME_EXECUTABLE) & ~l->tag_mask) == executable &&
+	       layout_get(l, b, F_FRAME_INSTR) == instr &&
+	       layout_get(l, b, F_FRAME_PREVIOUS) == previous;
+}
+
+/* Did the top frame so far stand still, so that what the foreign frames say of it holds?
+ * Of a generator that is as certain as its own place. */
+static bool top_stood_still(struct walk *w)
+{
+	const struct frame *f = w->n ? &w->t->frames[w->n - 1] : NULL;
+	uint32_t unit;
+
+	if (!f)
+		return !w->c->slow;
+	if (f->foreign)
+		return true; /* it was accepted for the frame below it stood still */
+	if (w->judged == w->n)
+		return w->judgement;
+	w->judged = w->n;
+	w->judgement = code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
+		       stillness_judge(&w->u->stillness, f->code, unit,
+				       stood_still(w, f->at, f->executable, f->instr, f->previous));
+	return w->judgement;
 }
 
 /* Reads a frame that the plan did not foresee, a moment after the rest. */
@@ -164,15 +202,20 @@ static enum ps_status follow(struct walk *w, raddr at, struct chain *ret)
 			bytes = fetched;
 		if (!bytes)
 			return PS_OK;
-		thread_need_foreign(w->t, at);
 		candidate_read(w->u->layout, at, bytes, g);
-		if (g->owner > OWNER_OBJECT) {
-			thread_note_shim(w->t, at, g->previous);
-		} else {
+		thread_need_foreign(w->t, at, false);
+		if (g->owner == OWNER_GENERATOR) {
 			PS_TRY(candidate_judge(w->u, g, OWNER_GENERATOR));
 			if (!g->alive)
 				return PS_OK;
+			thread_need_foreign(w->t, at, true);
+			w->t->has_generators = true;
 			ret->n++;
+		} else if (g->owner <= OWNER_ENTRY_MAX && g->owner > OWNER_OBJECT &&
+			   !thread_knows_generator(w->t, at)) {
+			thread_note_shim(w->t, at, g->previous);
+		} else {
+			return PS_OK;
 		}
 		at = g->previous;
 	}
@@ -191,24 +234,37 @@ static raddr top_address(const struct walk *w)
 	return w->n ? w->t->frames[w->n - 1].at : 0;
 }
 
-/* A live frame on the data stack whose `previous` is no neighbour: C code called it. The
- * data stack itself proves its place; what the chain adds is generators between. */
-static enum ps_status accept_through_c(struct walk *w, const struct candidate *c)
+/* A frame that is being popped runs destructors: what they call, by C code, stands above
+ * it on the data stack, but for the interpreter it is gone already. */
+static void drop_dying(struct walk *w, raddr end)
 {
-	struct chain chain;
-
-	PS_TRY(follow(w, c->previous, &chain));
-	if (!chain.known)
-		return accept(w, c, false);
-	while (w->n && top_address(w) != chain.end && frame_is_known(w, chain.end)) {
-		/* A frame that is being popped runs destructors: what they call stands above
-		 * it, but for the interpreter it is gone already. */
+	while (w->n && top_address(w) != end && frame_is_known(w, end)) {
 		w->n--;
 		if (w->same > w->n)
 			w->same = w->n;
 	}
-	if (top_address(w) == chain.end)
-		PS_TRY(accept_chain(w, &chain));
+}
+
+/* A live frame on the data stack whose `previous` is no neighbour: C code called it, or
+ * a generator. The data stack itself proves its place above the top frame; what is in
+ * between, the chain of `previous` tells, if the top frame stood still meanwhile. *ret_cut:
+ * that is not certain. */
+static enum ps_status accept_through_c(struct walk *w, const struct candidate *c, bool *ret_cut)
+{
+	struct chain chain;
+
+	*ret_cut = false;
+	PS_TRY(follow(w, c->previous, &chain));
+	if (chain.known && !chain.n)
+		drop_dying(w, chain.end);
+	/* Without generators about, there is nothing that could be in between. */
+	if (!w->t->has_generators || (chain.known && !chain.n && top_address(w) == chain.end))
+		return accept(w, c, false);
+	if (!chain.known || top_address(w) != chain.end || !top_stood_still(w)) {
+		*ret_cut = w->n != 0;
+		return w->n ? PS_OK : accept(w, c, false);
+	}
+	PS_TRY(accept_chain(w, &chain));
 	return accept(w, c, false);
 }
 
@@ -224,9 +280,14 @@ static enum ps_status judge_slot(struct walk *w, unsigned region, uint32_t offse
 		return PS_OK;
 	candidate_read(w->u->layout, w->c->data[region].at + offset, bytes, ret);
 	PS_TRY(candidate_judge(w->u, ret, OWNER_THREAD));
+	if (!ret->alive || !w->n)
+		return PS_OK;
 	/* 3.13: above a frame that executes stands what it called before. */
-	if (ret->alive && w->n && ret->previous == top_address(w) &&
-	    extra_executes(w->u->layout, w->t->frames[w->n - 1].extra))
+	if (ret->previous == top_address(w))
+		ret->alive = !extra_executes(w->u->layout, w->t->frames[w->n - 1].extra);
+	/* It names another frame of the data stack, one that has gone from this place: the
+	 * two parts were copied at different times (or are what is left out between them). */
+	else if (on_data_stack(w, ret->previous) && region != w->c->gap)
 		ret->alive = false;
 	return PS_OK;
 }
@@ -236,7 +297,7 @@ static enum ps_status next_on_data_stack(struct walk *w, struct candidate *ret, 
 {
 	*found = false;
 	PS_TRY(judge_slot(w, w->region, w->offset, ret));
-	if (!ret->alive && w->region + 1 < w->c->ndata) {
+	if (!ret->alive && w->region + 1 < w->nregions) {
 		PS_TRY(judge_slot(w, w->region + 1, CHUNK_HEADER, ret));
 		if (ret->alive) {
 			w->region++;
@@ -262,7 +323,7 @@ static void keep_unchanged(struct walk *w)
 
 			b = foreign_bytes(w, f->at);
 			/* A frame called by no generator would belong below this one. */
-			if (!b || (above && (layout_get(w->u->layout, above, F_FRAME_EXECUTABLE) &
+			if (!b || !top_stood_still(w) || (above && (layout_get(w->u->layout, above, F_FRAME_EXECUTABLE) &
 					     ~w->u->layout->tag_mask) &&
 				   layout_get(w->u->layout, above, F_FRAME_PREVIOUS) != f->at))
 				break;
@@ -270,7 +331,7 @@ static void keep_unchanged(struct walk *w)
 			uint32_t offset = w->offset;
 
 			if (f->at != w->c->data[region].at + offset) {
-				if (region + 1 >= w->c->ndata ||
+				if (region + 1 >= w->nregions ||
 				    f->at != w->c->data[region + 1].at + CHUNK_HEADER)
 					break;
 				region++;
@@ -281,7 +342,7 @@ static void keep_unchanged(struct walk *w)
 		if (!b || !is_same(w, f, b))
 			break;
 		if (f->foreign)
-			thread_need_foreign(w->t, f->at);
+			thread_need_foreign(w->t, f->at, true);
 		w->region = region;
 		w->n++;
 		if (!f->foreign)
@@ -304,7 +365,7 @@ static enum ps_status climb_data_stack(struct walk *w)
 {
 	while (w->n < FRAMES_MAX) {
 		struct candidate c;
-		bool found;
+		bool found, cut = false;
 
 		PS_TRY(next_on_data_stack(w, &c, &found));
 		if (!found)
@@ -312,7 +373,11 @@ static enum ps_status climb_data_stack(struct walk *w)
 		if ((w->n && c.previous == top_address(w)) || link_is_known(w, &c))
 			PS_TRY(accept(w, &c, false));
 		else
-			PS_TRY(accept_through_c(w, &c));
+			PS_TRY(accept_through_c(w, &c, &cut));
+		if (cut) {
+			w->out->cut = true;
+			return PS_OK;
+		}
 	}
 	return PS_OK;
 }
@@ -320,18 +385,21 @@ static enum ps_status climb_data_stack(struct walk *w)
 /* --- a generator on top --- */
 
 /* Does the chain from this foreign frame end at the top frame (or, where there is none,
- * at the bottom)? Then its generators stand on it. */
+ * at the bottom)? Then its generators stand on it, if it stood still. */
 static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
 {
 	struct chain chain;
 
 	*ret_done = false;
 	PS_TRY(follow(w, at, &chain));
-	if (chain.known && chain.n && chain.end == top_address(w)) {
-		*ret_done = true;
-		return accept_chain(w, &chain);
+	if (!chain.known || !chain.n || chain.end != top_address(w))
+		return PS_OK;
+	if (!top_stood_still(w)) {
+		w->out->cut = true;
+		return PS_OK;
 	}
-	return PS_OK;
+	*ret_done = true;
+	return accept_chain(w, &chain);
 }
 
 static bool already_found(const struct walk *w, raddr at)
@@ -343,49 +411,61 @@ static bool already_found(const struct walk *w, raddr at)
 	return false;
 }
 
-/* Which foreign frame can stand on top: the one that current_frame named, else one that
- * was seen lately, is live and was resumed by the top frame. */
+/* A generator that was seen lately and is live and running: then something resumed it. */
+static enum ps_status is_running(struct walk *w, unsigned i, bool *ret)
+{
+	const struct region *r = &w->c->foreign[i];
+	struct candidate g;
+
+	*ret = false;
+	if (r->len != r->size || already_found(w, r->at))
+		return PS_OK;
+	candidate_read(w->u->layout, r->at, r->bytes, &g);
+	if (g.owner != OWNER_GENERATOR || g.previous == 0)
+		return PS_OK;
+	/* 3.13: a frame that executes has resumed nothing, but through C. */
+	if (w->n && g.previous == top_address(w) &&
+	    extra_executes(w->u->layout, w->t->frames[w->n - 1].extra))
+		return PS_OK;
+	PS_TRY(candidate_judge(w->u, &g, OWNER_GENERATOR));
+	*ret = g.alive;
+	return PS_OK;
+}
+
+/* Which foreign frame can stand on top: the one that current_frame named, if it was not
+ * foreseen, or one that was seen lately and whose chain leads to the top frame. */
 static enum ps_status climb_generators(struct walk *w)
 {
 	raddr current = w->current, ignored;
 	bool done = false;
 
 	if (!is_bottom(w, current) && !on_data_stack(w, current) && !already_found(w, current) &&
-	    !thread_find_shim(w->t, current, &ignored))
+	    !foreign_bytes(w, current) && !thread_find_shim(w->t, current, &ignored))
 		PS_TRY(try_on_top(w, current, &done));
 	for (unsigned i = 0; !done && i < w->c->nforeign; i++) {
-		const struct region *r = &w->c->foreign[i];
-		struct candidate g;
+		bool running;
 
-		if (r->len != r->size || r->at == current || already_found(w, r->at))
-			continue;
-		candidate_read(w->u->layout, r->at, r->bytes, &g);
-		if (g.owner != OWNER_GENERATOR || g.previous == 0)
-			continue;
-		PS_TRY(candidate_judge(w->u, &g, OWNER_GENERATOR));
-		if (g.alive && g.previous == top_address(w))
-			PS_TRY(try_on_top(w, r->at, &done));
+		PS_TRY(is_running(w, i, &running));
+		if (running)
+			PS_TRY(try_on_top(w, w->c->foreign[i].at, &done));
 	}
 	return PS_OK;
 }
 
 /* --- the whole --- */
 
-static enum ps_status check_capture(const struct capture *c, const struct thread *t)
+/* How many of the chunks are linked as planned. One that was unmapped, or stands on
+ * another now, has been popped, and with it all above it. */
+static unsigned linked_chunks(const struct capture *c)
 {
-	if (!c->state)
-		return PS_FAULT;
 	for (unsigned i = 0; i < c->ndata; i++) {
 		const struct region *r = &c->data[i];
 		raddr below = i ? c->data[i - 1].at : 0;
 
-		if (r->len < CHUNK_HEADER)
-			return i ? PS_OK : PS_FAULT;
-		if ((!i || i != c->gap) && load64(r->bytes) != below)
-			return PS_TORN;
+		if (r->len < CHUNK_HEADER || ((!i || i != c->gap) && load64(r->bytes) != below))
+			return i;
 	}
-	(void)t;
-	return PS_OK;
+	return c->ndata;
 }
 
 static uint32_t comparable_frames(const struct unwinder *u, const struct thread *t)
@@ -399,28 +479,31 @@ static enum ps_status climb(struct walk *w)
 
 	/* The first slot of the first chunk is never used (pystate.c, push_chunk). */
 	w->offset = CHUNK_HEADER + 8;
-	if (w->c->ndata)
+	if (w->nregions)
 		keep_unchanged(w);
 	do {
-		if (w->c->ndata)
+		if (w->nregions)
 			PS_TRY(climb_data_stack(w));
 		if (w->out->short_copy)
 			return PS_LIMIT;
+		if (w->out->cut)
+			return PS_OK;
 		top = w->n;
 		PS_TRY(climb_generators(w));
 		/* What a generator calls is on the data stack again. */
-	} while (w->n > top && w->c->ndata && w->n < FRAMES_MAX);
+	} while (w->n > top && w->nregions && w->n < FRAMES_MAX);
 	return PS_OK;
 }
 
 enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct capture *c,
 			   struct unwound *ret)
 {
-	struct walk w = { .u = u, .t = t, .c = c, .out = ret };
+	struct walk w = { .u = u, .t = t, .c = c, .out = ret, .nregions = linked_chunks(c) };
 	enum ps_status st;
 
 	*ret = (struct unwound){ 0 };
-	PS_TRY(check_capture(c, t));
+	if (!c->state || (c->ndata && !w.nregions))
+		return PS_FAULT;
 	w.current = layout_get(u->layout, c->state, F_THREAD_FRAME);
 	w.base = layout_get(u->layout, c->state, F_THREAD_BASE_FRAME);
 	w.before = comparable_frames(u, t);
@@ -457,7 +540,7 @@ static const unsigned char *stopped_bytes(struct walk *w, raddr at, unsigned cha
 	if (!b && fetch_foreign(w, at, room))
 		b = room;
 	if (b)
-		thread_need_foreign(w->t, at);
+		thread_need_foreign(w->t, at, false);
 	return b;
 }
 
@@ -583,6 +666,7 @@ enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from
 
 void unwinder_deinit(struct unwinder *u)
 {
+	stillness_deinit(&u->stillness);
 	free(u->scratch);
 	u->scratch = NULL;
 	u->scratch_cap = 0;

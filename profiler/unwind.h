@@ -19,12 +19,14 @@
 
 #include "profiler/capture.h"
 #include "profiler/code.h"
+#include "profiler/stillness.h"
 
 struct unwinder {
 	struct target *target;
 	const struct layout *layout;
 	struct code_cache *codes;
 	struct profile *profile;
+	struct stillness stillness;
 	func_id omitted; /* marker in the middle of truncated stacks */
 	struct frame *scratch;
 	uint32_t scratch_cap;

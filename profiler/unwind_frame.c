@@ -23,7 +23,7 @@ static bool looks_popped(const struct code *code, uint64_t extra, uint32_t unit)
 {
 	int32_t stacktop = (int32_t)(uint32_t)extra;
 
-	if (code_unit_ends(code, unit) || stacktop < -1)
+	if (code_marks(code, unit) & MARK_RETURNS || stacktop < -1)
 		return true;
 	if (stacktop == -1)
 		return false;
