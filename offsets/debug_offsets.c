@@ -13,57 +13,52 @@ static const uint32_t table_bytes[NVERSIONS] = { 584, 760, 888 };
 /* Where in the table a struct's size stands, by minor version. 0: not in that table. */
 static const uint16_t size_rows[LAYOUT_NSTRUCTS][NVERSIONS] = {
 	/*		   3.13   3.14   3.15 */
-	[S_RUNTIME]  = { 0x018, 0x018, 0x018 },
-	[S_INTERP]   = { 0x030, 0x030, 0x030 },
-	[S_THREAD]   = { 0x098, 0x0b0, 0x0b0 },
-	[S_FRAME]    = { 0x0e0, 0x0f8, 0x138 },
-	[S_CODE]     = { 0x110, 0x138, 0x178 },
-	[S_TYPE]     = { 0x170, 0x1a0, 0x1e0 },
-	[S_HEAPTYPE] = { 0, 0, 0x210 },
-	[S_UNICODE]  = { 0x218, 0x268, 0x2c8 },
-	[S_BYTES]    = { 0x200, 0x250, 0x2b0 },
-	[S_DICT]     = { 0x1c0, 0x210, 0x270 },
-	[S_LONG]     = { 0x1e8, 0x238, 0x298 },
+	[S_RUNTIME] = { 0x018, 0x018, 0x018 }, [S_INTERP] = { 0x030, 0x030, 0x030 },
+	[S_THREAD] = { 0x098, 0x0b0, 0x0b0 },  [S_FRAME] = { 0x0e0, 0x0f8, 0x138 },
+	[S_CODE] = { 0x110, 0x138, 0x178 },    [S_TYPE] = { 0x170, 0x1a0, 0x1e0 },
+	[S_HEAPTYPE] = { 0, 0, 0x210 },        [S_UNICODE] = { 0x218, 0x268, 0x2c8 },
+	[S_BYTES] = { 0x200, 0x250, 0x2b0 },   [S_DICT] = { 0x1c0, 0x210, 0x270 },
+	[S_LONG] = { 0x1e8, 0x238, 0x298 },
 };
 
 /* The same for the fields' offsets. What is not here is derived in derive_fields(). */
 static const uint16_t field_rows[LAYOUT_NFIELDS][NVERSIONS] = {
 	/*				    3.13   3.14   3.15 */
 	[F_RUNTIME_INTERPRETERS_HEAD] = { 0x028, 0x028, 0x028 },
-	[F_INTERP_ID]		      = { 0x038, 0x038, 0x038 },
-	[F_INTERP_NEXT]		      = { 0x040, 0x040, 0x040 },
-	[F_INTERP_THREADS_HEAD]	      = { 0x048, 0x048, 0x048 },
-	[F_INTERP_MODULES]	      = { 0x058, 0x060, 0x060 },
-	[F_INTERP_GENERATION]	      = { 0, 0x0a0, 0x0a0 },
-	[F_THREAD_NEXT]		      = { 0x0a8, 0x0c0, 0x0c0 },
-	[F_THREAD_INTERP]	      = { 0x0b0, 0x0c8, 0x0c8 },
-	[F_THREAD_FRAME]	      = { 0x0b8, 0x0d0, 0x0d0 },
-	[F_THREAD_BASE_FRAME]	      = { 0, 0, 0x0d8 },
-	[F_THREAD_STATUS]	      = { 0x0d8, 0x0f0, 0x108 },
-	[F_THREAD_GIL_REQUESTED]      = { 0, 0, 0x118 },
-	[F_THREAD_IDENT]	      = { 0x0c0, 0x0d8, 0x0f0 },
-	[F_THREAD_TID]		      = { 0x0c8, 0x0e0, 0x0f8 },
-	[F_THREAD_CHUNK]	      = { 0x0d0, 0x0e8, 0x100 },
-	[F_FRAME_EXECUTABLE]	      = { 0x0f0, 0x108, 0x148 },
-	[F_FRAME_PREVIOUS]	      = { 0x0e8, 0x100, 0x140 },
-	[F_FRAME_INSTR]		      = { 0x0f8, 0x110, 0x150 },
-	[F_FRAME_STACKPOINTER]	      = { 0, 0x128, 0x168 },
-	[F_FRAME_OWNER]		      = { 0x108, 0x120, 0x160 },
-	[F_CODE_FIRSTLINE]	      = { 0x138, 0x160, 0x1a0 },
-	[F_CODE_FILENAME]	      = { 0x118, 0x140, 0x180 },
-	[F_CODE_QUALNAME]	      = { 0x128, 0x150, 0x190 },
-	[F_CODE_LINETABLE]	      = { 0x130, 0x158, 0x198 },
-	[F_TYPE_NAME]		      = { 0x178, 0x1a8, 0x1e8 },
-	[F_TYPE_FLAGS]		      = { 0x188, 0x1b8, 0x1f8 },
-	[F_TYPE_BASICSIZE]	      = { 0, 0, 0x200 },
-	[F_HEAPTYPE_CACHED_KEYS]      = { 0, 0, 0x218 },
-	[F_UNICODE_LENGTH]	      = { 0x228, 0x278, 0x2d8 },
-	[F_UNICODE_STATE]	      = { 0x220, 0x270, 0x2d0 },
-	[F_BYTES_SIZE]		      = { 0x208, 0x258, 0x2b8 },
-	[F_DICT_KEYS]		      = { 0x1c8, 0x218, 0x278 },
-	[F_DICT_VALUES]		      = { 0x1d0, 0x220, 0x280 },
-	[F_LONG_TAG]		      = { 0x1f0, 0x240, 0x2a0 },
-	[F_LONG_DIGITS]		      = { 0x1f8, 0x248, 0x2a8 },
+	[F_INTERP_ID] = { 0x038, 0x038, 0x038 },
+	[F_INTERP_NEXT] = { 0x040, 0x040, 0x040 },
+	[F_INTERP_THREADS_HEAD] = { 0x048, 0x048, 0x048 },
+	[F_INTERP_MODULES] = { 0x058, 0x060, 0x060 },
+	[F_INTERP_GENERATION] = { 0, 0x0a0, 0x0a0 },
+	[F_THREAD_NEXT] = { 0x0a8, 0x0c0, 0x0c0 },
+	[F_THREAD_INTERP] = { 0x0b0, 0x0c8, 0x0c8 },
+	[F_THREAD_FRAME] = { 0x0b8, 0x0d0, 0x0d0 },
+	[F_THREAD_BASE_FRAME] = { 0, 0, 0x0d8 },
+	[F_THREAD_STATUS] = { 0x0d8, 0x0f0, 0x108 },
+	[F_THREAD_GIL_REQUESTED] = { 0, 0, 0x118 },
+	[F_THREAD_IDENT] = { 0x0c0, 0x0d8, 0x0f0 },
+	[F_THREAD_TID] = { 0x0c8, 0x0e0, 0x0f8 },
+	[F_THREAD_CHUNK] = { 0x0d0, 0x0e8, 0x100 },
+	[F_FRAME_EXECUTABLE] = { 0x0f0, 0x108, 0x148 },
+	[F_FRAME_PREVIOUS] = { 0x0e8, 0x100, 0x140 },
+	[F_FRAME_INSTR] = { 0x0f8, 0x110, 0x150 },
+	[F_FRAME_STACKPOINTER] = { 0, 0x128, 0x168 },
+	[F_FRAME_OWNER] = { 0x108, 0x120, 0x160 },
+	[F_CODE_FIRSTLINE] = { 0x138, 0x160, 0x1a0 },
+	[F_CODE_FILENAME] = { 0x118, 0x140, 0x180 },
+	[F_CODE_QUALNAME] = { 0x128, 0x150, 0x190 },
+	[F_CODE_LINETABLE] = { 0x130, 0x158, 0x198 },
+	[F_TYPE_NAME] = { 0x178, 0x1a8, 0x1e8 },
+	[F_TYPE_FLAGS] = { 0x188, 0x1b8, 0x1f8 },
+	[F_TYPE_BASICSIZE] = { 0, 0, 0x200 },
+	[F_HEAPTYPE_CACHED_KEYS] = { 0, 0, 0x218 },
+	[F_UNICODE_LENGTH] = { 0x228, 0x278, 0x2d8 },
+	[F_UNICODE_STATE] = { 0x220, 0x270, 0x2d0 },
+	[F_BYTES_SIZE] = { 0x208, 0x258, 0x2b8 },
+	[F_DICT_KEYS] = { 0x1c8, 0x218, 0x278 },
+	[F_DICT_VALUES] = { 0x1d0, 0x220, 0x280 },
+	[F_LONG_TAG] = { 0x1f0, 0x240, 0x2a0 },
+	[F_LONG_DIGITS] = { 0x1f8, 0x248, 0x2a8 },
 };
 
 /* Words of the table that no field is made of alone. */
@@ -85,19 +80,19 @@ enum word {
 	NWORDS
 };
 static const uint16_t word_rows[NWORDS][NVERSIONS] = {
-	[W_FREE_THREADED] = { 0x010, 0x010, 0x010 }, [W_INTERP_GC]     = { 0x050, 0x058, 0x058 },
-	[W_GC_COLLECTING] = { 0x240, 0x290, 0x2f8 }, [W_OBJECT_SIZE]   = { 0x160, 0x190, 0x1d0 },
-	[W_OBJECT_TYPE]	  = { 0x168, 0x198, 0x1d8 }, [W_FRAME_LOCALS]  = { 0x100, 0x118, 0x158 },
+	[W_FREE_THREADED] = { 0x010, 0x010, 0x010 }, [W_INTERP_GC] = { 0x050, 0x058, 0x058 },
+	[W_GC_COLLECTING] = { 0x240, 0x290, 0x2f8 }, [W_OBJECT_SIZE] = { 0x160, 0x190, 0x1d0 },
+	[W_OBJECT_TYPE] = { 0x168, 0x198, 0x1d8 },   [W_FRAME_LOCALS] = { 0x100, 0x118, 0x158 },
 	[W_CODE_ARGCOUNT] = { 0x140, 0x168, 0x1a8 }, [W_CODE_ADAPTIVE] = { 0x158, 0x180, 0x1c0 },
-	[W_BYTES_DATA]	  = { 0x210, 0x260, 0x2c0 }, [W_ASCII_SIZE]    = { 0x230, 0x280, 0x2e0 },
-	[W_COMPACT_SIZE]  = { 0, 0, 0x2e8 },	     [W_FRAME_TLBC]    = { 0, 0x130, 0x170 },
-	[W_CODE_TLBC]	  = { 0, 0x188, 0x1c8 },    [W_GENERATOR_FRAME] = { 0, 0x2a8, 0x328 },
+	[W_BYTES_DATA] = { 0x210, 0x260, 0x2c0 },    [W_ASCII_SIZE] = { 0x230, 0x280, 0x2e0 },
+	[W_COMPACT_SIZE] = { 0, 0, 0x2e8 },          [W_FRAME_TLBC] = { 0, 0x130, 0x170 },
+	[W_CODE_TLBC] = { 0, 0x188, 0x1c8 },         [W_GENERATOR_FRAME] = { 0, 0x2a8, 0x328 },
 };
 
 struct reader {
 	const unsigned char *bytes;
 	unsigned column; /* of the rows: minor version - 13 */
-	bool too_large;	 /* a word did not fit in 31 bits */
+	bool too_large;  /* a word did not fit in 31 bits */
 };
 
 static uint64_t word_at(const void *bytes, size_t at)

@@ -40,8 +40,9 @@ static enum ps_status validate_field(struct layout *l, enum layout_field f, stru
 		return PS_OK;
 	/* Compared this way round so that a huge offset cannot wrap. */
 	if (width > room || l->at[f] > room - width)
-		return ps_fail(err, PS_FORMAT, "%s: offset %" PRIu32 " does not fit in %" PRIu32
-			       " bytes", rows[f].name, l->at[f], room);
+		return ps_fail(err, PS_FORMAT,
+			       "%s: offset %" PRIu32 " does not fit in %" PRIu32 " bytes",
+			       rows[f].name, l->at[f], room);
 	if (l->at[f] % width)
 		return ps_fail(err, PS_FORMAT, "%s: offset %" PRIu32 " is not aligned",
 			       rows[f].name, l->at[f]);
@@ -68,9 +69,10 @@ static enum ps_status validate_scalars(const struct layout *l, struct ps_err *er
 
 	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
 		if (bounds[i].value < bounds[i].least || bounds[i].value > bounds[i].most)
-			return ps_fail(err, PS_FORMAT, "%s: %" PRIu32 " is not between %" PRIu32
-				       " and %" PRIu32, bounds[i].name, bounds[i].value,
-				       bounds[i].least, bounds[i].most);
+			return ps_fail(err, PS_FORMAT,
+				       "%s: %" PRIu32 " is not between %" PRIu32 " and %" PRIu32,
+				       bounds[i].name, bounds[i].value, bounds[i].least,
+				       bounds[i].most);
 	}
 	if (l->frame_locals_at % 8 || l->code_units_at % 2)
 		return ps_fail(err, PS_FORMAT, "frame or code layout is not aligned");
@@ -89,9 +91,10 @@ enum ps_status layout_validate(struct layout *l, struct ps_err *err)
 		PS_TRY(validate_field(l, f, err));
 	for (unsigned s = 0; s < LAYOUT_NSTRUCTS; s++) {
 		if (structs[s].most && l->span[s] > structs[s].most)
-			return ps_fail(err, PS_FORMAT, "%s: fields span %" PRIu32 " bytes, at most "
-				       "%" PRIu32 " expected", structs[s].name, l->span[s],
-				       structs[s].most);
+			return ps_fail(err, PS_FORMAT,
+				       "%s: fields span %" PRIu32 " bytes, at most "
+				       "%" PRIu32 " expected",
+				       structs[s].name, l->span[s], structs[s].most);
 	}
 	return validate_scalars(l, err);
 }

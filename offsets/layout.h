@@ -24,107 +24,107 @@ typedef uint64_t raddr; /* an address in the target; never a pointer here */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "layout_get() widens in place");
 
 /*      struct      largest span that is copied; structs with 0 are read field by field */
-#define LAYOUT_STRUCTS(X)                                                                          \
-	X(S_RUNTIME, 0)                                                                            \
-	X(S_INTERP, 0)                                                                             \
-	X(S_THREAD, 1024)                                                                          \
-	X(S_FRAME, 256)                                                                            \
-	X(S_CODE, 512)                                                                             \
-	X(S_TYPE, 1024)                                                                            \
-	X(S_HEAPTYPE, 2048)                                                                        \
-	X(S_UNICODE, 128)                                                                          \
-	X(S_BYTES, 128)                                                                            \
-	X(S_DICT, 128)                                                                             \
+#define LAYOUT_STRUCTS(X)   \
+	X(S_RUNTIME, 0)     \
+	X(S_INTERP, 0)      \
+	X(S_THREAD, 1024)   \
+	X(S_FRAME, 256)     \
+	X(S_CODE, 512)      \
+	X(S_TYPE, 1024)     \
+	X(S_HEAPTYPE, 2048) \
+	X(S_UNICODE, 128)   \
+	X(S_BYTES, 128)     \
+	X(S_DICT, 128)      \
 	X(S_LONG, 128)
 
 enum layout_struct {
 #define X(id, most) id,
 	LAYOUT_STRUCTS(X)
 #undef X
-	LAYOUT_NSTRUCTS
+		LAYOUT_NSTRUCTS
 };
 
 /*      field               inside      bytes  */
-#define LAYOUT_FIELDS(X)                                                                           \
-	X(F_RUNTIME_INTERPRETERS_HEAD, S_RUNTIME, 8)                                               \
-	X(F_RUNTIME_INTERPRETERS_MAIN, S_RUNTIME, 8)                                               \
-	X(F_INTERP_ID, S_INTERP, 8)                                                                \
-	X(F_INTERP_NEXT, S_INTERP, 8)                                                              \
-	X(F_INTERP_THREADS_HEAD, S_INTERP, 8)                                                      \
-	X(F_INTERP_GC_COLLECTING, S_INTERP, 4)                                                     \
-	X(F_INTERP_MODULES, S_INTERP, 8)                                                           \
-	X(F_INTERP_GENERATION, S_INTERP, 8) /* code objects freed; 3.14+ */                        \
-	X(F_THREAD_NEXT, S_THREAD, 8)                                                              \
-	X(F_THREAD_INTERP, S_THREAD, 8)                                                            \
-	X(F_THREAD_FRAME, S_THREAD, 8)                                                             \
-	X(F_THREAD_BASE_FRAME, S_THREAD, 8) /* sentinel at the bottom; 3.15+ */                    \
-	X(F_THREAD_STATUS, S_THREAD, 4)                                                            \
-	X(F_THREAD_GIL_REQUESTED, S_THREAD, 4) /* waits for the GIL; 3.15+ */                      \
-	X(F_THREAD_IDENT, S_THREAD, 8)                                                             \
-	X(F_THREAD_TID, S_THREAD, 8)                                                               \
-	X(F_THREAD_CHUNK, S_THREAD, 8)                                                             \
-	X(F_THREAD_TOP, S_THREAD, 8)                                                               \
-	X(F_FRAME_EXECUTABLE, S_FRAME, 8)                                                          \
-	X(F_FRAME_PREVIOUS, S_FRAME, 8)                                                            \
-	X(F_FRAME_INSTR, S_FRAME, 8)                                                               \
-	X(F_FRAME_STACKTOP, S_FRAME, 4) /* 3.13 only */                                            \
-	X(F_FRAME_STACKPOINTER, S_FRAME, 8) /* as last saved; 3.14+ */                             \
-	X(F_FRAME_OWNER, S_FRAME, 1)                                                               \
-	X(F_FRAME_TLBC_INDEX, S_FRAME, 4) /* free-threaded 3.14+ */                                \
-	X(F_CODE_TYPE, S_CODE, 8)                                                                  \
-	X(F_CODE_UNITS, S_CODE, 8)                                                                 \
-	X(F_CODE_FLAGS, S_CODE, 4)                                                                 \
-	X(F_CODE_STACKSIZE, S_CODE, 4)                                                             \
-	X(F_CODE_FIRSTLINE, S_CODE, 4)                                                             \
-	X(F_CODE_NLOCALSPLUS, S_CODE, 4)                                                           \
-	X(F_CODE_FRAMESIZE, S_CODE, 4)                                                             \
-	X(F_CODE_FILENAME, S_CODE, 8)                                                              \
-	X(F_CODE_QUALNAME, S_CODE, 8)                                                              \
-	X(F_CODE_LINETABLE, S_CODE, 8)                                                             \
-	X(F_CODE_TLBC, S_CODE, 8) /* free-threaded 3.14+ */                                        \
-	X(F_TYPE_NAME, S_TYPE, 8)                                                                  \
-	X(F_TYPE_BASICSIZE, S_TYPE, 8)                                                             \
-	X(F_TYPE_FLAGS, S_TYPE, 8)                                                                 \
-	X(F_HEAPTYPE_CACHED_KEYS, S_HEAPTYPE, 8)                                                   \
-	X(F_UNICODE_LENGTH, S_UNICODE, 8)                                                          \
-	X(F_UNICODE_HASH, S_UNICODE, 8)                                                            \
-	X(F_UNICODE_STATE, S_UNICODE, 4)                                                           \
-	X(F_BYTES_SIZE, S_BYTES, 8)                                                                \
-	X(F_DICT_KEYS, S_DICT, 8)                                                                  \
-	X(F_DICT_VALUES, S_DICT, 8)                                                                \
-	X(F_LONG_TAG, S_LONG, 8)                                                                   \
+#define LAYOUT_FIELDS(X)                                                        \
+	X(F_RUNTIME_INTERPRETERS_HEAD, S_RUNTIME, 8)                            \
+	X(F_RUNTIME_INTERPRETERS_MAIN, S_RUNTIME, 8)                            \
+	X(F_INTERP_ID, S_INTERP, 8)                                             \
+	X(F_INTERP_NEXT, S_INTERP, 8)                                           \
+	X(F_INTERP_THREADS_HEAD, S_INTERP, 8)                                   \
+	X(F_INTERP_GC_COLLECTING, S_INTERP, 4)                                  \
+	X(F_INTERP_MODULES, S_INTERP, 8)                                        \
+	X(F_INTERP_GENERATION, S_INTERP, 8) /* code objects freed; 3.14+ */     \
+	X(F_THREAD_NEXT, S_THREAD, 8)                                           \
+	X(F_THREAD_INTERP, S_THREAD, 8)                                         \
+	X(F_THREAD_FRAME, S_THREAD, 8)                                          \
+	X(F_THREAD_BASE_FRAME, S_THREAD, 8) /* sentinel at the bottom; 3.15+ */ \
+	X(F_THREAD_STATUS, S_THREAD, 4)                                         \
+	X(F_THREAD_GIL_REQUESTED, S_THREAD, 4) /* waits for the GIL; 3.15+ */   \
+	X(F_THREAD_IDENT, S_THREAD, 8)                                          \
+	X(F_THREAD_TID, S_THREAD, 8)                                            \
+	X(F_THREAD_CHUNK, S_THREAD, 8)                                          \
+	X(F_THREAD_TOP, S_THREAD, 8)                                            \
+	X(F_FRAME_EXECUTABLE, S_FRAME, 8)                                       \
+	X(F_FRAME_PREVIOUS, S_FRAME, 8)                                         \
+	X(F_FRAME_INSTR, S_FRAME, 8)                                            \
+	X(F_FRAME_STACKTOP, S_FRAME, 4)     /* 3.13 only */                     \
+	X(F_FRAME_STACKPOINTER, S_FRAME, 8) /* as last saved; 3.14+ */          \
+	X(F_FRAME_OWNER, S_FRAME, 1)                                            \
+	X(F_FRAME_TLBC_INDEX, S_FRAME, 4) /* free-threaded 3.14+ */             \
+	X(F_CODE_TYPE, S_CODE, 8)                                               \
+	X(F_CODE_UNITS, S_CODE, 8)                                              \
+	X(F_CODE_FLAGS, S_CODE, 4)                                              \
+	X(F_CODE_STACKSIZE, S_CODE, 4)                                          \
+	X(F_CODE_FIRSTLINE, S_CODE, 4)                                          \
+	X(F_CODE_NLOCALSPLUS, S_CODE, 4)                                        \
+	X(F_CODE_FRAMESIZE, S_CODE, 4)                                          \
+	X(F_CODE_FILENAME, S_CODE, 8)                                           \
+	X(F_CODE_QUALNAME, S_CODE, 8)                                           \
+	X(F_CODE_LINETABLE, S_CODE, 8)                                          \
+	X(F_CODE_TLBC, S_CODE, 8) /* free-threaded 3.14+ */                     \
+	X(F_TYPE_NAME, S_TYPE, 8)                                               \
+	X(F_TYPE_BASICSIZE, S_TYPE, 8)                                          \
+	X(F_TYPE_FLAGS, S_TYPE, 8)                                              \
+	X(F_HEAPTYPE_CACHED_KEYS, S_HEAPTYPE, 8)                                \
+	X(F_UNICODE_LENGTH, S_UNICODE, 8)                                       \
+	X(F_UNICODE_HASH, S_UNICODE, 8)                                         \
+	X(F_UNICODE_STATE, S_UNICODE, 4)                                        \
+	X(F_BYTES_SIZE, S_BYTES, 8)                                             \
+	X(F_DICT_KEYS, S_DICT, 8)                                               \
+	X(F_DICT_VALUES, S_DICT, 8)                                             \
+	X(F_LONG_TAG, S_LONG, 8)                                                \
 	X(F_LONG_DIGITS, S_LONG, 8)
 
 enum layout_field {
 #define X(id, owner, width) id,
 	LAYOUT_FIELDS(X)
 #undef X
-	LAYOUT_NFIELDS
+		LAYOUT_NFIELDS
 };
 
 #define LAYOUT_ABSENT UINT32_MAX /* at[] of a field that this version has not */
 
 struct layout {
-	uint32_t version;	      /* as PY_VERSION_HEX: 0x030f02f0 is 3.15.2 */
+	uint32_t version; /* as PY_VERSION_HEX: 0x030f02f0 is 3.15.2 */
 	bool free_threaded;
-	uint32_t table_bytes;	      /* length of the target's own table */
+	uint32_t table_bytes;           /* length of the target's own table */
 	uint32_t size[LAYOUT_NSTRUCTS]; /* as the target says; fields lie within */
 	uint32_t span[LAYOUT_NSTRUCTS]; /* bytes to copy: up to the last field that is read */
 	uint32_t at[LAYOUT_NFIELDS];
 
 	/* What is no offset, but differs between versions. */
-	raddr tag_mask;		  /* low bits of a stack reference that are no address */
-	uint32_t object_size;	  /* of the header that starts every object: PyObject */
-	uint32_t code_units_at;	  /* where a code object's bytecode begins */
-	uint32_t frame_locals_at; /* where a frame's localsplus begins */
+	raddr tag_mask;              /* low bits of a stack reference that are no address */
+	uint32_t object_size;        /* of the header that starts every object: PyObject */
+	uint32_t code_units_at;      /* where a code object's bytecode begins */
+	uint32_t frame_locals_at;    /* where a frame's localsplus begins */
 	uint32_t generator_frame_at; /* in a generator object, its frame */
 	uint32_t bytes_data_at;
 	uint32_t unicode_ascii_at;   /* data of compact ASCII strings */
 	uint32_t unicode_compact_at; /* data of other compact strings */
 	uint32_t unicode_kind_shift; /* of the 3-bit kind inside the state word */
-	uint32_t status_gone;	     /* thread status bits: being torn down */
-	bool clears_executable;	     /* a popped frame's executable is cleared: 3.14+ */
-	uint8_t gil_holder;	     /* thread status bit: attached, so holding the GIL if any */
+	uint32_t status_gone;        /* thread status bits: being torn down */
+	bool clears_executable;      /* a popped frame's executable is cleared: 3.14+ */
+	uint8_t gil_holder;          /* thread status bit: attached, so holding the GIL if any */
 };
 
 /* Frame owners, pycore_interpframe_structs.h: everything above OBJECT is a C stack's
@@ -144,8 +144,8 @@ static inline bool layout_has(const struct layout *l, enum layout_field f)
 static inline size_t layout_width(enum layout_field f)
 {
 	switch (f) {
-#define X(id, owner, width)                                                                        \
-	case id:                                                                                   \
+#define X(id, owner, width) \
+	case id:            \
 		return width;
 		LAYOUT_FIELDS(X)
 #undef X

@@ -64,7 +64,8 @@ enum ps_status attach(int pid, const struct patience *p, struct target *target,
 		if (!st)
 			return PS_OK;
 		if (target_ended(target)) {
-			st = ps_fail(err, PS_GONE, "process %d ended before a sample could be taken", pid);
+			st = ps_fail(err, PS_GONE,
+				     "process %d ended before a sample could be taken", pid);
 			break;
 		}
 		if (!may_change(st, target, p, began))

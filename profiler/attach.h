@@ -7,8 +7,8 @@
 #include "profiler/sampler.h"
 
 struct patience {
-	bool started;	   /* we started it: it may become a Python at any time */
-	uint64_t deadline; /* ns of CLOCK_MONOTONIC at which to give up; 0: none */
+	bool started;                   /* we started it: it may become a Python at any time */
+	uint64_t deadline;              /* ns of CLOCK_MONOTONIC at which to give up; 0: none */
 	bool (*interrupted)(void *ctx); /* asked while waiting; may be NULL */
 	void *ctx;
 };

@@ -28,7 +28,7 @@ struct blocking {
 	int pid;
 	struct tracee *v;
 	unsigned n, cap;
-	bool stopping;	/* the next stop of each is to be kept */
+	bool stopping; /* the next stop of each is to be kept */
 	bool gone;
 	bool has_status;
 	int status;

@@ -13,12 +13,13 @@ enum {
 	EXTRAS_MAX = 64,
 	GROUP_MAX = 8192, /* bytes of one piece with several foreign frames */
 	GROUP_GAP = 4096,
-	AGAIN_BYTES = 2048,
-	SLOW_NS = 10000, /* a call takes 2 to 5 us; above this, and ... */
+	AGAIN_BYTES = 16384,
+	SLOW_NS = 10000,      /* a call takes 2 to 5 us; above this, and ... */
 	SLOW_PIECE_NS = 1000, /* ... this for each piece, we were not running all the time */
 };
-_Static_assert(COPY_MAX + FOREIGN_MAX * GROUP_MAX + AGAIN_BYTES + 1024 < BUFFER_BYTES, "a thread fits");
-_Static_assert(REGIONS_MAX + FOREIGN_MAX + 5 < PIECES_MAX, "a thread fits");
+_Static_assert(COPY_MAX + FOREIGN_MAX * GROUP_MAX + HINGES_MAX * AGAIN_BYTES + 1024 < BUFFER_BYTES,
+	       "a thread fits");
+_Static_assert(REGIONS_MAX + FOREIGN_MAX + HINGES_MAX + 4 < PIECES_MAX, "a thread fits");
 
 enum piece_kind { PIECE_EXTRA, PIECE_STATE, PIECE_FOREIGN, PIECE_DATA, PIECE_PAUSE, PIECE_AGAIN };
 
@@ -104,8 +105,8 @@ static bool has_room(const struct capture_batch *b, const struct thread *t)
 {
 	/* At most: many foreign frames share a piece. */
 	uint64_t bytes = b->layout->span[S_THREAD] + 8 + (uint64_t)t->nforeign * GROUP_MAX +
-			 AGAIN_BYTES + 32;
-	unsigned pieces = 5 + t->nforeign;
+			 HINGES_MAX * AGAIN_BYTES + 32;
+	unsigned pieces = 4 + HINGES_MAX + t->nforeign;
 
 	for (uint32_t i = 0; i < t->nchunks; i++) {
 		if (t->chunks[i].window) {
@@ -129,7 +130,8 @@ static unsigned group_end(const struct capture_batch *b, const struct thread *t,
 	for (i++; i < t->nforeign; i++) {
 		raddr next = t->foreign[i].at + span;
 
-		if (t->foreign[i].at - from > GROUP_MAX - span || t->foreign[i].at - end > GROUP_GAP)
+		if (t->foreign[i].at - from > GROUP_MAX - span ||
+		    t->foreign[i].at - end > GROUP_GAP)
 			break;
 		end = next > end ? next : end;
 	}
@@ -148,22 +150,27 @@ static void add_foreign(struct capture_batch *b, const struct thread *t)
 	}
 }
 
-/* The end of what was live in the newest chunk that was in use: there the frames are that
- * resume generators. */
 static void add_again(struct capture_batch *b, const struct thread *t)
 {
-	const struct chunk *c = t->top_chunk < t->nchunks ? &t->chunks[t->top_chunk] : NULL;
-	uint32_t from, to;
-
-	if (!t->nforeign || !c || !c->window)
+	if (!t->nforeign)
 		return;
-	to = t->top_end + AGAIN_BYTES / 4 < c->window ? t->top_end + AGAIN_BYTES / 4 : c->window;
 	/* At uneven distances, so that a loop of the target that takes as long as from one
 	 * copy to the other is not met at the same place each time. */
 	for (uint32_t i = hash_words(t->samples, t->at) % 4; i > 0; i--)
 		add_piece(b, PIECE_PAUSE, t->at, 8, 8);
-	from = to > AGAIN_BYTES ? (to - AGAIN_BYTES) & ~7u : 0;
-	add_piece(b, PIECE_AGAIN, c->at + from, to - from, to - from);
+	for (unsigned i = 0; i < t->nhinges; i++) {
+		const struct chunk *c =
+			t->hinges[i].chunk < t->nchunks ? &t->chunks[t->hinges[i].chunk] : NULL;
+		uint32_t from = t->hinges[i].from, to = t->hinges[i].to;
+
+		if (!c || !c->window || from >= c->window)
+			continue;
+		if (to > c->window)
+			to = c->window;
+		if (to - from > AGAIN_BYTES)
+			from = to - AGAIN_BYTES;
+		add_piece(b, PIECE_AGAIN, c->at + from, to - from, to - from);
+	}
 }
 
 bool capture_add(struct capture_batch *b, const struct thread *t)
@@ -255,20 +262,21 @@ void capture_get(const struct capture_batch *b, unsigned which, struct capture *
 
 	ret->state = NULL;
 	ret->nforeign = ret->ndata = 0;
-	ret->again = (struct region){ 0 };
+	ret->nagain = 0;
 	ret->slow = b->slow;
 	ret->gap = b->thread[which].gap;
 	for (unsigned i = first; i < first + n; i++) {
 		const struct piece *p = &b->piece[i];
 		struct region r = { (uintptr_t)b->remote[i].iov_base, p->got,
-				    (uint32_t)b->remote[i].iov_len, p->size, b->buffer + p->offset };
+				    (uint32_t)b->remote[i].iov_len, p->size,
+				    b->buffer + p->offset };
 
 		if (p->kind == PIECE_STATE)
 			ret->state = p->got == p->size ? r.bytes : NULL;
 		else if (p->kind == PIECE_FOREIGN)
 			split_group(b, t, r, ret->foreign, &ret->nforeign);
 		else if (p->kind == PIECE_AGAIN)
-			ret->again = r;
+			ret->again[ret->nagain++] = r;
 		else if (p->kind == PIECE_DATA)
 			ret->data[ret->ndata++] = r;
 	}

@@ -13,24 +13,25 @@
 
 struct region {
 	raddr at;
-	uint32_t len;	/* that came; less than asked: the rest could not be read */
+	uint32_t len;   /* that came; less than asked: the rest could not be read */
 	uint32_t asked; /* the part from its start that was asked for ... */
-	uint32_t size;	/* ... of so many bytes that there are */
+	uint32_t size;  /* ... of so many bytes that there are */
 	const unsigned char *bytes;
 };
 
 enum { REGIONS_MAX = 512 };
 
 struct capture {
-	const unsigned char *state; /* of the thread; NULL: not readable */
+	const unsigned char *state;         /* of the thread; NULL: not readable */
 	struct region foreign[FOREIGN_MAX]; /* copied right after the data stack */
 	unsigned nforeign;
 	struct region data[REGIONS_MAX]; /* the oldest chunk first */
 	unsigned ndata;
-	/* The top of the data stack once more, after the foreign frames: what is the same in
-	 * both copies was so while the foreign frames were copied. len 0: not asked for. */
-	struct region again;
-	bool slow; /* the call took so long that "was so" does not follow */
+	/* Parts of the data stack once more, after the foreign frames: what is the same in
+	 * both copies was so while the foreign frames were copied. */
+	struct region again[HINGES_MAX];
+	unsigned nagain;
+	bool slow;    /* the call took so long that "was so" does not follow */
 	unsigned gap; /* data[gap] is not the chunk after data[gap - 1]; 0: there is no gap */
 };
 

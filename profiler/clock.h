@@ -15,7 +15,7 @@
 
 struct schedule {
 	uint64_t start, period; /* ns; period 0: as fast as it goes */
-	uint64_t next;		/* the period, counted from start, that has no sample yet */
+	uint64_t next;          /* the period, counted from start, that has no sample yet */
 	uint64_t deadline;
 	uint64_t skipped;
 	uint64_t random;

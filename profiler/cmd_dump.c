@@ -7,6 +7,7 @@
 #include "profiler/stop_signal.h"
 #include "profiler/waiting.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ static void print_text(FILE *out, struct profile_text t)
 	}
 }
 
-static void print_stack(const struct sampler *s, const struct thread *t, bool by_function, FILE *out)
+static void print_stack(const struct sampler *s, const struct thread *t, bool by_function,
+			FILE *out)
 {
 	for (stack_id id = t->stack; id.v != STACK_EMPTY.v;) {
 		struct profile_stack st = profile_stack_at(s->profile, id);
@@ -97,7 +99,8 @@ static void print_thread(const struct sampler *s, const struct thread *t, const 
 
 static int compare_threads(const void *a, const void *b)
 {
-	const struct thread *x = *(const struct thread *const *)a, *y = *(const struct thread *const *)b;
+	const struct thread *x = *(const struct thread *const *)a,
+			    *y = *(const struct thread *const *)b;
 
 	return (x->tid > y->tid) - (x->tid < y->tid);
 }
@@ -124,7 +127,8 @@ static enum ps_status print_all(const struct sampler *s, const struct options *o
 	free(order);
 	free(command);
 	if (fflush(out) || ferror(out))
-		return ps_fail(err, PS_IO, "write: output failed");
+		return ps_fail(err, PS_IO, "write %s: %s",
+			       o->output ? o->output : "standard output", strerror(errno));
 	return PS_OK;
 }
 
@@ -142,7 +146,8 @@ static enum ps_status take(struct sampler *s)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
 		PS_TRY(sampler_tick(s, clock_now(), 1));
-		if (all_have_stacks(s) && !counts_lost(&s->counts))
+		if (all_have_stacks(s) && !counts_lost(&s->counts) &&
+		    !s->counts.repaired[REPAIR_CUT])
 			break;
 		s->counts = (struct sample_counts){ 0 };
 		(void)clock_sleep_until(clock_now() + MS);

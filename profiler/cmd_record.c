@@ -45,7 +45,8 @@ static bool interrupted(void *ctx)
 
 static struct patience patience_of(const struct recording *r)
 {
-	return (struct patience){ .started = r->started, .deadline = r->until,
+	return (struct patience){ .started = r->started,
+				  .deadline = r->until,
 				  .interrupted = interrupted };
 }
 
@@ -192,16 +193,41 @@ static void describe(struct recording *r, uint64_t ended, int64_t started_ns)
 		f->period_ns = f->counts.ticks ? f->duration_ns / f->counts.ticks : 0;
 }
 
+/* Is there anything that the user asked to see? */
+static bool has_something(const struct recording *r)
+{
+	struct profile_total total;
+
+	for (size_t pos = 0; profile_next_total(r->profile, &pos, &total);) {
+		if (view_shows(&r->options->view, &total))
+			return true;
+	}
+	return false;
+}
+
 static int report_nothing(const struct recording *r)
 {
+	const struct sample_counts *c = &r->facts.counts;
 	struct ps_err err;
 
-	ps_fail(&err, PS_GONE, "not one sample could be used (recording ended %s), so nothing was "
-		"written", r->facts.ended);
-	if (counts_lost(&r->facts.counts))
-		ps_hint(&err, "--blocking, which stops the target for each sample");
-	else if (!r->sampler.nthreads)
-		ps_hint(&err, "recording for longer");
+	if (counts_usable(c) && r->options->view.gil_only) {
+		ps_fail(&err, PS_GONE, "process %d: no sample held the GIL, so nothing was written",
+			r->pid);
+		ps_hint(&err, "recording without -g");
+	} else if (counts_usable(c)) {
+		ps_fail(&err, PS_GONE,
+			"process %d: all threads were idle in all samples, so nothing "
+			"was written",
+			r->pid);
+		ps_hint(&err, "-i, which also shows idle threads");
+	} else {
+		ps_fail(&err, PS_GONE,
+			"process %d: not one sample could be taken (recording ended %s), "
+			"so nothing was written",
+			r->pid, r->facts.ended);
+		if (counts_lost(c))
+			ps_hint(&err, "--blocking, which stops the target for each sample");
+	}
 	command_failed(PS_GONE, &err);
 	if (!r->options->quiet)
 		report_summary(stderr, &r->facts);
@@ -213,10 +239,8 @@ static int finish(struct recording *r)
 	struct writer_input in = { r->profile, &r->facts, r->options->view };
 	struct ps_err err = { 0 };
 	enum ps_status st;
-	size_t pos = 0;
-	struct profile_total total;
 
-	if (!profile_next_total(r->profile, &pos, &total))
+	if (!has_something(r))
 		return report_nothing(r);
 	st = outfile_write(&r->file, &in, &err);
 	if (!r->options->quiet) {
@@ -229,7 +253,9 @@ static int finish(struct recording *r)
 
 static const char *why_ended(enum ps_status st)
 {
-	return st == PS_GONE ? "with the target" : st == PS_NOMEM ? "for want of memory" : "by an error";
+	return st == PS_GONE    ? "with the target"
+	       : st == PS_NOMEM ? "for want of memory"
+				: "by an error";
 }
 
 static int record(struct recording *r)

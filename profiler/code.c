@@ -11,12 +11,13 @@
 #include <stdlib.h>
 
 enum {
-	UNITS_MAX = 8 << 20,	  /* 16 MiB of bytecode */
+	UNITS_MAX = 8 << 20,      /* 16 MiB of bytecode */
 	LINETABLE_MAX = 16 << 20, /* a generated module's table has been seen at 1 MiB */
 	STACK_SLOTS_MAX = 8 << 20,
 	CODES_MAX = 1 << 20,
 	TLBC_MAX = 4096, /* one entry a thread */
-	VERIFY_BATCH = 256,
+	VERIFY_BATCH = 128,
+	CONTENT_MAX = 96, /* bytes of each that the fingerprint covers */
 };
 
 /* co_flags, cpython/code.h */
@@ -47,8 +48,11 @@ static const struct opcode_marks opcode_marks[] = {
 struct code_scratch {
 	char name[UNICODE_UTF8_MAX], file[UNICODE_UTF8_MAX];
 	unsigned char headers[VERIFY_BATCH][512];
-	unsigned char names[VERIFY_BATCH][128];
+	unsigned char contents[VERIFY_BATCH][CODE_CONTENTS][CONTENT_MAX];
+	struct iovec local[VERIFY_BATCH * (1 + CODE_CONTENTS)];
+	struct iovec remote[VERIFY_BATCH * (1 + CODE_CONTENTS)];
 };
+_Static_assert(VERIFY_BATCH *(1 + CODE_CONTENTS) <= 1024, "a batch is one call");
 
 enum ps_status code_cache_init(struct code_cache *c, struct target *t, const struct layout *l,
 			       struct profile *p)
@@ -142,19 +146,67 @@ static enum ps_status check_header(struct code_cache *c, const void *header)
 	return PS_OK;
 }
 
-static uint64_t make_fingerprint(const struct layout *l, const void *header, const void *name)
+/* All addresses may be taken again in the same order, and a name's own hash need not have
+ * been computed yet: so the characters count. */
+static uint64_t make_fingerprint(const struct layout *l, const void *header,
+				 const struct code *code,
+				 unsigned char contents[CODE_CONTENTS][CONTENT_MAX])
 {
-	static const enum layout_field fields[] = { F_CODE_UNITS,    F_CODE_FLAGS,
+	static const enum layout_field fields[] = { F_CODE_UNITS,     F_CODE_FLAGS,
 						    F_CODE_FIRSTLINE, F_CODE_FRAMESIZE,
-						    F_CODE_FILENAME, F_CODE_QUALNAME,
+						    F_CODE_FILENAME,  F_CODE_QUALNAME,
 						    F_CODE_LINETABLE };
 	uint64_t h = 0;
 
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
 		h = hash_mix(h * 31 + layout_get(l, header, fields[i]));
-	/* The name's own hash, because all addresses may be taken again in the same order. */
-	h = hash_mix(h * 31 + layout_get(l, name, F_UNICODE_HASH));
-	return hash_mix(h * 31 + layout_get(l, name, F_UNICODE_LENGTH));
+	for (unsigned i = 0; i < CODE_CONTENTS; i++)
+		h = hash_mix(h * 31 + hash_bytes(contents[i], code->content[i].len, i));
+	return h;
+}
+
+static enum ps_status find_text(struct code_cache *c, raddr at, struct code *code, unsigned which)
+{
+	unsigned char object[128];
+	struct unicode_shape s;
+
+	PS_TRY(target_read(c->target, at, object, c->layout->span[S_UNICODE]));
+	if (!unicode_shape(c->layout, object, &s))
+		return PS_TORN;
+	code->content[which].at = at + s.data_at;
+	code->content[which].len = s.data_at && s.length * s.width < CONTENT_MAX
+					   ? (uint32_t)(s.length * s.width)
+				   : s.data_at ? CONTENT_MAX
+					       : 0;
+	return PS_OK;
+}
+
+static enum ps_status find_contents(struct code_cache *c, const void *header, struct code *code)
+{
+	const struct layout *l = c->layout;
+	raddr table = layout_get(l, header, F_CODE_LINETABLE);
+	uint64_t len;
+
+	PS_TRY(find_text(c, layout_get(l, header, F_CODE_QUALNAME), code, 0));
+	PS_TRY(find_text(c, layout_get(l, header, F_CODE_FILENAME), code, 1));
+	PS_TRY(target_read(c->target, table + l->at[F_BYTES_SIZE], &len, 8));
+	code->content[2].at = table + l->bytes_data_at;
+	code->content[2].len = len < CONTENT_MAX ? (uint32_t)len : CONTENT_MAX;
+	return PS_OK;
+}
+
+static enum ps_status read_fingerprint(struct code_cache *c, const void *header,
+				       const struct code *code, uint64_t *ret)
+{
+	unsigned char contents[CODE_CONTENTS][CONTENT_MAX];
+
+	for (unsigned i = 0; i < CODE_CONTENTS; i++) {
+		if (code->content[i].len)
+			PS_TRY(target_read(c->target, code->content[i].at, contents[i],
+					   code->content[i].len));
+	}
+	*ret = make_fingerprint(c->layout, header, code, contents);
+	return PS_OK;
 }
 
 static enum ps_status read_lines(struct code_cache *c, const void *header, struct code *code)
@@ -180,7 +232,8 @@ static enum ps_status read_lines(struct code_cache *c, const void *header, struc
 		st = linetable_decode(bytes, len, code->first_line, code->nunits, runs, room, &n);
 	(void)!mem_resize(&c->mem, &bytes, len + 1, 0);
 	/* Shrunk to what it holds; a table that contradicts itself was torn. */
-	if (room && mem_resize(&c->mem, &runs, room * sizeof *code->runs, st ? 0 : n * sizeof *code->runs))
+	if (room &&
+	    mem_resize(&c->mem, &runs, room * sizeof *code->runs, st ? 0 : n * sizeof *code->runs))
 		return PS_NOMEM;
 	if (st)
 		return st;
@@ -240,15 +293,10 @@ static enum ps_status read_names(struct code_cache *c, const void *header, struc
 	return profile_function(c->profile, &f, &code->function);
 }
 
-static enum ps_status read_object(struct code_cache *c, raddr at, struct code *code)
+static void take_header(const struct layout *l, raddr at, const void *header, struct code *code)
 {
-	const struct layout *l = c->layout;
-	unsigned char header[512], again[512], name[128];
-	uint32_t flags;
+	uint32_t flags = (uint32_t)layout_get(l, header, F_CODE_FLAGS);
 
-	PS_TRY(target_read(c->target, at, header, l->span[S_CODE]));
-	PS_TRY(check_header(c, header));
-	flags = (uint32_t)layout_get(l, header, F_CODE_FLAGS);
 	code->at = at;
 	code->units_at = at + l->code_units_at;
 	code->nunits = (uint32_t)layout_get(l, header, F_CODE_UNITS);
@@ -257,17 +305,29 @@ static enum ps_status read_object(struct code_cache *c, raddr at, struct code *c
 	code->first_line = (uint32_t)layout_get(l, header, F_CODE_FIRSTLINE);
 	if (code->first_line > INT32_MAX)
 		code->first_line = 0;
-	code->flags = flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) ? CODE_GENERATOR : 0;
-	code->qualname = layout_get(l, header, F_CODE_QUALNAME);
-	PS_TRY(target_read(c->target, code->qualname, name, l->span[S_UNICODE]));
-	code->fingerprint = make_fingerprint(l, header, name);
+	code->flags =
+		flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) ? CODE_GENERATOR : 0;
+}
+
+static enum ps_status read_object(struct code_cache *c, raddr at, struct code *code)
+{
+	const struct layout *l = c->layout;
+	unsigned char header[512];
+	uint64_t again;
+
+	c->reads++;
+	PS_TRY(target_read(c->target, at, header, l->span[S_CODE]));
+	PS_TRY(check_header(c, header));
+	take_header(l, at, header, code);
+	PS_TRY(find_contents(c, header, code));
+	PS_TRY(read_fingerprint(c, header, code, &code->fingerprint));
 	PS_TRY(read_names(c, header, code));
 	PS_TRY(read_lines(c, header, code));
 	PS_TRY(read_marks(c, code));
-	PS_TRY(target_read(c->target, at, again, l->span[S_CODE]));
-	PS_TRY(target_read(c->target, code->qualname, name, l->span[S_UNICODE]));
+	PS_TRY(target_read(c->target, at, header, l->span[S_CODE]));
+	PS_TRY(read_fingerprint(c, header, code, &again));
 	code->epoch = c->epoch;
-	return make_fingerprint(l, again, name) == code->fingerprint ? PS_OK : PS_TORN;
+	return again == code->fingerprint ? PS_OK : PS_TORN;
 }
 
 /* Reads the object anew into a record; on failure the record is as before. */
@@ -316,34 +376,55 @@ enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret)
 
 /* --- reuse --- */
 
+/* The pieces of one code object: its header, then its contents. */
+static unsigned add_pieces(struct code_cache *c, const struct code *code, unsigned i, unsigned n)
+{
+	struct code_scratch *s = c->scratch;
+	uint32_t span = c->layout->span[S_CODE];
+
+	s->local[n] = (struct iovec){ s->headers[i], span };
+	s->remote[n++] = (struct iovec){ (void *)(uintptr_t)code->at, span };
+	for (unsigned k = 0; k < CODE_CONTENTS; k++) {
+		uint32_t len = code->content[k].len;
+
+		s->local[n] = (struct iovec){ s->contents[i][k], len };
+		s->remote[n++] = (struct iovec){ (void *)(uintptr_t)code->content[k].at, len };
+	}
+	return n;
+}
+
+static size_t pieces_length(const struct code_cache *c, const struct code *code)
+{
+	size_t sum = c->layout->span[S_CODE];
+
+	for (unsigned k = 0; k < CODE_CONTENTS; k++)
+		sum += code->content[k].len;
+	return sum;
+}
+
 static enum ps_status verify_batch(struct code_cache *c, const uint32_t *which, uint32_t n,
 				   bool *changed)
 {
-	const struct layout *l = c->layout;
 	struct code_scratch *s = c->scratch;
-	struct iovec local[2 * VERIFY_BATCH], remote[2 * VERIFY_BATCH];
+	unsigned pieces = 0;
 	size_t got;
 	enum ps_status st;
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct code *code = &c->codes[which[i]];
-
-		local[2 * i] = (struct iovec){ s->headers[i], l->span[S_CODE] };
-		remote[2 * i] = (struct iovec){ (void *)(uintptr_t)code->at, l->span[S_CODE] };
-		local[2 * i + 1] = (struct iovec){ s->names[i], l->span[S_UNICODE] };
-		remote[2 * i + 1] =
-			(struct iovec){ (void *)(uintptr_t)code->qualname, l->span[S_UNICODE] };
-	}
-	st = target_readv(c->target, local, 2 * n, remote, 2 * n, &got);
+	for (uint32_t i = 0; i < n; i++)
+		pieces = add_pieces(c, &c->codes[which[i]], i, pieces);
+	st = target_readv(c->target, s->local, pieces, s->remote, pieces, &got);
 	if (st != PS_OK && st != PS_FAULT)
 		return st;
-	got /= l->span[S_CODE] + l->span[S_UNICODE];
 	for (uint32_t i = 0; i < n; i++) {
 		struct code *code = &c->codes[which[i]];
+		size_t len = pieces_length(c, code);
 		func_id before = code->function;
+		bool came = got >= len;
 
-		if (i < got && layout_get(l, s->headers[i], F_CODE_TYPE) == c->code_type &&
-		    make_fingerprint(l, s->headers[i], s->names[i]) == code->fingerprint) {
+		got -= came ? len : got;
+		if (came && layout_get(c->layout, s->headers[i], F_CODE_TYPE) == c->code_type &&
+		    make_fingerprint(c->layout, s->headers[i], code, s->contents[i]) ==
+			    code->fingerprint) {
 			code->epoch = c->epoch;
 			continue;
 		}

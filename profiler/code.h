@@ -26,9 +26,11 @@ enum code_mark {
 	MARK_RESUMES = 2, /* it may have resumed a generator without C code in between */
 };
 
+enum { CODE_CONTENTS = 3 };
+
 struct code {
 	raddr at;
-	raddr units_at;	      /* of its bytecode */
+	raddr units_at;       /* of its bytecode */
 	uint32_t nunits;      /* of two bytes each */
 	uint32_t frame_bytes; /* that a frame of it takes on the data stack */
 	uint32_t nlocalsplus;
@@ -39,10 +41,15 @@ struct code {
 	uint32_t nruns;
 	struct line_run *runs;
 	uint8_t *marks; /* two bits a unit, of enum code_mark */
-	raddr *tlbc;   /* free-threaded 3.14+: where each thread's copy of the bytecode is */
+	raddr *tlbc;    /* free-threaded 3.14+: where each thread's copy of the bytecode is */
 	uint32_t ntlbc;
 	uint64_t fingerprint;
-	raddr qualname; /* the str object, part of the fingerprint */
+	/* What the fingerprint covers beside the header: beginnings of the qualified name's
+	 * and the file name's characters and of the line table. */
+	struct {
+		raddr at;
+		uint32_t len;
+	} content[CODE_CONTENTS];
 };
 
 struct code_cache {
@@ -55,6 +62,7 @@ struct code_cache {
 	struct table by_address;
 	raddr code_type; /* the type object of code objects; 0 until the first is seen */
 	uint32_t epoch;
+	uint32_t reads;      /* code objects that were read so far */
 	uint32_t generation; /* grows when records are thrown away: indices are then void */
 	struct code_scratch *scratch;
 };

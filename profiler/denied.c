@@ -58,25 +58,36 @@ static bool is_dumpable(int pid, const struct proc_status *target)
 static enum ps_status explain_for_root(int pid, const struct proc_status *self, struct ps_err *err)
 {
 	if (read_yama_scope() == 3) {
-		ps_fail(err, PS_DENIED, "not permitted to read process %d: "
-			"kernel.yama.ptrace_scope is 3, which forbids it to everyone", pid);
-		ps_hint(err, "reboot with kernel.yama.ptrace_scope=2 or lower; at 3 it cannot be changed");
+		ps_fail(err, PS_DENIED,
+			"not permitted to read process %d: "
+			"kernel.yama.ptrace_scope is 3, which forbids it to everyone",
+			pid);
+		ps_hint(err, "reboot with kernel.yama.ptrace_scope=2 or lower; at 3 it cannot be "
+			     "changed");
 	} else if (!self_has(self, CAP_SYS_PTRACE)) {
-		ps_fail(err, PS_DENIED, "not permitted to read process %d: "
-			"this root has no CAP_SYS_PTRACE (as in a container)", pid);
+		ps_fail(err, PS_DENIED,
+			"not permitted to read process %d: "
+			"this root has no CAP_SYS_PTRACE (as in a container)",
+			pid);
 		ps_hint(err, "start the container with --cap-add=SYS_PTRACE "
-			"(Kubernetes: securityContext.capabilities.add), or run pysample on the host");
+			     "(Kubernetes: securityContext.capabilities.add), or run pysample on "
+			     "the host");
 	} else if (!same_user_namespace(pid)) {
-		ps_fail(err, PS_DENIED, "not permitted to read process %d: "
-			"it is in another user namespace", pid);
-		ps_hint(err, "run pysample as root of the host, or inside that namespace: "
-			"sudo nsenter -t %d -U -p -m pysample ...", pid);
+		ps_fail(err, PS_DENIED,
+			"not permitted to read process %d: "
+			"it is in another user namespace",
+			pid);
+		ps_hint(err,
+			"run pysample as root of the host, or inside that namespace: "
+			"sudo nsenter -t %d -U -p -m pysample ...",
+			pid);
 	} else {
-		ps_fail(err, PS_DENIED, "not permitted to read process %d: a security module or "
-			"seccomp profile refuses it%s", pid,
-			self->seccomp ? " (this process runs under seccomp)" : "");
+		ps_fail(err, PS_DENIED,
+			"not permitted to read process %d: a security module or "
+			"seccomp profile refuses it%s",
+			pid, self->seccomp ? " (this process runs under seccomp)" : "");
 		ps_hint(err, "look at the kernel's log (dmesg), SELinux or AppArmor; in Docker: "
-			"--security-opt seccomp=unconfined");
+			     "--security-opt seccomp=unconfined");
 	}
 	return PS_DENIED;
 }
@@ -94,29 +105,39 @@ enum ps_status denied_explain(int pid, struct ps_err *err)
 	if (self.uid[1] == 0 || self_has(&self, CAP_SYS_PTRACE))
 		return explain_for_root(pid, &self, err);
 	if (!ids_match(&self, &target)) {
-		ps_fail(err, PS_DENIED, "not permitted to read process %d: it runs as user %u, "
-			"you are user %u", pid, target.uid[1], self.uid[1]);
+		ps_fail(err, PS_DENIED,
+			"not permitted to read process %d: it runs as user %u, "
+			"you are user %u",
+			pid, target.uid[1], self.uid[1]);
 		ps_hint(err, "run it as that user or as root: sudo pysample ...");
 	} else if (!same_user_namespace(pid)) {
-		ps_fail(err, PS_DENIED, "not permitted to read process %d: "
-			"it is in another user namespace", pid);
+		ps_fail(err, PS_DENIED,
+			"not permitted to read process %d: "
+			"it is in another user namespace",
+			pid);
 		ps_hint(err, "run as root: sudo pysample ...");
 	} else if (!is_dumpable(pid, &target)) {
-		ps_fail(err, PS_DENIED, "not permitted to read process %d: it is not dumpable "
+		ps_fail(err, PS_DENIED,
+			"not permitted to read process %d: it is not dumpable "
 			"(it changed its user, has file capabilities, or asked for it with prctl)",
 			pid);
 		ps_hint(err, "run as root: sudo pysample ...");
 	} else if (scope >= 1) {
-		ps_fail(err, PS_DENIED, "not permitted to read process %d: "
-			"kernel.yama.ptrace_scope is %d, which allows %s", pid, scope,
+		ps_fail(err, PS_DENIED,
+			"not permitted to read process %d: "
+			"kernel.yama.ptrace_scope is %d, which allows %s",
+			pid, scope,
 			scope == 1 ? "it only for one's own children" : "it only for root");
-		ps_hint(err, scope == 1 ? "run as root: sudo pysample ...; or start the program with "
-			"pysample record -- CMD; or allow it: sudo sysctl kernel.yama.ptrace_scope=0"
-			: "run as root: sudo pysample ...");
+		ps_hint(err, scope == 1
+				     ? "run as root: sudo pysample ...; or start the program with "
+				       "pysample record -- CMD; or allow it: sudo sysctl "
+				       "kernel.yama.ptrace_scope=0"
+				     : "run as root: sudo pysample ...");
 	} else {
-		ps_fail(err, PS_DENIED, "not permitted to read process %d: a security module or "
-			"seccomp profile refuses it%s", pid,
-			self.seccomp ? " (this process runs under seccomp)" : "");
+		ps_fail(err, PS_DENIED,
+			"not permitted to read process %d: a security module or "
+			"seccomp profile refuses it%s",
+			pid, self.seccomp ? " (this process runs under seccomp)" : "");
 		ps_hint(err, "run as root: sudo pysample ...");
 	}
 	return PS_DENIED;

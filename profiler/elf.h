@@ -17,12 +17,12 @@ struct elf_load {
 };
 
 struct elf_python {
-	bool has_section;      /* ".PyRuntime": since 3.10 */
-	uint64_t section;      /* its virtual address in the file */
-	bool has_symbol;       /* "_PyRuntime": since 3.7, if not stripped */
+	bool has_section; /* ".PyRuntime": since 3.10 */
+	uint64_t section; /* its virtual address in the file */
+	bool has_symbol;  /* "_PyRuntime": since 3.7, if not stripped */
 	uint64_t symbol;
-	bool has_version;      /* "Py_Version": since 3.11 */
-	uint64_t version;      /* virtual address of that 32-bit word */
+	bool has_version; /* "Py_Version": since 3.11 */
+	uint64_t version; /* virtual address of that 32-bit word */
 	bool is_pypy;
 	unsigned nloads;
 	struct elf_load load[ELF_MAX_LOADS];

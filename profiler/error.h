@@ -13,16 +13,16 @@
 
 enum ps_status {
 	PS_OK = 0,
-	PS_FAULT,	/* that address cannot be read now */
-	PS_TORN,	/* it was read, and contradicts itself: the target moved under us */
-	PS_GONE,	/* the target has ended */
-	PS_EXEC,	/* the target has replaced its program */
-	PS_DENIED,	/* the kernel will not let us look */
-	PS_NOT_PYTHON,	/* no interpreter was found in the target */
+	PS_FAULT,       /* that address cannot be read now */
+	PS_TORN,        /* it was read, and contradicts itself: the target moved under us */
+	PS_GONE,        /* the target has ended */
+	PS_EXEC,        /* the target has replaced its program */
+	PS_DENIED,      /* the kernel will not let us look */
+	PS_NOT_PYTHON,  /* no interpreter was found in the target */
 	PS_UNSUPPORTED, /* an interpreter that we do not read */
-	PS_NOT_READY,	/* an interpreter that has not started yet, or no longer runs */
-	PS_FORMAT,	/* a file or a table is malformed */
-	PS_LIMIT,	/* a bound of ours was reached */
+	PS_NOT_READY,   /* an interpreter that has not started yet, or no longer runs */
+	PS_FORMAT,      /* a file or a table is malformed */
+	PS_LIMIT,       /* a bound of ours was reached */
 	PS_NOMEM,
 	PS_IO,
 	PS_USAGE, /* the command line asks for something that cannot be */
@@ -37,15 +37,15 @@ struct ps_err {
 	char hint[PS_MSG_MAX]; /* what the user can do about it; empty if nothing */
 };
 
-#define PS_MUST_USE __attribute__((warn_unused_result))
+#define PS_MUST_USE     __attribute__((warn_unused_result))
 #define PS_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 /* The one macro of the project that hides control flow. */
-#define PS_TRY(call)                                                                               \
-	do {                                                                                       \
-		enum ps_status try_ = (call);                                                      \
-		if (try_ != PS_OK)                                                                 \
-			return try_;                                                               \
+#define PS_TRY(call)                          \
+	do {                                  \
+		enum ps_status try_ = (call); \
+		if (try_ != PS_OK)            \
+			return try_;          \
 	} while (0)
 
 /* Writes why (and drops an earlier hint), returns code: a failing path is one statement. */

@@ -10,10 +10,10 @@
 
 /* Why a sample is not simply "consistent". Order and words are those of the summary. */
 enum repair_reason {
-	REPAIR_WINDOW,	/* the stack had outgrown the bytes that were fetched: fetched again */
-	REPAIR_MOVED,	/* the thread's memory had moved: found and fetched again */
+	REPAIR_WINDOW,  /* the stack had outgrown the bytes that were fetched: fetched again */
+	REPAIR_MOVED,   /* the thread's memory had moved: found and fetched again */
 	REPAIR_FOREIGN, /* a generator's or C call's frame was fetched by a second read */
-	REPAIR_CUT,	/* the top contradicted itself and was cut to its last certain frame */
+	REPAIR_CUT,     /* the top contradicted itself and was cut to its last certain frame */
 	REPAIR_NREASONS
 };
 enum lost_reason {
@@ -30,7 +30,7 @@ struct sample_counts {
 	uint64_t repaired[REPAIR_NREASONS];
 	uint64_t lost[LOST_NREASONS];
 	uint64_t truncated; /* of the above: so deep that the middle was left out */
-	uint64_t ticks;	    /* rounds over all threads */
+	uint64_t ticks;     /* rounds over all threads */
 	uint64_t skipped;   /* deadlines passed over because we were late */
 	uint64_t late_max_ns;
 	uint64_t late_sum_ns; /* over ticks: how long after its deadline each began */
@@ -40,14 +40,14 @@ struct recording_facts {
 	const char *command; /* the target's command line, made printable UTF-8 */
 	const char *program; /* its short name */
 	int pid;
-	const char *python;    /* e.g. "CPython 3.15.2", "CPython 3.14.0 free-threaded" */
-	int64_t started_ns;    /* since the epoch */
-	uint64_t duration_ns;  /* wall clock */
-	uint64_t period_ns;    /* time that a count of 1 stands for */
-	double rate_asked;     /* samples a second for each thread; 0 for "max" */
-	double rate_achieved;  /* ticks a second, skipped ones not counted */
-	bool blocking;	       /* the target was stopped for each sample */
-	const char *ended;     /* why: "after its duration", "interrupted", "the target ended" */
+	const char *python;   /* e.g. "CPython 3.15.2", "CPython 3.14.0 free-threaded" */
+	int64_t started_ns;   /* since the epoch */
+	uint64_t duration_ns; /* wall clock */
+	uint64_t period_ns;   /* time that a count of 1 stands for */
+	double rate_asked;    /* samples a second for each thread; 0 for "max" */
+	double rate_achieved; /* ticks a second, skipped ones not counted */
+	bool blocking;        /* the target was stopped for each sample */
+	const char *ended;    /* why: "after its duration", "interrupted", "the target ended" */
 	struct sample_counts counts;
 };
 

@@ -40,8 +40,13 @@ static int64_t next_signed_varint(struct bytes *b)
 	return v & 1 ? -(int64_t)(v >> 1) : (int64_t)(v >> 1);
 }
 
-enum { CODE_ONE_LINE_0 = 10, CODE_ONE_LINE_2 = 12, CODE_NO_COLUMNS = 13, CODE_LONG = 14,
-       CODE_NONE = 15 };
+enum {
+	CODE_ONE_LINE_0 = 10,
+	CODE_ONE_LINE_2 = 12,
+	CODE_NO_COLUMNS = 13,
+	CODE_LONG = 14,
+	CODE_NONE = 15
+};
 
 /* Moves *line as the entry says and passes over its columns; false: it has no line. */
 static bool next_entry(struct bytes *b, unsigned code, int64_t *line)

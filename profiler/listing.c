@@ -22,7 +22,8 @@ static bool match_inner(int tid, void *ctx)
 	struct translation *tr = ctx;
 	struct proc_status status;
 
-	if (proc_read_status(tr->pid, tid, &status) == PS_OK && status.inner_tid == (int)tr->inner) {
+	if (proc_read_status(tr->pid, tid, &status) == PS_OK &&
+	    status.inner_tid == (int)tr->inner) {
 		tr->tid = tid;
 		return false;
 	}
@@ -101,7 +102,8 @@ static enum ps_status append_thread(struct sampler *s, struct fresh_list *list, 
 	return PS_OK;
 }
 
-static enum ps_status list_threads(struct sampler *s, struct interpreter *in, struct fresh_list *list)
+static enum ps_status list_threads(struct sampler *s, struct interpreter *in,
+				   struct fresh_list *list)
 {
 	const struct layout *l = &s->site.layout;
 	unsigned char state[1024];
@@ -128,7 +130,8 @@ static enum ps_status list_interpreters(struct sampler *s, struct interpreter *r
 	raddr at;
 	uint32_t n = 0;
 
-	PS_TRY(target_read(s->target, s->site.runtime + l->at[F_RUNTIME_INTERPRETERS_HEAD], &at, 8));
+	PS_TRY(target_read(s->target, s->site.runtime + l->at[F_RUNTIME_INTERPRETERS_HEAD], &at,
+			   8));
 	s->listed_head = at;
 	while (at) {
 		int64_t id;

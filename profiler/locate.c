@@ -19,7 +19,8 @@ enum {
 	MAPS_TEXT_MAX = 64 << 20,
 	FILES_MAX = 4096,
 	SCAN_BLOCK = 256 * 1024,
-	SCAN_MAP_MAX = 64 << 20, /* an interpreter's data is well below; heaps are not searched whole */
+	SCAN_MAP_MAX =
+		64 << 20, /* an interpreter's data is well below; heaps are not searched whole */
 	INTERPRETERS_MAX = 256,
 	THREADS_MAX = 8192,
 };
@@ -167,7 +168,8 @@ static int open_mapped(int pid, const struct map *m)
 	char path[4096 + 64];
 	int len = (int)m->path_len, fd;
 
-	snprintf(path, sizeof path, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, m->start, m->end);
+	snprintf(path, sizeof path, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, m->start,
+		 m->end);
 	fd = open_checked(path, m, false);
 	if (fd >= 0 || m->path_len > 4096)
 		return fd;
@@ -182,9 +184,9 @@ static int open_mapped(int pid, const struct map *m)
 	snprintf(path, sizeof path, "/proc/%d/exe", pid);
 	fd = open_checked(path, m, true);
 	/* On overlay file systems the device in maps is not the one of stat. */
-	if (fd < 0 && (m->path_len < sizeof deleted ||
-		       memcmp(m->path + m->path_len - (sizeof deleted - 1), deleted,
-			      sizeof deleted - 1) != 0)) {
+	if (fd < 0 &&
+	    (m->path_len < sizeof deleted || memcmp(m->path + m->path_len - (sizeof deleted - 1),
+						    deleted, sizeof deleted - 1) != 0)) {
 		snprintf(path, sizeof path, "/proc/%d/root%.*s", pid, len, m->path);
 		fd = open_checked(path, m, false);
 	}
@@ -274,7 +276,8 @@ static int score_name(const struct map *m)
 	size_t len;
 
 	map_basename(m, &name, &len);
-	return (memmem(name, len, "libpython", 9) ? 2 : 0) + (memmem(name, len, "python", 6) ? 1 : 0);
+	return (memmem(name, len, "libpython", 9) ? 2 : 0) +
+	       (memmem(name, len, "python", 6) ? 1 : 0);
 }
 
 static int compare_files(const void *a, const void *b)
@@ -370,8 +373,10 @@ static enum ps_status conclude(struct search *s, struct ps_err *err)
 		ps_hint(err, "it reads CPython 3.13, 3.14 and 3.15");
 		return PS_UNSUPPORTED;
 	}
-	ps_fail(err, PS_NOT_PYTHON, "process %d is not a Python: no mapped file has a _PyRuntime, "
-		"and its memory has no table of debug offsets", s->target->pid);
+	ps_fail(err, PS_NOT_PYTHON,
+		"process %d is not a Python: no mapped file has a _PyRuntime, "
+		"and its memory has no table of debug offsets",
+		s->target->pid);
 	return PS_NOT_PYTHON;
 }
 

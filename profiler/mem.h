@@ -19,8 +19,7 @@ struct mem {
 
 /* Makes *at new_bytes large (0 frees it and sets it to NULL). On PS_LIMIT and PS_NOMEM
  * nothing has changed. */
-enum ps_status mem_resize(struct mem *m, void **at, size_t old_bytes,
-			  size_t new_bytes) PS_MUST_USE;
+enum ps_status mem_resize(struct mem *m, void **at, size_t old_bytes, size_t new_bytes) PS_MUST_USE;
 
 /* Makes room for at least `need` elements, doubling. *cap counts elements. */
 enum ps_status mem_reserve(struct mem *m, void **at, uint32_t *cap, uint32_t need,

@@ -13,7 +13,7 @@ enum {
 	KEYS_KIND = 10,
 	KEYS_NENTRIES = 24,
 	KIND_GENERAL = 0, /* entries {hash, key, value}; else {key, value} */
-	KIND_SPLIT = 2,	  /* the values are elsewhere */
+	KIND_SPLIT = 2,   /* the values are elsewhere */
 	ENTRIES_MAX = 1 << 17,
 	TPFLAGS_INLINE_VALUES = 1 << 2,
 	VALUES_HEADER = 8, /* capacity, size, embedded, valid */
@@ -23,7 +23,7 @@ enum {
 
 /* The entries of a keys object. */
 struct entries {
-	raddr *word; /* malloc'd */
+	raddr *word;                 /* malloc'd */
 	unsigned stride, key, value; /* in words */
 	size_t n;
 };
@@ -60,7 +60,8 @@ static enum ps_status read_entries(struct names *c, raddr keys, struct entries *
 }
 
 /* Compares short ASCII keys: many a call, for sys.modules has thousands. */
-static enum ps_status find_key(struct names *c, const struct entries *e, const char *name, size_t *ret)
+static enum ps_status find_key(struct names *c, const struct entries *e, const char *name,
+			       size_t *ret)
 {
 	enum { BATCH = 128, ROOM = 128 };
 	static const size_t none = SIZE_MAX;
@@ -89,7 +90,8 @@ static enum ps_status find_key(struct names *c, const struct entries *e, const c
 		for (unsigned i = 0; i < k && i < got / need; i++) {
 			struct unicode_shape s;
 
-			if (unicode_shape(c->layout, text[i], &s) && s.length == len && s.width == 1 &&
+			if (unicode_shape(c->layout, text[i], &s) && s.length == len &&
+			    s.width == 1 &&
 			    memcmp(text[i] + c->layout->unicode_ascii_at, name, len) == 0)
 				*ret = which[i];
 		}
@@ -123,7 +125,8 @@ static enum ps_status find_active(struct names *c)
 {
 	raddr modules, threading, dict;
 
-	PS_TRY(target_read(c->target, c->interpreter + c->layout->at[F_INTERP_MODULES], &modules, 8));
+	PS_TRY(target_read(c->target, c->interpreter + c->layout->at[F_INTERP_MODULES], &modules,
+			   8));
 	PS_TRY(dict_get(c, modules, "threading", &threading));
 	PS_TRY(target_read(c->target, threading + c->layout->object_size, &dict, 8));
 	return dict_get(c, dict, "_active", &c->active);
@@ -189,7 +192,8 @@ static enum ps_status attribute(struct names *c, raddr object, const char *name,
 }
 
 enum ps_status names_read(struct names *n,
-			  void (*each)(uint64_t ident, struct profile_text name, void *ctx), void *ctx)
+			  void (*each)(uint64_t ident, struct profile_text name, void *ctx),
+			  void *ctx)
 {
 	SCOPE_FREE char *text = malloc(UNICODE_UTF8_MAX);
 	SCOPE_FREE raddr *words = NULL;

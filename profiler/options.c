@@ -22,9 +22,9 @@ struct option_row {
 };
 
 #define INTO(field) offsetof(struct options, field)
-#define RECORD	    COMMAND_RECORD
-#define DUMP	    COMMAND_DUMP
-#define BOTH	    (COMMAND_RECORD | COMMAND_DUMP)
+#define RECORD      COMMAND_RECORD
+#define DUMP        COMMAND_DUMP
+#define BOTH        (COMMAND_RECORD | COMMAND_DUMP)
 
 static const struct option_row rows[] = {
 	{ "pid", 'p', KIND_PID, BOTH, INTO(pid), "PID", "the process, as `PID` alone" },
@@ -39,9 +39,9 @@ static const struct option_row rows[] = {
 	{ "threads", 't', KIND_FLAG, RECORD, INTO(view.threads), NULL, "tell threads apart" },
 	{ "function", 'F', KIND_FLAG, BOTH, INTO(view.functions), NULL,
 	  "a function's lines as one: show where it begins" },
-	{ "idle", 'i', KIND_FLAG, RECORD, INTO(view.idle), NULL, "also show threads that were idle" },
-	{ "gil", 'g', KIND_FLAG, BOTH, INTO(view.gil_only), NULL,
-	  "only show what held the GIL" },
+	{ "idle", 'i', KIND_FLAG, RECORD, INTO(view.idle), NULL,
+	  "also show threads that were idle" },
+	{ "gil", 'g', KIND_FLAG, BOTH, INTO(view.gil_only), NULL, "only show what held the GIL" },
 	{ "blocking", 0, KIND_FLAG, BOTH, INTO(blocking), NULL,
 	  "stop the target for each sample: exact, but it is felt" },
 	{ "quiet", 'q', KIND_FLAG, BOTH, INTO(quiet), NULL, "no words but errors" },
@@ -56,8 +56,9 @@ static const struct {
 	enum command command;
 	const char *usage, *help;
 } commands[] = {
-	{ "record", COMMAND_RECORD, "pysample record [OPTIONS] PID\n"
-				    "       pysample record [OPTIONS] -- CMD ARG...",
+	{ "record", COMMAND_RECORD,
+	  "pysample record [OPTIONS] PID\n"
+	  "       pysample record [OPTIONS] -- CMD ARG...",
 	  "Samples a running Python, or starts CMD and samples it, and writes a flamegraph.\n"
 	  "It only reads the target's memory: the target is not stopped and not changed." },
 	{ "dump", COMMAND_DUMP, "pysample dump [OPTIONS] PID",
@@ -70,8 +71,8 @@ enum { NCOMMANDS = sizeof commands / sizeof *commands };
 static const struct {
 	const char *unit;
 	double ns;
-} time_units[] = { { "ns", 1 },	 { "us", 1e3 }, { "ms", 1e6 },	     { "s", 1e9 },
-		   { "", 1e9 },	 { "m", 60e9 }, { "min", 60e9 }, { "h", 3600e9 } };
+} time_units[] = { { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 },   { "s", 1e9 },
+		   { "", 1e9 }, { "m", 60e9 }, { "min", 60e9 }, { "h", 3600e9 } };
 
 /* A decimal number, no sign, no hexadecimal, no "inf"; *end is behind it. */
 static bool take_number(const char *text, double *ret, const char **end)
@@ -228,9 +229,11 @@ static enum ps_status bad_option(int opt, char **argv, enum command command, str
 	if (opt == ':')
 		ps_fail(err, PS_USAGE, "%s needs a value", given);
 	else if (optopt && optopt < LONG_BASE)
-		ps_fail(err, PS_USAGE, "there is no option -%c for %s", optopt, command_name(command));
+		ps_fail(err, PS_USAGE, "there is no option -%c for %s", optopt,
+			command_name(command));
 	else
-		ps_fail(err, PS_USAGE, "there is no option %s for %s", given, command_name(command));
+		ps_fail(err, PS_USAGE, "there is no option %s for %s", given,
+			command_name(command));
 	ps_hint(err, "pysample %s --help lists them", command_name(command));
 	return PS_USAGE;
 }
@@ -255,36 +258,59 @@ static enum ps_status parse_options(int argc, char **argv, struct options *o, st
 	return PS_OK;
 }
 
-/* What is left: a PID, or behind "--" a command. getopt has moved options to the front. */
-static enum ps_status parse_rest(int argc, char **argv, struct options *o, struct ps_err *err)
+static enum ps_status bad_rest(const struct options *o, const char *given, bool both,
+			       struct ps_err *err)
 {
-	bool dashes = optind > 1 && strcmp(argv[optind - 1], "--") == 0;
-	int left = argc - optind;
-
-	if (o->help || o->version)
-		return PS_OK;
-	if (dashes && left && !o->pid) {
-		if (o->command != COMMAND_RECORD)
-			return ps_fail(err, PS_USAGE, "%s takes a PID, not a command",
-				       command_name(o->command));
-		o->start = argv + optind;
-		return PS_OK;
-	}
-	if (left == 1 && !o->pid && parse_pid(argv[optind], &o->pid))
-		return PS_OK;
-	if (left == 0 && o->pid)
-		return PS_OK;
-	if (left == 0)
+	if (both)
+		ps_fail(err, PS_USAGE, "'%s' and a command after --: which of them?", given);
+	else if (!given)
 		ps_fail(err, PS_USAGE, "which process? Neither a PID nor a command is given");
 	else if (o->pid)
-		ps_fail(err, PS_USAGE, "'%s' is one too many: there is a PID already", argv[optind]);
+		ps_fail(err, PS_USAGE, "'%s' is one too many: there is a PID already", given);
 	else
-		ps_fail(err, PS_USAGE, "'%s' is not a PID", argv[optind]);
+		ps_fail(err, PS_USAGE, "'%s' is not a PID", given);
 	if (o->command == COMMAND_RECORD)
-		ps_hint(err, "pysample record PID, or to start a program: pysample record -- CMD ARG...");
+		ps_hint(err, "pysample record PID, or to start a program: pysample record -- CMD "
+			     "ARG...");
 	else
 		ps_hint(err, "pysample dump PID");
 	return PS_USAGE;
+}
+
+/* What is left of the options: a PID; and what stood behind "--": a command. */
+static enum ps_status parse_rest(int argc, char **argv, char **behind, struct options *o,
+				 struct ps_err *err)
+{
+	char pid[16];
+
+	if (o->help || o->version)
+		return PS_OK;
+	for (int i = optind; i < argc; i++) {
+		if (o->pid || !parse_pid(argv[i], &o->pid))
+			return bad_rest(o, argv[i], false, err);
+	}
+	if (!behind || !*behind)
+		return o->pid ? PS_OK : bad_rest(o, NULL, false, err);
+	if (o->command != COMMAND_RECORD)
+		return ps_fail(err, PS_USAGE, "%s takes a PID, not a command",
+			       command_name(o->command));
+	snprintf(pid, sizeof pid, "%d", o->pid);
+	if (o->pid)
+		return bad_rest(o, pid, true, err);
+	o->start = behind;
+	return PS_OK;
+}
+
+/* The first "--" ends what is ours; the rest is not to be reordered by getopt. */
+static char **split_at_dashes(int *argc, char **argv)
+{
+	for (int i = 1; i < *argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			*argc = i;
+			return argv + i + 1;
+		}
+	}
+	return NULL;
 }
 
 static enum ps_status unknown_command(const char *given, struct ps_err *err)
@@ -304,6 +330,7 @@ static enum ps_status unknown_command(const char *given, struct ps_err *err)
 enum ps_status options_parse(int argc, char **argv, struct options *ret, struct ps_err *err)
 {
 	struct options o = { .rate = 1000 };
+	char **behind;
 
 	if (argc < 2) {
 		o.help = true;
@@ -323,8 +350,11 @@ enum ps_status options_parse(int argc, char **argv, struct options *ret, struct 
 		*ret = o;
 		return PS_OK;
 	}
-	PS_TRY(parse_options(argc - 1, argv + 1, &o, err));
-	PS_TRY(parse_rest(argc - 1, argv + 1, &o, err));
+	argc--;
+	argv++;
+	behind = split_at_dashes(&argc, argv);
+	PS_TRY(parse_options(argc, argv, &o, err));
+	PS_TRY(parse_rest(argc, argv, behind, &o, err));
 	*ret = o;
 	return PS_OK;
 }
@@ -370,10 +400,12 @@ void options_print_help(unsigned command, FILE *out)
 			print_formats(out);
 		return;
 	}
-	fputs("pysample - a profiler for Python programs that are already running\n\nUsage:\n", out);
+	fputs("pysample - a profiler for Python programs that are already running\n\nUsage:\n",
+	      out);
 	for (int i = 0; i < NCOMMANDS; i++)
 		fprintf(out, "       %s\n", commands[i].usage);
 	fputs("\n`pysample COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 usage,\n"
 	      "3 the target ended (or was no Python) before a sample could be taken,\n"
-	      "4 not permitted; a started command's own status otherwise.\n", out);
+	      "4 not permitted; a started command's own status otherwise.\n",
+	      out);
 }

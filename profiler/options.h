@@ -14,12 +14,12 @@ enum command { COMMAND_RECORD = 1, COMMAND_DUMP = 2 };
 
 struct options {
 	enum command command;
-	int pid;	 /* 0: none given */
-	char **start;	 /* command to start, ends with NULL; NULL: none */
-	const char *output; /* NULL: the default name */
-	const char *format; /* NULL: by the output's suffix */
+	int pid;              /* 0: none given */
+	char **start;         /* command to start, ends with NULL; NULL: none */
+	const char *output;   /* NULL: the default name */
+	const char *format;   /* NULL: by the output's suffix */
 	uint64_t duration_ns; /* 0: until the target ends */
-	double rate;	      /* samples a second; 0: max */
+	double rate;          /* samples a second; 0: max */
 	bool blocking, quiet, verbose, help, version;
 	struct view view;
 };

@@ -135,7 +135,8 @@ static enum ps_status check_place(struct outfile *f, struct ps_err *err)
 			return refuse(f->path, "it is no regular file", err);
 		if (!S_ISREG(st.st_mode)) {
 			f->direct = true;
-			return access(f->path, W_OK) ? refuse(f->path, strerror(errno), err) : PS_OK;
+			return access(f->path, W_OK) ? refuse(f->path, strerror(errno), err)
+						     : PS_OK;
 		}
 		probe = realpath(f->path, NULL);
 		if (probe) {
@@ -204,7 +205,8 @@ static FILE *open_stream(int fd, bool compress)
 	gz = gzdopen(fd, "wb");
 	if (!gz)
 		return NULL;
-	out = fopencookie(gz, "w", (cookie_io_functions_t){ .write = gzip_write, .close = gzip_close });
+	out = fopencookie(gz, "w",
+			  (cookie_io_functions_t){ .write = gzip_write, .close = gzip_close });
 	if (!out)
 		gzclose(gz);
 	return out;
@@ -280,7 +282,9 @@ static bool save_elsewhere(struct outfile *f, const struct writer_input *in)
 
 	other.direct = false;
 	if (asprintf(&other.path, "%s/%s", folder && *folder ? folder : "/tmp",
-		     f->direct ? "pysample-rescued.out" : slash ? slash + 1 : f->path) < 0)
+		     f->direct ? "pysample-rescued.out"
+		     : slash   ? slash + 1
+			       : f->path) < 0)
 		return false;
 	saved = strcmp(other.path, f->path) != 0 && write_beside(&other, in, NULL) == PS_OK;
 	if (saved) {

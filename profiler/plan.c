@@ -8,7 +8,9 @@ enum {
 	WINDOW_MIN = 1024,   /* up to 2 KiB cost as much as 8 bytes */
 	WINDOW_SLACK = 1024, /* room for the stack to grow until the next sample */
 	WINDOW_STEP = 512,
-	USED_DECAY = 64, /* the maximum falls by 1/64 of itself a sample */
+	HINGE_BYTES = 384, /* of a frame that is a hinge, and of what may be above it */
+	HINGES_KEEP = 512, /* samples */
+	USED_DECAY = 64,   /* the maximum falls by 1/64 of itself a sample */
 };
 
 static enum ps_status reserve_chunks(struct thread *th, uint32_t n)
@@ -121,7 +123,8 @@ enum ps_status plan_chunks(struct target *t, struct thread *th, raddr newest)
 			break;
 		}
 		if (n == cap) {
-			struct chunk *grown = realloc(found, (cap = cap ? cap * 2 : 8) * sizeof *grown);
+			struct chunk *grown =
+				realloc(found, (cap = cap ? cap * 2 : 8) * sizeof *grown);
 
 			if (!grown) {
 				st = PS_NOMEM;
@@ -167,20 +170,66 @@ static void note_used(struct chunk *c, uint32_t used)
 		c->window = window_for(c);
 }
 
+static void widen_hinge(struct thread *th, uint32_t chunk, uint32_t from, uint32_t to)
+{
+	unsigned i = 0;
+
+	while (i < th->nhinges && th->hinges[i].chunk != chunk)
+		i++;
+	if (i == HINGES_MAX)
+		return;
+	if (i == th->nhinges) {
+		th->hinges[th->nhinges].chunk = chunk;
+		th->hinges[th->nhinges].from = from;
+		th->hinges[th->nhinges++].to = to;
+		return;
+	}
+	if (from < th->hinges[i].from)
+		th->hinges[i].from = from;
+	if (to > th->hinges[i].to)
+		th->hinges[i].to = to;
+}
+
+static void note_hinge(struct thread *th, const struct frame *f)
+{
+	for (uint32_t i = th->nchunks; i > 0; i--) {
+		const struct chunk *c = &th->chunks[i - 1];
+
+		if (f->at - c->at < c->size) {
+			widen_hinge(th, i - 1, (uint32_t)(f->at - c->at),
+				    (uint32_t)(f->at - c->at) + HINGE_BYTES);
+			return;
+		}
+	}
+}
+
+/* Frames below generators, and the top one, on which there might be one. Nothing to do
+ * for the many threads that have none. */
+static void plan_hinges(struct thread *th, const struct frame *top)
+{
+	if (!th->has_generators)
+		return;
+	if (th->samples % HINGES_KEEP == 0)
+		th->nhinges = 0;
+	for (uint32_t i = 0; i + 1 < th->nframes; i++) {
+		if (!th->frames[i].foreign && th->frames[i + 1].foreign)
+			note_hinge(th, &th->frames[i]);
+	}
+	if (top)
+		note_hinge(th, top);
+}
+
 /* Chunks above the top frame's are not in use now, but a stack that goes up and down
  * comes back to them: they stay in the plan, with less and less copied. */
 void plan_windows(struct thread *th)
 {
 	const struct frame *top = top_frame(th);
 
+	plan_hinges(th, top);
 	for (uint32_t i = th->nchunks; i > 0; i--) {
 		struct chunk *c = &th->chunks[i - 1];
 		bool has_top = top && top->at - c->at < c->size && top->next <= c->size;
 
-		if (has_top) {
-			th->top_chunk = i - 1;
-			th->top_end = (uint32_t)(top->at - c->at) + top->next;
-		}
 		note_used(c, has_top ? (uint32_t)(top->at - c->at) + top->next : CHUNK_HEADER + 8);
 		if (has_top)
 			return;

@@ -183,7 +183,7 @@ enum ps_status proc_read_file(int pid, const char *name, size_t max, char **ret,
 	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		st = errno == ENOENT || errno == ESRCH	  ? PS_GONE
+		st = errno == ENOENT || errno == ESRCH   ? PS_GONE
 		     : errno == EACCES || errno == EPERM ? PS_DENIED
 							 : PS_IO;
 		return ps_fail(err, st, "open %s: %s", path, strerror(errno));
@@ -243,9 +243,11 @@ enum ps_status proc_each_thread(int pid, bool (*each)(int tid, void *ctx), void 
 /* Length of the valid UTF-8 sequence at s, 0 if there is none. */
 static size_t utf8_length(const unsigned char *s)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-		   : s[0] >= 0xf0 && s[0] < 0xf5						   ? 4
-												   : 0;
+	size_t n = s[0] < 0x80                   ? 1
+		   : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		   : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+		   : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+						 : 0;
 
 	for (size_t i = 1; i < n; i++) {
 		if ((s[i] & 0xc0) != 0x80)

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 struct proc_stat {
-	char state;	    /* R, S, D, T, t, Z, X, I */
+	char state;         /* R, S, D, T, t, Z, X, I */
 	uint64_t starttime; /* ticks since boot: tells two users of one pid apart */
 };
 
@@ -24,11 +24,11 @@ bool proc_parse_stat(const char *text, size_t len, struct proc_stat *ret) PS_MUS
 
 /* The text of /proc/PID/status: the value of "Name:" fields. */
 struct proc_status {
-	int tgid;	 /* the process that this thread belongs to */
-	int tracer;	 /* pid that traces it; 0: none */
-	int inner_tid;	 /* its id in its own, innermost pid namespace */
+	int tgid;        /* the process that this thread belongs to */
+	int tracer;      /* pid that traces it; 0: none */
+	int inner_tid;   /* its id in its own, innermost pid namespace */
 	uint32_t uid[4]; /* real, effective, saved, file system */
-	int seccomp;	 /* 0 none, 1 strict, 2 filter */
+	int seccomp;     /* 0 none, 1 strict, 2 filter */
 	uint64_t cap_effective;
 };
 bool proc_parse_status(const char *text, size_t len, struct proc_status *ret) PS_MUST_USE;

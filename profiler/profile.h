@@ -50,7 +50,7 @@ enum function_kind {
 struct profile_function {
 	struct profile_text name; /* qualified name, e.g. "Server.handle.<locals>.inner" */
 	struct profile_text file; /* co_filename: absolute, relative, or "<string>" */
-	uint32_t line;		  /* where the function starts; 0 if unknown */
+	uint32_t line;            /* where the function starts; 0 if unknown */
 	enum function_kind kind;
 };
 
@@ -62,9 +62,9 @@ struct profile_stack {
 
 struct profile_thread {
 	struct profile_text name; /* as the program or the system calls it; may be empty */
-	uint64_t tid;		  /* as the reader's /proc shows it; 0 if unknown */
-	uint64_t target_tid;	  /* the same as the target itself sees it (pid namespaces) */
-	uint32_t interpreter;	  /* interpreter id; 0 is the main one */
+	uint64_t tid;             /* as the reader's /proc shows it; 0 if unknown */
+	uint64_t target_tid;      /* the same as the target itself sees it (pid namespaces) */
+	uint32_t interpreter;     /* interpreter id; 0 is the main one */
 };
 
 /* What a thread was doing when a sample was taken. */
@@ -95,8 +95,7 @@ enum ps_status profile_push(struct profile *p, stack_id parent, func_id f, uint3
 /* Always a new thread; profile_rename() when its name is learnt or changes. */
 enum ps_status profile_thread(struct profile *p, const struct profile_thread *t,
 			      thread_id *ret) PS_MUST_USE;
-enum ps_status profile_rename(struct profile *p, thread_id t,
-			      struct profile_text name) PS_MUST_USE;
+enum ps_status profile_rename(struct profile *p, thread_id t, struct profile_text name) PS_MUST_USE;
 enum ps_status profile_add(struct profile *p, thread_id t, stack_id stack, unsigned state,
 			   uint32_t count) PS_MUST_USE;
 

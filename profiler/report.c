@@ -60,7 +60,8 @@ static double share(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-static void print_reasons(FILE *out, const uint64_t *n, unsigned count, const char *(*text)(unsigned))
+static void print_reasons(FILE *out, const uint64_t *n, unsigned count,
+			  const char *(*text)(unsigned))
 {
 	const char *before = " (";
 
@@ -108,8 +109,10 @@ void report_summary(FILE *out, const struct recording_facts *f)
 	print_samples(out, c);
 	fprintf(out, "Rate: %.1f Hz achieved, ", f->rate_achieved);
 	if (f->rate_asked > 0)
-		fprintf(out, "%g Hz asked; %" PRIu64 " periods skipped because late; late by %.3f ms on "
-			"average, %.3f ms at most\n", f->rate_asked, c->skipped,
+		fprintf(out,
+			"%g Hz asked; %" PRIu64 " periods skipped because late; late by %.3f ms on "
+			"average, %.3f ms at most\n",
+			f->rate_asked, c->skipped,
 			c->ticks ? (double)c->late_sum_ns / (double)c->ticks / 1e6 : 0,
 			(double)c->late_max_ns / 1e6);
 	else

@@ -10,12 +10,12 @@
 
 enum {
 	MS = 1000000,
-	REFRESH_NS = 20 * MS,	 /* is it alive, the same program, are there more threads */
-	RELIST_NS = 500 * MS,	 /* lists whose change went unseen */
+	REFRESH_NS = 20 * MS,     /* is it alive, the same program, are there more threads */
+	RELIST_NS = 500 * MS,     /* lists whose change went unseen */
 	NAMES_SOON_NS = 100 * MS, /* while a thread has no name yet */
 	NAMES_LATER_NS = 2000 * MS,
-	EPOCH_NS = 20 * MS,	 /* 3.13: how long a verified code object is believed */
-	CHURN_NS = 1000 * MS,	 /* 3.13: after one was seen to be reused, verify always */
+	EPOCH_NS = 20 * MS,   /* 3.13: how long a verified code object is believed */
+	CHURN_NS = 1000 * MS, /* 3.13: after one was seen to be reused, verify always */
 	INTERPRETERS_PER_BATCH = 16,
 };
 
@@ -209,10 +209,16 @@ static enum ps_status unwind(struct sampler *s, struct sample *x)
 	for (int attempt = 0;; attempt++) {
 		st = s->blocking ? unwind_stopped(&s->unwinder, t, x->capture, &x->unwound)
 				 : unwind_live(&s->unwinder, t, x->capture, &x->unwound);
-		if (st != PS_LIMIT || !x->unwound.short_copy || attempt == 4)
+		if (attempt == 6)
 			return st;
-		plan_widen(t, x->capture, x->unwound.region);
-		x->widened = t->samples > 1;
+		if (st == PS_LIMIT && x->unwound.short_copy) {
+			plan_widen(t, x->capture, x->unwound.region);
+			x->widened = t->samples > 1;
+		} else if (st || !x->unwound.cut) {
+			return st;
+		}
+		/* What was uncertain is known now, and read along the next time. */
+		plan_windows(t);
 		PS_TRY(capture_again(s, t, x->capture));
 	}
 }
@@ -261,11 +267,17 @@ static bool generation_stands(struct sampler *s, const struct thread *t)
 
 		if (in->at == t->interpreter)
 			return layout_has(l, F_INTERP_GENERATION) &&
-			       target_read(s->target, in->at + l->at[F_INTERP_GENERATION], &now, 8) ==
-				       PS_OK &&
+			       target_read(s->target, in->at + l->at[F_INTERP_GENERATION], &now,
+					   8) == PS_OK &&
 			       now == in->generation;
 	}
 	return false;
+}
+
+/* Were code objects seen to be reused in the last second? */
+static bool is_churning(const struct sampler *s)
+{
+	return s->now < s->churn_until && !s->blocking;
 }
 
 static enum ps_status verify_codes(struct sampler *s, struct sample *x)
@@ -350,9 +362,17 @@ static enum lost_reason why_lost(enum ps_status st, const struct sample *x)
 
 static enum ps_status sample_steps(struct sampler *s, struct sample *x)
 {
+	uint32_t reads = s->codes.reads;
+
 	PS_TRY(fit_plan(s, x));
 	PS_TRY(unwind_or_replan(s, x));
 	PS_TRY(verify_codes(s, x));
+	/* A code object that was read only now must still be the one of the sample. */
+	if (s->codes.reads != reads && is_churning(s) && !generation_stands(s, x->thread)) {
+		x->thread->nframes = x->thread->nstacks = 0;
+		x->lost = LOST_REUSED;
+		return PS_TORN;
+	}
 	plan_windows(x->thread);
 	return account(s, x);
 }
@@ -397,8 +417,8 @@ static struct interp_span interp_span(const struct layout *l)
 	return (struct interp_span){ a < b ? a : b, (a < b ? b - a : a - b) + 8 };
 }
 
-static void look_at_interpreter(struct sampler *s, struct interpreter *in, const unsigned char *bytes,
-				struct interp_span span)
+static void look_at_interpreter(struct sampler *s, struct interpreter *in,
+				const unsigned char *bytes, struct interp_span span)
 {
 	const struct layout *l = &s->site.layout;
 	raddr head;
@@ -470,8 +490,8 @@ static enum ps_status refresh(struct sampler *s)
 		return PS_GONE;
 	if (target_execed(s->target))
 		return PS_EXEC;
-	if (target_read(s->target,
-			s->site.runtime + s->site.layout.at[F_RUNTIME_INTERPRETERS_HEAD], &head, 8))
+	if (target_read(s->target, s->site.runtime + s->site.layout.at[F_RUNTIME_INTERPRETERS_HEAD],
+			&head, 8))
 		return PS_OK; /* looked at again at the next refresh */
 	if (s->relist || head != s->listed_head || s->now % RELIST_NS < REFRESH_NS) {
 		enum ps_status st = list_now(s);

@@ -46,7 +46,7 @@ struct sampler {
 
 	struct sample_counts counts;
 	struct blocking *blocking; /* NULL: never stop the target */
-	uint64_t now;		   /* of the tick under way */
+	uint64_t now;              /* of the tick under way */
 	uint32_t weight;
 	uint64_t next_refresh, next_names, epoch_until;
 	uint64_t churn_until; /* 3.13: verify code objects at every tick until then */

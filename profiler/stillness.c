@@ -9,7 +9,7 @@
 enum {
 	PLACES_MAX = 4096,
 	USUAL_SHARE = 2,    /* still in half of the samples: no chance */
-	SEEN_FEW = 8,	    /* a place that was seen more rarely is judged like all others */
+	SEEN_FEW = 8,       /* a place that was seen more rarely is judged like all others */
 	SEEN_HALVE = 65536, /* the counts are halved there, so that they follow the program */
 };
 

@@ -16,11 +16,11 @@
 
 struct target {
 	int pid;
-	int pidfd;	    /* readable once the target has ended; -1 on old kernels */
-	int memfd;	    /* /proc/PID/mem: of the program that was open, also after exec */
-	int read_tid;	    /* whose memory is asked for: another thread's if the leader is dead */
+	int pidfd;          /* readable once the target has ended; -1 on old kernels */
+	int memfd;          /* /proc/PID/mem: of the program that was open, also after exec */
+	int read_tid;       /* whose memory is asked for: another thread's if the leader is dead */
 	uint64_t starttime; /* tells a reused pid */
-	bool by_file;	    /* process_vm_readv is refused here: read memfd instead */
+	bool by_file;       /* process_vm_readv is refused here: read memfd instead */
 };
 
 /* Fails with PS_GONE (no such process, a zombie), PS_DENIED (with what is in the way and
@@ -33,8 +33,7 @@ void target_close(struct target *t);
  * element. PS_OK only if everything came; PS_FAULT if not; PS_GONE, PS_DENIED. At most
  * IOV_MAX elements. */
 enum ps_status target_readv(struct target *t, const struct iovec *local, unsigned nlocal,
-			    const struct iovec *remote, unsigned nremote,
-			    size_t *got) PS_MUST_USE;
+			    const struct iovec *remote, unsigned nremote, size_t *got) PS_MUST_USE;
 enum ps_status target_read(struct target *t, raddr at, void *into, size_t len) PS_MUST_USE;
 
 /* Is the process that was opened over (a zombie without threads counts as over)? */

@@ -12,59 +12,64 @@
 #include "profiler/profile.h"
 
 enum {
-	CHUNKS_MAX = 16384,	 /* of a thread's data stack; 10 000 frames take some 70 */
+	CHUNKS_MAX = 16384,         /* of a thread's data stack; 10 000 frames take some 70 */
 	CHUNK_BYTES_MAX = 64 << 20, /* one chunk holds one huge frame at most */
-	CHUNK_HEADER = 24,	 /* previous, size, top (_PyStackChunk, cpython/pystate.h) */
-	FOREIGN_MAX = 24,	 /* frames outside the data stack that are read along */
-	SHIMS_MAX = 32,		 /* entry frames on the C stack that are remembered */
-	FRAMES_MAX = 16384,	 /* that are walked of one stack, before it is truncated */
-	KEEP_ROOT = 1024,	 /* frames kept of a truncated stack at its root ... */
-	KEEP_LEAF = 1024,	 /* ... and at its leaf */
-	COPY_MAX = 768 * 1024,	 /* bytes copied of one data stack; the middle is left out above */
+	CHUNK_HEADER = 24,          /* previous, size, top (_PyStackChunk, cpython/pystate.h) */
+	FOREIGN_MAX = 64,           /* frames outside the data stack that are read along */
+	HINGES_MAX = 4,
+	SHIMS_MAX = 32,        /* entry frames on the C stack that are remembered */
+	FRAMES_MAX = 16384,    /* that are walked of one stack, before it is truncated */
+	KEEP_ROOT = 1024,      /* frames kept of a truncated stack at its root ... */
+	KEEP_LEAF = 1024,      /* ... and at its leaf */
+	COPY_MAX = 768 * 1024, /* bytes copied of one data stack; the middle is left out above */
 };
 
 /* A piece of the data stack, as linked from the newest down. */
 struct chunk {
 	raddr at;
-	uint32_t size;	 /* header included */
+	uint32_t size;   /* header included */
 	uint32_t window; /* bytes from its start that the next sample copies; 0: none */
-	uint32_t used;	 /* a slowly falling maximum of what was live in it */
+	uint32_t used;   /* a slowly falling maximum of what was live in it */
 };
 
 /* A generator's frame, in its object on the heap, or an entry frame on the C stack. */
 struct foreign {
 	raddr at;
 	uint32_t needed; /* the sample that last had use for it */
-	bool generator;	 /* has been one, and so is never an entry frame */
+	bool generator;  /* has been one, and so is never an entry frame */
 };
 
 /* One frame of the last sample, as its bytes were and what they meant. */
 struct frame {
 	raddr at, executable, instr, previous;
-	uint64_t extra;	 /* 3.13: the word with stacktop; else 0 */
-	uint32_t code;	 /* index in the code cache */
-	uint32_t next;	 /* bytes to its child's place, for a data-stack frame; else 0 */
+	uint64_t extra;      /* 3.13: the word with stacktop; else 0 */
+	uint32_t code;       /* index in the code cache */
+	uint32_t next;       /* bytes to its child's place, for a data-stack frame; else 0 */
 	uint32_t tlbc_index; /* which copy of the bytecode instr points into */
-	stack_id stack;	     /* up to and including it */
+	stack_id stack;      /* up to and including it */
 	bool foreign;
 };
 
 struct thread {
-	raddr at;	  /* of its PyThreadState */
+	raddr at; /* of its PyThreadState */
 	raddr interpreter;
-	raddr next;	  /* the thread state after it in the list */
-	uint64_t ident;	  /* pthread_self(), which threading uses as key */
+	raddr next;         /* the thread state after it in the list */
+	uint64_t ident;     /* pthread_self(), which threading uses as key */
 	uint64_t inner_tid; /* kernel id as the target's pid namespace has it */
-	int tid;	  /* the same as ours; 0: not found */
-	bool alive;	  /* still in the list */
+	int tid;            /* the same as ours; 0: not found */
+	bool alive;         /* still in the list */
 	bool named;
 	thread_id id;
 
 	struct chunk *chunks; /* the oldest first */
 	uint32_t nchunks, chunks_cap;
-	uint32_t popped;	   /* samples since the newest of them was current */
-	uint32_t top_chunk, top_end; /* where the data stack ended: which chunk, how far in */
-	uint32_t gap_from, gap_to; /* chunks [from, to) are not copied; equal: all are */
+	uint32_t popped; /* samples since the newest of them was current */
+	/* The parts of the data stack on which generators stood lately, or could. */
+	struct {
+		uint32_t chunk, from, to; /* an index, and bytes from the chunk's start */
+	} hinges[HINGES_MAX];
+	unsigned nhinges;
+	uint32_t gap_from, gap_to;           /* chunks [from, to) are not copied; equal: all are */
 	struct foreign foreign[FOREIGN_MAX]; /* in order of address */
 	unsigned nforeign;
 	struct {
@@ -75,16 +80,16 @@ struct thread {
 	struct frame *frames; /* the root first */
 	uint32_t nframes, frames_cap;
 	uint32_t codes_generation; /* of the code cache, for which frames[].code is good */
-	uint32_t nstacks;	   /* leading frames whose .stack is good */
+	uint32_t nstacks;          /* leading frames whose .stack is good */
 	uint32_t verified_epoch;   /* of the code cache, in which all frames[].code were seen */
 	bool truncated;
 	stack_id stack; /* of the last usable sample, the whole of it */
 	uint32_t samples;
 
-	uint32_t status;      /* of the last sample, the thread's status word */
+	uint32_t status; /* of the last sample, the thread's status word */
 	bool gil_requested;
-	bool has_generators;  /* some were seen among the foreign frames */
-	bool has_frames;      /* the thread had Python frames at the last sample */
+	bool has_generators;       /* some were seen among the foreign frames */
+	bool has_frames;           /* the thread had Python frames at the last sample */
 	struct activity *activity; /* what the scheduler says; NULL until asked */
 };
 

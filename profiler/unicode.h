@@ -9,19 +9,20 @@
 #include "profiler/target.h"
 
 enum {
-	UNICODE_CHARS_MAX = 16 * 1024,		 /* longer ones are cut, with an ellipsis */
+	UNICODE_CHARS_MAX = 16 * 1024,                /* longer ones are cut, with an ellipsis */
 	UNICODE_UTF8_MAX = UNICODE_CHARS_MAX * 4 + 4, /* room that is always enough */
 };
 
 struct unicode_shape {
 	uint64_t length;  /* in characters, as the target says */
-	unsigned width;	  /* bytes a character: 1 (Latin-1), 2 or 4 */
+	unsigned width;   /* bytes a character: 1 (Latin-1), 2 or 4 */
 	uint32_t data_at; /* from the object's start; 0: a pointer to it is at pointer_at */
 	uint32_t pointer_at;
 };
 
 /* header: span[S_UNICODE] bytes of the object. False: this is no str. Pure. */
-bool unicode_shape(const struct layout *l, const void *header, struct unicode_shape *ret) PS_MUST_USE;
+bool unicode_shape(const struct layout *l, const void *header,
+		   struct unicode_shape *ret) PS_MUST_USE;
 
 /* chars characters of width bytes each → UTF-8, at most UNICODE_UTF8_MAX bytes for
  * UNICODE_CHARS_MAX characters. Lone surrogates and what is no character become U+FFFD.

@@ -19,12 +19,12 @@ struct walk {
 	const struct capture *c;
 	struct unwound *out;
 	raddr current, base; /* current_frame and, 3.15+, the sentinel at the bottom */
-	uint32_t n;	     /* frames found so far */
-	uint32_t same;	     /* so many of them are as they were at the last sample */
+	uint32_t n;          /* frames found so far */
+	uint32_t same;       /* so many of them are as they were at the last sample */
 	uint32_t before;     /* frames of the last sample that are there to compare with */
 	unsigned nregions;   /* chunks of the capture that hang together */
 	uint32_t judged;     /* frames that there were when the top was judged to be still ... */
-	bool judgement;	     /* ... or not */
+	bool judgement;      /* ... or not */
 	unsigned region;     /* where the next data-stack frame would be: ... */
 	uint32_t offset;     /* ... this far into this region */
 };
@@ -68,18 +68,25 @@ static const unsigned char *foreign_bytes(const struct walk *w, raddr at)
 }
 
 /* Was this data-stack frame, as the first copy has it, there while the foreign frames
- * were copied? The second copy, after them, tells. */
-static bool stood_still(const struct walk *w, raddr at, raddr executable, raddr instr, raddr previous)
+ * were copied? The second copy, after them, tells. *ret_asked: there is one. */
+static bool stood_still(const struct walk *w, const struct frame *f, bool *ret_asked)
 {
 	const struct layout *l = w->u->layout;
-	const struct region *r = &w->c->again;
-	const unsigned char *b = r->bytes + (at - r->at);
 
-	if (w->c->slow || at - r->at >= r->len || r->len - (at - r->at) < l->span[S_FRAME])
-		return false;
-	return (layout_get(l, b, F_FRAME_EXECUTABLE) & ~l->tag_mask) == executable &&
-	       layout_get(l, b, F_FRAME_INSTR) == instr &&
-	       layout_get(l, b, F_FRAME_PREVIOUS) == previous;
+	*ret_asked = false;
+	for (unsigned i = 0; i < w->c->nagain; i++) {
+		const struct region *r = &w->c->again[i];
+		const unsigned char *b = r->bytes + (f->at - r->at);
+
+		if (f->at - r->at >= r->len || r->len - (f->at - r->at) < l->span[S_FRAME])
+			continue;
+		*ret_asked = true;
+		return !w->c->slow &&
+		       (layout_get(l, b, F_FRAME_EXECUTABLE) & ~l->tag_mask) == f->executable &&
+		       layout_get(l, b, F_FRAME_INSTR) == f->instr &&
+		       layout_get(l, b, F_FRAME_PREVIOUS) == f->previous;
+	}
+	return false;
 }
 
 /* Did the top frame so far stand still, so that what the foreign frames say of it holds?
@@ -87,6 +94,7 @@ static bool stood_still(const struct walk *w, raddr at, raddr executable, raddr 
 static bool top_stood_still(struct walk *w)
 {
 	const struct frame *f = w->n ? &w->t->frames[w->n - 1] : NULL;
+	bool asked, still;
 	uint32_t unit;
 
 	if (!f)
@@ -95,10 +103,10 @@ static bool top_stood_still(struct walk *w)
 		return true; /* it was accepted for the frame below it stood still */
 	if (w->judged == w->n)
 		return w->judgement;
+	still = stood_still(w, f, &asked);
 	w->judged = w->n;
-	w->judgement = code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
-		       stillness_judge(&w->u->stillness, f->code, unit,
-				       stood_still(w, f->at, f->executable, f->instr, f->previous));
+	w->judgement = asked && code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
+		       stillness_judge(&w->u->stillness, f->code, unit, still);
 	return w->judgement;
 }
 
@@ -323,9 +331,11 @@ static void keep_unchanged(struct walk *w)
 
 			b = foreign_bytes(w, f->at);
 			/* A frame called by no generator would belong below this one. */
-			if (!b || !top_stood_still(w) || (above && (layout_get(w->u->layout, above, F_FRAME_EXECUTABLE) &
-					     ~w->u->layout->tag_mask) &&
-				   layout_get(w->u->layout, above, F_FRAME_PREVIOUS) != f->at))
+			if (!b || !top_stood_still(w) ||
+			    (above &&
+			     (layout_get(w->u->layout, above, F_FRAME_EXECUTABLE) &
+			      ~w->u->layout->tag_mask) &&
+			     layout_get(w->u->layout, above, F_FRAME_PREVIOUS) != f->at))
 				break;
 		} else {
 			uint32_t offset = w->offset;
@@ -596,7 +606,8 @@ enum ps_status unwind_stopped(struct unwinder *u, struct thread *t, const struct
 		struct frame fresh = u->scratch[w.n - 1 - i];
 
 		if (same == i && i < before && t->frames[i].at == fresh.at &&
-		    t->frames[i].executable == fresh.executable && t->frames[i].instr == fresh.instr)
+		    t->frames[i].executable == fresh.executable &&
+		    t->frames[i].instr == fresh.instr)
 			same++;
 		else
 			t->frames[i] = fresh;

@@ -34,9 +34,9 @@ struct unwinder {
 
 /* What unwinding found besides the stack, which is left in the thread. */
 struct unwound {
-	bool foreign;	/* frames had to be fetched by further reads */
-	bool cut;	/* the top was uncertain and left out */
-	bool truncated; /* the middle was left out */
+	bool foreign;    /* frames had to be fetched by further reads */
+	bool cut;        /* the top was uncertain and left out */
+	bool truncated;  /* the middle was left out */
 	bool short_copy; /* with PS_LIMIT: the copied part ended before the stack did ... */
 	unsigned region; /* ... in this region of the capture */
 };
