@@ -232,11 +232,13 @@ static enum ps_status read_lines(struct code_cache *c, const void *header, struc
 		st = linetable_decode(bytes, len, code->first_line, code->nunits, runs, room, &n);
 	(void)!mem_resize(&c->mem, &bytes, len + 1, 0);
 	/* Shrunk to what it holds; a table that contradicts itself was torn. */
-	if (room &&
-	    mem_resize(&c->mem, &runs, room * sizeof *code->runs, st ? 0 : n * sizeof *code->runs))
-		return PS_NOMEM;
-	if (st)
+	if (!st && room)
+		st = mem_resize(&c->mem, &runs, room * sizeof *code->runs, n * sizeof *code->runs);
+	if (st) {
+		if (runs)
+			(void)!mem_resize(&c->mem, &runs, room * sizeof *code->runs, 0);
 		return st;
+	}
 	code->runs = runs;
 	code->nruns = (uint32_t)n;
 	return PS_OK;
