@@ -35,6 +35,7 @@ static const struct {
 	{ F_FRAME_PREVIOUS, { 8, 8, 8, 8, 8, 8, 8 } },
 	{ F_FRAME_INSTR, { 56, 56, 56, 56, 56, 56, 56 } },
 	{ F_FRAME_STACKTOP, { 64, 64, 64, -1, -1, -1, -1 } },
+	{ F_FRAME_STACKPOINTER, { -1, -1, -1, 64, 64, 64, 64 } },
 	{ F_FRAME_OWNER, { 70, 70, 70, 74, 78, 74, 78 } },
 	{ F_FRAME_TLBC_INDEX, { -1, -1, -1, -1, 72, -1, 72 } },
 	{ F_CODE_TYPE, { 8, 8, 24, 8, 24, 8, 24 } },

@@ -65,7 +65,7 @@ Test(options, refuses_bad_input_and_says_what_would_do)
 		{ "pysample record -p 0", "--pid" },
 		{ "pysample record -p abc", "--pid: 'abc'" },
 		{ "pysample record -p 1 2", "'2' is one too many" },
-		{ "pysample record 1 2", "is not a PID" },
+		{ "pysample record 1 2", "'2' is one too many" },
 		{ "pysample record -o", "-o needs a value" },
 		{ "pysample record --output", "--output needs a value" },
 		{ "pysample record --bogus 1", "no option --bogus" },
