@@ -274,6 +274,20 @@ static bool generation_stands(struct sampler *s, const struct thread *t)
 	return false;
 }
 
+/* Frames that are as at the sample before were verified then; the others' code objects
+ * may be records of long ago. */
+static bool all_verified(const struct sampler *s, struct thread *t)
+{
+	uint32_t from = t->verified_epoch == s->codes.epoch ? t->nsame : 0;
+
+	for (uint32_t i = from; i < t->nframes; i++) {
+		if (s->codes.codes[t->frames[i].code].epoch != s->codes.epoch)
+			return false;
+	}
+	t->verified_epoch = s->codes.epoch;
+	return true;
+}
+
 /* Were code objects seen to be reused in the last second? */
 static bool is_churning(const struct sampler *s)
 {
@@ -286,7 +300,7 @@ static enum ps_status verify_codes(struct sampler *s, struct sample *x)
 	enum ps_status st;
 	bool changed;
 
-	if (t->verified_epoch == s->codes.epoch)
+	if (all_verified(s, t))
 		return PS_OK;
 	PS_TRY(collect_codes(s, t));
 	st = code_verify(&s->codes, s->codes_seen, t->nframes, &changed);

@@ -81,6 +81,7 @@ struct thread {
 	uint32_t nframes, frames_cap;
 	uint32_t codes_generation; /* of the code cache, for which frames[].code is good */
 	uint32_t nstacks;          /* leading frames whose .stack is good */
+	uint32_t nsame;            /* leading frames that are as at the sample before */
 	uint32_t verified_epoch;   /* of the code cache, in which all frames[].code were seen */
 	bool truncated;
 	stack_id stack; /* of the last usable sample, the whole of it */

@@ -9,8 +9,6 @@
 
 #include "profiler/unwind_frame.h"
 
-#include <stdlib.h>
-
 enum { CHAIN_MAX = 64 };
 
 struct walk {
@@ -478,11 +476,6 @@ static unsigned linked_chunks(const struct capture *c)
 	return c->ndata;
 }
 
-static uint32_t comparable_frames(const struct unwinder *u, const struct thread *t)
-{
-	return t->codes_generation == u->codes->generation ? t->nframes : 0;
-}
-
 static enum ps_status climb(struct walk *w)
 {
 	uint32_t top;
@@ -528,157 +521,8 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 		t->codes_generation = u->codes->generation;
 		w.same = 0;
 	}
+	t->nsame = w.same;
 	st = unwind_assign(u, t, w.same);
 	ret->truncated = t->truncated;
 	return st;
-}
-
-/* --- of a thread that stands still --- */
-
-static const unsigned char *stopped_bytes(struct walk *w, raddr at, unsigned char *room)
-{
-	uint32_t need = w->u->layout->span[S_FRAME];
-	const unsigned char *b;
-
-	for (unsigned i = 0; i < w->c->ndata; i++) {
-		const struct region *r = &w->c->data[i];
-
-		if (at - r->at < r->len && need <= r->len - (at - r->at))
-			return r->bytes + (at - r->at);
-	}
-	b = foreign_bytes(w, at);
-	if (!b && fetch_foreign(w, at, room))
-		b = room;
-	if (b)
-		thread_need_foreign(w->t, at, false);
-	return b;
-}
-
-static enum ps_status descend(struct walk *w, struct frame **leaf_first, uint32_t *cap)
-{
-	raddr at = w->current;
-	unsigned char room[256];
-
-	for (uint32_t steps = 0; !is_bottom(w, at); steps++) {
-		const unsigned char *b = stopped_bytes(w, at, room);
-		struct candidate c;
-
-		if (!b || steps == 4 * FRAMES_MAX)
-			return PS_TORN;
-		candidate_read(w->u->layout, at, b, &c);
-		at = c.previous;
-		if (c.owner > OWNER_OBJECT)
-			continue;
-		PS_TRY(code_find(w->u->codes, c.executable, &c.code));
-		PS_TRY(frames_reserve(leaf_first, cap, w->n + 1));
-		(*leaf_first)[w->n++] = (struct frame){ .at = c.at,
-							.executable = c.executable,
-							.instr = c.instr,
-							.previous = c.previous,
-							.code = c.code,
-							.tlbc_index = c.tlbc_index,
-							.foreign = c.owner == OWNER_GENERATOR };
-	}
-	return PS_OK;
-}
-
-enum ps_status unwind_stopped(struct unwinder *u, struct thread *t, const struct capture *c,
-			      struct unwound *ret)
-{
-	struct walk w = { .u = u, .t = t, .c = c, .out = ret };
-	uint32_t same = 0, before = comparable_frames(u, t);
-	enum ps_status st;
-
-	*ret = (struct unwound){ 0 };
-	if (!c->state)
-		return PS_FAULT;
-	w.current = layout_get(u->layout, c->state, F_THREAD_FRAME);
-	w.base = layout_get(u->layout, c->state, F_THREAD_BASE_FRAME);
-	st = descend(&w, &u->scratch, &u->scratch_cap);
-	ret->foreign = false; /* a thread that stands still is read at one instant */
-	if (!st)
-		st = frames_reserve(&t->frames, &t->frames_cap, w.n);
-	if (st) {
-		t->nframes = t->nstacks = 0;
-		return st;
-	}
-	for (uint32_t i = 0; i < w.n; i++) {
-		struct frame fresh = u->scratch[w.n - 1 - i];
-
-		if (same == i && i < before && t->frames[i].at == fresh.at &&
-		    t->frames[i].executable == fresh.executable &&
-		    t->frames[i].instr == fresh.instr)
-			same++;
-		else
-			t->frames[i] = fresh;
-	}
-	t->nframes = w.n;
-	t->has_frames = w.n != 0;
-	t->codes_generation = u->codes->generation;
-	st = unwind_assign(u, t, before ? same : 0);
-	ret->truncated = t->truncated;
-	return st;
-}
-
-/* --- stacks in the profile --- */
-
-static enum ps_status push_frame(struct unwinder *u, struct frame *f, stack_id *stack)
-{
-	const struct code *code = &u->codes->codes[f->code];
-	uint32_t unit;
-
-	if (!(code->flags & CODE_HIDDEN)) {
-		uint32_t line = code->first_line;
-
-		if (code_unit(u->codes, f->code, f->instr, f->tlbc_index, &unit))
-			line = code_line(&u->codes->codes[f->code], unit);
-		PS_TRY(profile_push(u->profile, *stack, u->codes->codes[f->code].function, line,
-				    stack));
-	}
-	f->stack = *stack;
-	return PS_OK;
-}
-
-static enum ps_status push_marker(struct unwinder *u, stack_id *stack)
-{
-	static const char text[] = "[frames left out: the stack is too deep]";
-	struct profile_function f = { .name = { text, sizeof text - 1 }, .kind = FUNCTION_OMITTED };
-
-	PS_TRY(profile_function(u->profile, &f, &u->omitted));
-	return profile_push(u->profile, *stack, u->omitted, 0, stack);
-}
-
-enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from)
-{
-	bool truncated = t->nframes > KEEP_ROOT + KEEP_LEAF;
-	uint32_t whole = truncated ? KEEP_ROOT : t->nframes;
-	stack_id stack = STACK_EMPTY;
-
-	if (from > t->nstacks)
-		from = t->nstacks;
-	if (from > whole)
-		from = whole;
-	t->nstacks = from;
-	if (from)
-		stack = t->frames[from - 1].stack;
-	for (uint32_t i = from; i < whole; i++) {
-		PS_TRY(push_frame(u, &t->frames[i], &stack));
-		t->nstacks = i + 1;
-	}
-	if (truncated) {
-		PS_TRY(push_marker(u, &stack));
-		for (uint32_t i = t->nframes - KEEP_LEAF; i < t->nframes; i++)
-			PS_TRY(push_frame(u, &t->frames[i], &stack));
-	}
-	t->truncated = truncated;
-	t->stack = stack;
-	return PS_OK;
-}
-
-void unwinder_deinit(struct unwinder *u)
-{
-	stillness_deinit(&u->stillness);
-	free(u->scratch);
-	u->scratch = NULL;
-	u->scratch_cap = 0;
 }

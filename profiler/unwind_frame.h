@@ -38,7 +38,10 @@ static inline bool extra_executes(const struct layout *l, uint64_t extra)
 	return layout_has(l, F_FRAME_STACKTOP) && (int32_t)(uint32_t)extra == -1;
 }
 
-/* Appends to t->frames; at most FRAMES_MAX. */
+/* How many frames of the last sample there are to compare with. */
+uint32_t comparable_frames(const struct unwinder *u, const struct thread *t);
+
+/* Makes room for n frames. */
 enum ps_status frames_reserve(struct frame **frames, uint32_t *cap, uint32_t n) PS_MUST_USE;
 
 #endif
