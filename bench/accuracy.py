@@ -78,7 +78,7 @@ def run_pysample(exe, pid, seconds, rate, extra=()):
 def run_tachyon(python, pid, seconds, rate, extra=()):
     out = python.inside_tmp("tachyon.txt")
     done = subprocess.run(
-        python.command_with_proc("-m", "profiling.sampling", "attach", "--collapsed", "-r", str(rate),
+        python.command("-m", "profiling.sampling", "attach", "--collapsed", "-r", str(rate),
                        "-d", str(int(seconds)), "-o", out.inside, *extra, str(pid)),
         capture_output=True, text=True)
     if not os.path.exists(out.outside):
@@ -130,6 +130,7 @@ def main():
     ap.add_argument("--python", action="append", help="only these versions, as 3.15")
     ap.add_argument("--json")
     args = ap.parse_args()
+    interpreters.enter_private_mounts()
     rows = []
     print(f"{'program':12} {'python':8} {'who':24} {'usable':>8} {'impossible':>11} {'TVD':>7}"
           f" {'rate':>8} {'samples':>8}")

@@ -4,10 +4,25 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.environ.get("PYSAMPLE_CACHE", os.path.join(ROOT, ".cache"))
+
+
+def enter_private_mounts():
+    """Goes on in a mount namespace of its own, in which the root file system has a /proc.
+
+    profiling.sampling needs one, and needs to be in the namespace of its target. Ends
+    with this process, whatever becomes of it.
+    """
+    if os.environ.get("PYSAMPLE_PRIVATE_MOUNTS") != "1":
+        os.environ["PYSAMPLE_PRIVATE_MOUNTS"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv])
+    proc = os.path.join(CACHE, "rootfs", "proc")
+    if os.path.isdir(proc) and not os.path.ismount(proc):
+        subprocess.run(["mount", "-t", "proc", "proc", proc], check=True)
 
 
 def default_pysample():
@@ -27,11 +42,6 @@ class Chrooted:
 
     def command(self, *args):
         return ["chroot", self.root, f"python{self.version}", *args]
-
-    def command_with_proc(self, *args):
-        """With /proc inside, in a mount namespace of its own that ends with the command."""
-        script = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
-        return ["unshare", "--mount", "sh", "-c", script, self.root, f"python{self.version}", *args]
 
     def inside_tmp(self, name):
         inside = f"/tmp/{os.getpid()}-{name}"

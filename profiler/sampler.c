@@ -15,7 +15,8 @@ enum {
 	NAMES_SOON_NS = 100 * MS, /* while a thread has no name yet */
 	NAMES_LATER_NS = 2000 * MS,
 	EPOCH_NS = 20 * MS,   /* 3.13: how long a verified code object is believed */
-	CHURN_NS = 1000 * MS, /* 3.13: after one was seen to be reused, verify always */
+	CHURN_NS = 1000 * MS, /* after one was seen to be reused, look at every tick */
+	LOOK_NS = 50000,      /* else look at the interpreters no more often than this */
 	INTERPRETERS_PER_BATCH = 16,
 };
 
@@ -472,8 +473,10 @@ static enum ps_status tick_batch(struct sampler *s, uint32_t from, uint32_t *ret
 	uint32_t ninterp = 0, next = from;
 
 	capture_reset(s->batch);
-	if (from == 0)
+	if (from == 0 && (s->now >= s->next_look || s->now < s->churn_until)) {
+		s->next_look = s->now + LOOK_NS;
 		ninterp = add_interpreters(s, span);
+	}
 	while (next < s->nthreads && capture_add(s->batch, &s->threads[next]))
 		next++;
 	PS_TRY(capture_read(s->batch));

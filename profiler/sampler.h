@@ -48,8 +48,8 @@ struct sampler {
 	struct blocking *blocking; /* NULL: never stop the target */
 	uint64_t now;              /* of the tick under way */
 	uint32_t weight;
-	uint64_t next_refresh, next_names, epoch_until;
-	uint64_t churn_until; /* 3.13: verify code objects at every tick until then */
+	uint64_t next_refresh, next_names, next_look, epoch_until;
+	uint64_t churn_until; /* code objects were reused of late: look closely until then */
 	bool relist;
 	bool same_pid_namespace;
 };
