@@ -105,6 +105,7 @@ enum ps_status plan_chunks(struct target *t, struct thread *th, raddr newest)
 {
 	struct chunk *found = NULL;
 	uint32_t n = 0, cap = 0, keep = 0;
+	raddr mark = 0; /* moved up at powers of two: a chain that loops meets it */
 	enum ps_status st = PS_OK;
 
 	for (raddr at = newest; at;) {
@@ -113,10 +114,12 @@ enum ps_status plan_chunks(struct target *t, struct thread *th, raddr newest)
 		uint32_t known = find_chunk(th, at);
 
 		st = read_chunk(t, at, &c, &previous);
-		if (st || n == CHUNKS_MAX) {
-			st = st ? st : PS_LIMIT;
+		if (!st && (at == mark || n == CHUNKS_MAX))
+			st = PS_TORN;
+		if (st)
 			break;
-		}
+		if ((n & (n - 1)) == 0)
+			mark = at;
 		if (known != UINT32_MAX && still_linked(th, known, previous) &&
 		    th->chunks[known].size == c.size) {
 			keep = known + 1;

@@ -80,6 +80,7 @@ struct thread {
 	struct frame *frames; /* the root first */
 	uint32_t nframes, frames_cap;
 	uint32_t codes_generation; /* of the code cache, for which frames[].code is good */
+	uint32_t gap_at;           /* the first frame behind what was not copied; 0: all was */
 	uint32_t nstacks;          /* leading frames whose .stack is good */
 	uint32_t nsame;            /* leading frames that are as at the sample before */
 	uint32_t verified_epoch;   /* of the code cache, in which all frames[].code were seen */

@@ -23,6 +23,7 @@ struct walk {
 	unsigned nregions;   /* chunks of the capture that hang together */
 	uint32_t judged;     /* frames that there were when the top was judged to be still ... */
 	bool judgement;      /* ... or not */
+	uint32_t gap_at;     /* the first frame behind what was not copied; 0: all was */
 	unsigned region;     /* where the next data-stack frame would be: ... */
 	uint32_t offset;     /* ... this far into this region */
 };
@@ -32,7 +33,7 @@ struct chain {
 	struct candidate generator[CHAIN_MAX];
 	unsigned n;
 	raddr end; /* the first frame that is no shim and no generator; 0: the bottom */
-	bool known;
+	bool known, unread;
 };
 
 /* --- bytes of frames --- */
@@ -74,10 +75,11 @@ static bool stood_still(const struct walk *w, const struct frame *f, bool *ret_a
 	*ret_asked = false;
 	for (unsigned i = 0; i < w->c->nagain; i++) {
 		const struct region *r = &w->c->again[i];
-		const unsigned char *b = r->bytes + (f->at - r->at);
+		const unsigned char *b;
 
 		if (f->at - r->at >= r->len || r->len - (f->at - r->at) < l->span[S_FRAME])
 			continue;
+		b = r->bytes + (f->at - r->at);
 		*ret_asked = true;
 		return !w->c->slow &&
 		       (layout_get(l, b, F_FRAME_EXECUTABLE) & ~l->tag_mask) == f->executable &&
@@ -131,6 +133,14 @@ static bool on_data_stack(const struct walk *w, raddr at)
 			return true;
 	}
 	return false;
+}
+
+/* The frame that comes next lies in this region. */
+static void enter_region(struct walk *w, unsigned region)
+{
+	if (region != w->region && w->c->gap && region == w->c->gap)
+		w->gap_at = w->n;
+	w->region = region;
 }
 
 /* --- accepting a frame --- */
@@ -193,7 +203,7 @@ static enum ps_status follow(struct walk *w, raddr at, struct chain *ret)
 	unsigned char fetched[256];
 
 	ret->n = 0;
-	ret->known = false;
+	ret->known = ret->unread = false;
 	for (unsigned steps = 0; steps < CHAIN_MAX; steps++) {
 		const unsigned char *bytes;
 		struct candidate *g = &ret->generator[ret->n];
@@ -206,16 +216,18 @@ static enum ps_status follow(struct walk *w, raddr at, struct chain *ret)
 		bytes = foreign_bytes(w, at);
 		if (!bytes && fetch_foreign(w, at, fetched))
 			bytes = fetched;
-		if (!bytes)
+		if (!bytes) {
+			ret->unread = true;
 			return PS_OK;
+		}
 		candidate_read(w->u->layout, at, bytes, g);
 		thread_need_foreign(w->t, at, false);
 		if (g->owner == OWNER_GENERATOR) {
+			w->t->has_generators = true;
 			PS_TRY(candidate_judge(w->u, g, OWNER_GENERATOR));
 			if (!g->alive)
 				return PS_OK;
 			thread_need_foreign(w->t, at, true);
-			w->t->has_generators = true;
 			ret->n++;
 		} else if (g->owner <= OWNER_ENTRY_MAX && g->owner > OWNER_OBJECT &&
 			   !thread_knows_generator(w->t, at)) {
@@ -263,6 +275,11 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 	PS_TRY(follow(w, c->previous, &chain));
 	if (chain.known && !chain.n)
 		drop_dying(w, chain.end);
+	/* What could not be read may be a generator; the next sample will tell. */
+	if (chain.unread) {
+		*ret_cut = true;
+		return PS_OK;
+	}
 	/* Without generators about, there is nothing that could be in between. */
 	if (!w->t->has_generators || (chain.known && !chain.n && top_address(w) == chain.end))
 		return accept(w, c, false);
@@ -306,7 +323,7 @@ static enum ps_status next_on_data_stack(struct walk *w, struct candidate *ret, 
 	if (!ret->alive && w->region + 1 < w->nregions) {
 		PS_TRY(judge_slot(w, w->region + 1, CHUNK_HEADER, ret));
 		if (ret->alive) {
-			w->region++;
+			enter_region(w, w->region + 1);
 			w->offset = CHUNK_HEADER;
 		}
 	}
@@ -351,7 +368,7 @@ static void keep_unchanged(struct walk *w)
 			break;
 		if (f->foreign)
 			thread_need_foreign(w->t, f->at, true);
-		w->region = region;
+		enter_region(w, region);
 		w->n++;
 		if (!f->foreign)
 			step_over(w, f);
@@ -363,10 +380,12 @@ static void keep_unchanged(struct walk *w)
  * so it stands where it stood, wherever that chain leads. */
 static bool link_is_known(const struct walk *w, const struct candidate *c)
 {
-	const struct frame *f = &w->t->frames[w->n];
+	const struct frame *f;
 
-	return w->n == w->same && w->n < w->before && f->at == c->at &&
-	       f->executable == c->executable && f->previous == c->previous;
+	if (w->n != w->same || w->n >= w->before)
+		return false;
+	f = &w->t->frames[w->n];
+	return f->at == c->at && f->executable == c->executable && f->previous == c->previous;
 }
 
 static enum ps_status climb_data_stack(struct walk *w)
@@ -522,6 +541,7 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 		w.same = 0;
 	}
 	t->nsame = w.same;
+	t->gap_at = w.gap_at < w.n ? w.gap_at : 0;
 	st = unwind_assign(u, t, w.same);
 	ret->truncated = t->truncated;
 	return st;

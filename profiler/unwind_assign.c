@@ -35,29 +35,53 @@ static enum ps_status push_marker(struct unwinder *u, stack_id *stack)
 	return profile_push(u->profile, *stack, u->omitted, 0, stack);
 }
 
+/* Which frames are kept: all before root_end, and from leaf_start on. */
+struct kept {
+	bool all;
+	uint32_t root_end, leaf_start;
+};
+
+static struct kept choose_kept(const struct thread *t)
+{
+	struct kept k = { .all = t->nframes <= KEEP_ROOT + KEEP_LEAF && !t->gap_at,
+			  .root_end = t->nframes,
+			  .leaf_start = t->nframes };
+
+	if (k.all)
+		return k;
+	k.root_end = KEEP_ROOT;
+	k.leaf_start = t->nframes > KEEP_LEAF ? t->nframes - KEEP_LEAF : 0;
+	if (t->gap_at && t->gap_at < k.root_end)
+		k.root_end = t->gap_at;
+	if (k.leaf_start < t->gap_at)
+		k.leaf_start = t->gap_at;
+	if (k.leaf_start < k.root_end)
+		k.leaf_start = k.root_end;
+	return k;
+}
+
 enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from)
 {
-	bool truncated = t->nframes > KEEP_ROOT + KEEP_LEAF;
-	uint32_t whole = truncated ? KEEP_ROOT : t->nframes;
+	struct kept kept = choose_kept(t);
 	stack_id stack = STACK_EMPTY;
 
 	if (from > t->nstacks)
 		from = t->nstacks;
-	if (from > whole)
-		from = whole;
+	if (from > kept.root_end)
+		from = kept.root_end;
 	t->nstacks = from;
 	if (from)
 		stack = t->frames[from - 1].stack;
-	for (uint32_t i = from; i < whole; i++) {
+	for (uint32_t i = from; i < kept.root_end; i++) {
 		PS_TRY(push_frame(u, &t->frames[i], &stack));
 		t->nstacks = i + 1;
 	}
-	if (truncated) {
+	if (!kept.all) {
 		PS_TRY(push_marker(u, &stack));
-		for (uint32_t i = t->nframes - KEEP_LEAF; i < t->nframes; i++)
+		for (uint32_t i = kept.leaf_start; i < t->nframes; i++)
 			PS_TRY(push_frame(u, &t->frames[i], &stack));
 	}
-	t->truncated = truncated;
+	t->truncated = !kept.all;
 	t->stack = stack;
 	return PS_OK;
 }

@@ -93,6 +93,7 @@ enum ps_status unwind_stopped(struct unwinder *u, struct thread *t, const struct
 	}
 	t->nsame = take_over(u, t, n);
 	t->nframes = n;
+	t->gap_at = 0;
 	t->has_frames = n != 0;
 	t->codes_generation = u->codes->generation;
 	st = unwind_assign(u, t, t->nsame);
