@@ -17,11 +17,20 @@ enum {
 	SLOW_NS = 10000,      /* a call takes 2 to 5 us; above this, and ... */
 	SLOW_PIECE_NS = 1000, /* ... this for each piece, we were not running all the time */
 };
-_Static_assert(COPY_MAX + FOREIGN_MAX * GROUP_MAX + HINGES_MAX * AGAIN_BYTES + 1024 < BUFFER_BYTES,
+_Static_assert(COPY_MAX + 2 * (FOREIGN_MAX * GROUP_MAX + HINGES_MAX * AGAIN_BYTES) + 1024 <
+		       BUFFER_BYTES,
 	       "a thread fits");
-_Static_assert(REGIONS_MAX + FOREIGN_MAX + HINGES_MAX + 4 < PIECES_MAX, "a thread fits");
+_Static_assert(REGIONS_MAX + 2 * (FOREIGN_MAX + HINGES_MAX + 4) < PIECES_MAX, "a thread fits");
 
-enum piece_kind { PIECE_EXTRA, PIECE_STATE, PIECE_FOREIGN, PIECE_DATA, PIECE_PAUSE, PIECE_AGAIN };
+enum piece_kind {
+	PIECE_EXTRA,
+	PIECE_STATE,
+	PIECE_FOREIGN,
+	PIECE_DATA,
+	PIECE_PAUSE,
+	PIECE_AGAIN,
+	PIECE_FOREIGN_AGAIN
+};
 
 struct piece {
 	enum piece_kind kind;
@@ -105,9 +114,9 @@ bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len)
 static bool has_room(const struct capture_batch *b, const struct thread *t)
 {
 	/* At most: many foreign frames share a piece. */
-	uint64_t bytes = b->layout->span[S_THREAD] + 8 + (uint64_t)t->nforeign * GROUP_MAX +
-			 HINGES_MAX * AGAIN_BYTES + 32;
-	unsigned pieces = 4 + HINGES_MAX + t->nforeign;
+	uint64_t bytes = b->layout->span[S_THREAD] + 8 +
+			 2 * ((uint64_t)t->nforeign * GROUP_MAX + HINGES_MAX * AGAIN_BYTES + 32);
+	unsigned pieces = 1 + 2 * (4 + HINGES_MAX + t->nforeign);
 
 	for (uint32_t i = 0; i < t->nchunks; i++) {
 		if (t->chunks[i].window) {
@@ -140,24 +149,24 @@ static unsigned group_end(const struct capture_batch *b, const struct thread *t,
 	return i;
 }
 
-static void add_foreign(struct capture_batch *b, const struct thread *t)
+static void add_foreign(struct capture_batch *b, const struct thread *t, enum piece_kind kind)
 {
 	for (unsigned i = 0; i < t->nforeign;) {
 		raddr from = t->foreign[i].at;
 		uint32_t len;
 
 		i = group_end(b, t, i, &len);
-		add_piece(b, PIECE_FOREIGN, from, len, len);
+		add_piece(b, kind, from, len, len);
 	}
 }
 
-static void add_again(struct capture_batch *b, const struct thread *t)
+static void add_again(struct capture_batch *b, const struct thread *t, uint32_t pauses)
 {
 	if (!t->nforeign)
 		return;
 	/* At uneven distances, so that a loop of the target that takes as long as from one
 	 * copy to the other is not met at the same place each time. */
-	for (uint32_t i = hash_words(t->samples, t->at) % 4; i > 0; i--)
+	for (uint32_t i = pauses; i > 0; i--)
 		add_piece(b, PIECE_PAUSE, t->at, 8, 8);
 	for (unsigned i = 0; i < t->nhinges; i++) {
 		const struct chunk *c =
@@ -177,6 +186,7 @@ static void add_again(struct capture_batch *b, const struct thread *t)
 bool capture_add(struct capture_batch *b, const struct thread *t)
 {
 	unsigned first = b->npieces, gap = 0, ndata = 0;
+	uint32_t random = hash_words(t->samples, t->at);
 
 	if (!has_room(b, t))
 		return false;
@@ -191,8 +201,10 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 		add_piece(b, PIECE_DATA, c->at, c->window, c->size);
 		ndata++;
 	}
-	add_foreign(b, t);
-	add_again(b, t);
+	add_foreign(b, t, PIECE_FOREIGN);
+	add_again(b, t, random % 4);
+	add_foreign(b, t, PIECE_FOREIGN_AGAIN);
+	add_again(b, t, random / 4 % 4);
 	b->has_foreign |= t->nforeign != 0;
 	b->thread[b->nthreads].plan = t;
 	b->thread[b->nthreads].first = first;
@@ -264,7 +276,7 @@ void capture_get(const struct capture_batch *b, unsigned which, struct capture *
 	const struct thread *t = b->thread[which].plan;
 
 	ret->state = NULL;
-	ret->nforeign = ret->ndata = 0;
+	ret->nforeign = ret->nforeign_again = ret->ndata = 0;
 	ret->nagain = 0;
 	ret->slow = b->slow;
 	ret->gap = b->thread[which].gap;
@@ -278,6 +290,8 @@ void capture_get(const struct capture_batch *b, unsigned which, struct capture *
 			ret->state = p->got == p->size ? r.bytes : NULL;
 		else if (p->kind == PIECE_FOREIGN)
 			split_group(b, t, r, ret->foreign, &ret->nforeign);
+		else if (p->kind == PIECE_FOREIGN_AGAIN)
+			split_group(b, t, r, ret->foreign_again, &ret->nforeign_again);
 		else if (p->kind == PIECE_AGAIN)
 			ret->again[ret->nagain++] = r;
 		else if (p->kind == PIECE_DATA)

@@ -18,6 +18,7 @@ enum {
 	CHURN_NS = 1000 * MS, /* after one was seen to be reused, look at every tick */
 	LOOK_NS = 50000,      /* else look at the interpreters no more often than this */
 	INTERPRETERS_PER_BATCH = 16,
+	CUT_ATTEMPTS = 4, /* for a top that is uncertain, before it is left out */
 };
 
 /* --- opening --- */
@@ -215,7 +216,7 @@ static enum ps_status unwind(struct sampler *s, struct sample *x)
 		if (st == PS_LIMIT && x->unwound.short_copy) {
 			plan_widen(t, x->capture, x->unwound.region);
 			x->widened = t->samples > 1;
-		} else if (st || !x->unwound.cut) {
+		} else if (st || !x->unwound.cut || attempt == CUT_ATTEMPTS) {
 			return st;
 		}
 		/* What was uncertain is known now, and read along the next time. */

@@ -55,13 +55,26 @@ static const unsigned char *slot_bytes(struct walk *w, unsigned region, uint32_t
 	return NULL;
 }
 
-static const unsigned char *foreign_bytes(const struct walk *w, raddr at)
+static bool same_place(const struct layout *l, const unsigned char *a, const unsigned char *b)
 {
-	for (unsigned i = 0; i < w->c->nforeign; i++) {
-		const struct region *r = &w->c->foreign[i];
+	return layout_get(l, a, F_FRAME_EXECUTABLE) == layout_get(l, b, F_FRAME_EXECUTABLE) &&
+	       layout_get(l, a, F_FRAME_PREVIOUS) == layout_get(l, b, F_FRAME_PREVIOUS);
+}
 
-		if (r->at == at)
-			return r->len == r->size ? r->bytes : NULL;
+/* A foreign frame that was foreseen; NULL where it was not. *ret_moved: its two copies
+ * differ in where it stands, so neither need be true of the moment of the data stack. */
+static const unsigned char *foreign_bytes(const struct walk *w, raddr at, bool *ret_moved)
+{
+	*ret_moved = false;
+	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
+		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
+
+		if (r->at != at)
+			continue;
+		if (r->len != r->size || again->len != again->size)
+			return NULL;
+		*ret_moved = !same_place(w->u->layout, r->bytes, again->bytes);
+		return r->bytes;
 	}
 	return NULL;
 }
@@ -81,12 +94,12 @@ static bool stood_still(const struct walk *w, const struct frame *f, bool *ret_a
 			continue;
 		b = r->bytes + (f->at - r->at);
 		*ret_asked = true;
-		return !w->c->slow &&
-		       (layout_get(l, b, F_FRAME_EXECUTABLE) & ~l->tag_mask) == f->executable &&
-		       layout_get(l, b, F_FRAME_INSTR) == f->instr &&
-		       layout_get(l, b, F_FRAME_PREVIOUS) == f->previous;
+		if ((layout_get(l, b, F_FRAME_EXECUTABLE) & ~l->tag_mask) != f->executable ||
+		    layout_get(l, b, F_FRAME_INSTR) != f->instr ||
+		    layout_get(l, b, F_FRAME_PREVIOUS) != f->previous)
+			return false;
 	}
-	return false;
+	return *ret_asked && !w->c->slow;
 }
 
 /* Did the top frame so far stand still, so that what the foreign frames say of it holds?
@@ -206,6 +219,7 @@ static enum ps_status follow(struct walk *w, raddr at, struct chain *ret)
 	ret->known = ret->unread = false;
 	for (unsigned steps = 0; steps < CHAIN_MAX; steps++) {
 		const unsigned char *bytes;
+		bool moved;
 		struct candidate *g = &ret->generator[ret->n];
 
 		if (is_bottom(w, at) || frame_is_known(w, at) || on_data_stack(w, at)) {
@@ -213,7 +227,7 @@ static enum ps_status follow(struct walk *w, raddr at, struct chain *ret)
 			ret->known = true;
 			return PS_OK;
 		}
-		bytes = foreign_bytes(w, at);
+		bytes = foreign_bytes(w, at, &moved);
 		if (!bytes && fetch_foreign(w, at, fetched))
 			bytes = fetched;
 		if (!bytes) {
@@ -225,7 +239,8 @@ static enum ps_status follow(struct walk *w, raddr at, struct chain *ret)
 		if (g->owner == OWNER_GENERATOR) {
 			w->t->has_generators = true;
 			PS_TRY(candidate_judge(w->u, g, OWNER_GENERATOR));
-			if (!g->alive)
+			ret->unread = moved;
+			if (!g->alive || moved)
 				return PS_OK;
 			thread_need_foreign(w->t, at, true);
 			ret->n++;
@@ -339,14 +354,15 @@ static void keep_unchanged(struct walk *w)
 	while (w->n < w->before) {
 		const struct frame *f = &t->frames[w->n];
 		const unsigned char *b;
+		bool moved;
 		unsigned region = w->region;
 
 		if (f->foreign) {
 			const unsigned char *above = slot_bytes(w, w->region, w->offset);
 
-			b = foreign_bytes(w, f->at);
+			b = foreign_bytes(w, f->at, &moved);
 			/* A frame called by no generator would belong below this one. */
-			if (!b || !top_stood_still(w) ||
+			if (!b || moved || !top_stood_still(w) ||
 			    (above &&
 			     (layout_get(w->u->layout, above, F_FRAME_EXECUTABLE) &
 			      ~w->u->layout->tag_mask) &&
@@ -419,6 +435,7 @@ static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
 
 	*ret_done = false;
 	PS_TRY(follow(w, at, &chain));
+	w->out->cut |= chain.unread;
 	if (!chain.known || !chain.n || chain.end != top_address(w))
 		return PS_OK;
 	if (!top_stood_still(w)) {
@@ -464,10 +481,10 @@ static enum ps_status is_running(struct walk *w, unsigned i, bool *ret)
 static enum ps_status climb_generators(struct walk *w)
 {
 	raddr current = w->current, ignored;
-	bool done = false;
+	bool done = false, moved;
 
 	if (!is_bottom(w, current) && !on_data_stack(w, current) && !already_found(w, current) &&
-	    !foreign_bytes(w, current) && !thread_find_shim(w->t, current, &ignored))
+	    !foreign_bytes(w, current, &moved) && !thread_find_shim(w->t, current, &ignored))
 		PS_TRY(try_on_top(w, current, &done));
 	for (unsigned i = 0; !done && i < w->c->nforeign; i++) {
 		bool running;
