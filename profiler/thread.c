@@ -55,7 +55,8 @@ void thread_need_foreign(struct thread *t, raddr at, bool generator)
 		remove_foreign(t, stalest(t));
 	for (place = t->nforeign++; place > 0 && t->foreign[place - 1].at > at; place--)
 		t->foreign[place] = t->foreign[place - 1];
-	t->foreign[place] = (struct foreign){ at, t->samples, generator };
+	t->foreign[place] =
+		(struct foreign){ .at = at, .needed = t->samples, .generator = generator };
 }
 
 bool thread_knows_generator(const struct thread *t, raddr at)
@@ -63,6 +64,25 @@ bool thread_knows_generator(const struct thread *t, raddr at)
 	for (unsigned i = 0; i < t->nforeign; i++) {
 		if (t->foreign[i].at == at)
 			return t->foreign[i].generator;
+	}
+	return false;
+}
+
+void thread_observe_generator(struct thread *t, unsigned which, bool same)
+{
+	struct foreign *f = &t->foreign[which];
+
+	if (!same)
+		f->steady = 0;
+	else if (f->steady < STEADY_MAX)
+		f->steady++;
+}
+
+bool thread_is_steady(const struct thread *t, raddr at)
+{
+	for (unsigned i = 0; i < t->nforeign; i++) {
+		if (t->foreign[i].at == at)
+			return t->foreign[i].steady >= STEADY;
 	}
 	return false;
 }

@@ -17,6 +17,8 @@ enum {
 	CHUNK_HEADER = 24,          /* previous, size, top (_PyStackChunk, cpython/pystate.h) */
 	FOREIGN_MAX = 64,           /* frames outside the data stack that are read along */
 	HINGES_MAX = 4,
+	STEADY = 16, /* such samples: generators that come and go do not get so far */
+	STEADY_MAX = 255,
 	SHIMS_MAX = 32,        /* entry frames on the C stack that are remembered */
 	FRAMES_MAX = 16384,    /* that are walked of one stack, before it is truncated */
 	KEEP_ROOT = 1024,      /* frames kept of a truncated stack at its root ... */
@@ -37,6 +39,7 @@ struct foreign {
 	raddr at;
 	uint32_t needed; /* the sample that last had use for it */
 	bool generator;  /* has been one, and so is never an entry frame */
+	uint8_t steady;  /* samples in a row in which both copies of it ran the same code */
 };
 
 /* One frame of the last sample, as its bytes were and what they meant. */
@@ -104,6 +107,10 @@ void thread_deinit(struct thread *t);
 void thread_need_foreign(struct thread *t, raddr at, bool generator);
 /* Has there been a generator's frame? */
 bool thread_knows_generator(const struct thread *t, raddr at);
+/* Notes whether both copies of a generator's frame in this sample ran the same code. */
+void thread_observe_generator(struct thread *t, unsigned which, bool same);
+/* Does the generator there live much longer than the copies are apart? */
+bool thread_is_steady(const struct thread *t, raddr at);
 /* Forgets those that were not needed for a while. */
 void thread_age_foreign(struct thread *t);
 /* Remembers what an entry frame is and leads to. */

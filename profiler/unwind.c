@@ -55,28 +55,40 @@ static const unsigned char *slot_bytes(struct walk *w, unsigned region, uint32_t
 	return NULL;
 }
 
-static bool same_place(const struct layout *l, const unsigned char *a, const unsigned char *b)
+/* Two copies of a foreign frame. */
+struct copies {
+	const unsigned char *bytes; /* the first; NULL: it was not foreseen, or cannot be read */
+	raddr previous;             /* of the first, or, if it was suspended then, of the second */
+	bool moved; /* they contradict each other: neither need be true of the data stack */
+};
+
+static struct copies copies_of(const struct walk *w, unsigned i)
 {
-	return layout_get(l, a, F_FRAME_EXECUTABLE) == layout_get(l, b, F_FRAME_EXECUTABLE) &&
-	       layout_get(l, a, F_FRAME_PREVIOUS) == layout_get(l, b, F_FRAME_PREVIOUS);
+	const struct layout *l = w->u->layout;
+	const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
+	struct copies c = { 0 };
+	raddr later;
+
+	if (r->len != r->size || again->len != again->size)
+		return c;
+	c.bytes = r->bytes;
+	c.previous = layout_get(l, r->bytes, F_FRAME_PREVIOUS);
+	later = layout_get(l, again->bytes, F_FRAME_PREVIOUS);
+	c.moved = layout_get(l, r->bytes, F_FRAME_EXECUTABLE) !=
+			  layout_get(l, again->bytes, F_FRAME_EXECUTABLE) ||
+		  (c.previous && later && c.previous != later);
+	if (!c.previous)
+		c.previous = later;
+	return c;
 }
 
-/* A foreign frame that was foreseen; NULL where it was not. *ret_moved: its two copies
- * differ in where it stands, so neither need be true of the moment of the data stack. */
-static const unsigned char *foreign_bytes(const struct walk *w, raddr at, bool *ret_moved)
+static struct copies foreign_copies(const struct walk *w, raddr at)
 {
-	*ret_moved = false;
 	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
-		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
-
-		if (r->at != at)
-			continue;
-		if (r->len != r->size || again->len != again->size)
-			return NULL;
-		*ret_moved = !same_place(w->u->layout, r->bytes, again->bytes);
-		return r->bytes;
+		if (w->c->foreign[i].at == at)
+			return copies_of(w, i);
 	}
-	return NULL;
+	return (struct copies){ 0 };
 }
 
 /* Was this data-stack frame, as the first copy has it, there while the foreign frames
@@ -218,8 +230,7 @@ static enum ps_status follow(struct walk *w, raddr at, struct chain *ret)
 	ret->n = 0;
 	ret->known = ret->unread = false;
 	for (unsigned steps = 0; steps < CHAIN_MAX; steps++) {
-		const unsigned char *bytes;
-		bool moved;
+		struct copies copies;
 		struct candidate *g = &ret->generator[ret->n];
 
 		if (is_bottom(w, at) || frame_is_known(w, at) || on_data_stack(w, at)) {
@@ -227,20 +238,23 @@ static enum ps_status follow(struct walk *w, raddr at, struct chain *ret)
 			ret->known = true;
 			return PS_OK;
 		}
-		bytes = foreign_bytes(w, at, &moved);
-		if (!bytes && fetch_foreign(w, at, fetched))
-			bytes = fetched;
-		if (!bytes) {
+		copies = foreign_copies(w, at);
+		if (!copies.bytes && fetch_foreign(w, at, fetched))
+			copies.bytes = fetched;
+		if (!copies.bytes) {
 			ret->unread = true;
 			return PS_OK;
 		}
-		candidate_read(w->u->layout, at, bytes, g);
+		candidate_read(w->u->layout, at, copies.bytes, g);
+		if (!g->previous)
+			g->previous = copies.previous;
 		thread_need_foreign(w->t, at, false);
 		if (g->owner == OWNER_GENERATOR) {
 			w->t->has_generators = true;
 			PS_TRY(candidate_judge(w->u, g, OWNER_GENERATOR));
-			ret->unread = moved;
-			if (!g->alive || moved)
+			/* Suspended in both copies, or moved: another attempt may tell. */
+			ret->unread = copies.moved || !g->previous;
+			if (!g->alive || ret->unread)
 				return PS_OK;
 			thread_need_foreign(w->t, at, true);
 			ret->n++;
@@ -278,6 +292,52 @@ static void drop_dying(struct walk *w, raddr end)
 	}
 }
 
+/* Does the top frame, as it was copied, refer to this object in its locals or its stack?
+ * 3.14+ tells how high the stack was; 3.13 only where it has called Python. */
+static bool top_refers_to(const struct walk *w, raddr object)
+{
+	const struct layout *l = w->u->layout;
+	const struct frame *f = &w->t->frames[w->n - 1];
+	const struct region *r = &w->c->data[w->region];
+	uint32_t at = (uint32_t)(f->at - r->at), from = at + l->frame_locals_at, end = at + f->next;
+
+	if (f->foreign || f->at - r->at >= r->len || end > r->len || end < from)
+		return false;
+	if (layout_has(l, F_FRAME_STACKPOINTER)) {
+		raddr top = layout_get(l, r->bytes + at, F_FRAME_STACKPOINTER) - r->at;
+
+		if (top % 8 || top < from || top > end)
+			return false;
+		end = (uint32_t)top;
+	} else if ((int32_t)(uint32_t)f->extra >= 0 && (uint32_t)f->extra <= (end - from) / 8) {
+		end = from + (uint32_t)f->extra * 8;
+	}
+	for (uint32_t i = from; i + 8 <= end; i += 8) {
+		if ((load64(r->bytes + i) & ~l->tag_mask) == object)
+			return true;
+	}
+	return false;
+}
+
+/* The chain ends at the top frame. Was it so at the moment of the data stack? If that
+ * frame stood still, yes. If not, the chain may be of a moment later; but generators that
+ * live long, the lowest of which the top frame itself refers to, stand so whenever they
+ * run, so that the stack is one that exists. */
+static bool chain_is_believed(struct walk *w, const struct chain *chain)
+{
+	const struct candidate *lowest = &chain->generator[chain->n - 1];
+
+	if (top_stood_still(w))
+		return true;
+	if (!w->n || !chain->n)
+		return false;
+	for (unsigned i = 0; i < chain->n; i++) {
+		if (!thread_is_steady(w->t, chain->generator[i].at))
+			return false;
+	}
+	return top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
+}
+
 /* A live frame on the data stack whose `previous` is no neighbour: C code called it, or
  * a generator. The data stack itself proves its place above the top frame; what is in
  * between, the chain of `previous` tells, if the top frame stood still meanwhile. *ret_cut:
@@ -298,7 +358,7 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 	/* Without generators about, there is nothing that could be in between. */
 	if (!w->t->has_generators || (chain.known && !chain.n && top_address(w) == chain.end))
 		return accept(w, c, false);
-	if (!chain.known || top_address(w) != chain.end || !top_stood_still(w)) {
+	if (!chain.known || top_address(w) != chain.end || !chain_is_believed(w, &chain)) {
 		*ret_cut = w->n != 0;
 		return w->n ? PS_OK : accept(w, c, false);
 	}
@@ -354,15 +414,17 @@ static void keep_unchanged(struct walk *w)
 	while (w->n < w->before) {
 		const struct frame *f = &t->frames[w->n];
 		const unsigned char *b;
-		bool moved;
 		unsigned region = w->region;
 
 		if (f->foreign) {
 			const unsigned char *above = slot_bytes(w, w->region, w->offset);
 
-			b = foreign_bytes(w, f->at, &moved);
+			struct copies copies = foreign_copies(w, f->at);
+
+			b = copies.bytes;
 			/* A frame called by no generator would belong below this one. */
-			if (!b || moved || !top_stood_still(w) ||
+			if (!b || copies.moved || w->current == top_address(w) ||
+			    !top_stood_still(w) ||
 			    (above &&
 			     (layout_get(w->u->layout, above, F_FRAME_EXECUTABLE) &
 			      ~w->u->layout->tag_mask) &&
@@ -438,7 +500,7 @@ static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
 	w->out->cut |= chain.unread;
 	if (!chain.known || !chain.n || chain.end != top_address(w))
 		return PS_OK;
-	if (!top_stood_still(w)) {
+	if (!chain_is_believed(w, &chain)) {
 		w->out->cut = true;
 		return PS_OK;
 	}
@@ -476,15 +538,18 @@ static enum ps_status is_running(struct walk *w, unsigned i, bool *ret)
 	return PS_OK;
 }
 
-/* Which foreign frame can stand on top: the one that current_frame named, if it was not
- * foreseen, or one that was seen lately and whose chain leads to the top frame. */
+/* Which foreign frame can stand on top? What was current a moment before the copy of the
+ * data stack says it best: the top frame itself, so none; or a generator. Else one that
+ * was running a moment after it, and whose chain leads to the top frame. */
 static enum ps_status climb_generators(struct walk *w)
 {
 	raddr current = w->current, ignored;
-	bool done = false, moved;
+	bool done = false;
 
+	if (w->n && current == top_address(w))
+		return PS_OK;
 	if (!is_bottom(w, current) && !on_data_stack(w, current) && !already_found(w, current) &&
-	    !foreign_bytes(w, current, &moved) && !thread_find_shim(w->t, current, &ignored))
+	    !thread_find_shim(w->t, current, &ignored))
 		PS_TRY(try_on_top(w, current, &done));
 	for (unsigned i = 0; !done && i < w->c->nforeign; i++) {
 		bool running;
@@ -534,6 +599,21 @@ static enum ps_status climb(struct walk *w)
 	return PS_OK;
 }
 
+static void observe_generators(struct walk *w)
+{
+	const struct layout *l = w->u->layout;
+
+	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
+		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
+
+		if (w->t->foreign[i].generator && r->len == r->size && again->len == again->size)
+			thread_observe_generator(
+				w->t, i,
+				layout_get(l, r->bytes, F_FRAME_EXECUTABLE) ==
+					layout_get(l, again->bytes, F_FRAME_EXECUTABLE));
+	}
+}
+
 enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct capture *c,
 			   struct unwound *ret)
 {
@@ -546,6 +626,7 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 	w.current = layout_get(u->layout, c->state, F_THREAD_FRAME);
 	w.base = layout_get(u->layout, c->state, F_THREAD_BASE_FRAME);
 	w.before = comparable_frames(u, t);
+	observe_generators(&w);
 	st = climb(&w);
 	if (st) {
 		t->nframes = t->nstacks = 0;
