@@ -290,10 +290,23 @@ static bool all_verified(const struct sampler *s, struct thread *t)
 	return true;
 }
 
-/* Were code objects seen to be reused in the last second? */
+static void note_change(struct sampler *s)
+{
+	if (s->now >= s->changes_until) {
+		s->changes = 0;
+		s->changes_until = s->now + CHURN_NS;
+	}
+	s->changes++;
+	s->churn_until = s->now + CHURN_NS;
+}
+
+/* Are code objects replaced all the time, so that one that is read only after the sample
+ * need not be the one of the sample? Not so in a program that merely imports modules. */
 static bool is_churning(const struct sampler *s)
 {
-	return s->now < s->churn_until && !s->blocking;
+	enum { CHURN_CHANGES = 50 };
+
+	return s->changes >= CHURN_CHANGES && s->now < s->changes_until + CHURN_NS && !s->blocking;
 }
 
 static enum ps_status verify_codes(struct sampler *s, struct sample *x)
@@ -314,7 +327,7 @@ static enum ps_status verify_codes(struct sampler *s, struct sample *x)
 	}
 	stillness_clear(&s->unwinder.stillness);
 	t->nframes = t->nstacks = 0;
-	s->churn_until = s->now + CHURN_NS;
+	note_change(s);
 	if (st || (!s->blocking && !generation_stands(s, t))) {
 		x->lost = LOST_REUSED;
 		return PS_TORN;

@@ -49,7 +49,9 @@ struct sampler {
 	uint64_t now;              /* of the tick under way */
 	uint32_t weight;
 	uint64_t next_refresh, next_names, next_look, epoch_until;
-	uint64_t churn_until; /* code objects were reused of late: look closely until then */
+	uint32_t changes;       /* code objects that were found replaced in the second that ... */
+	uint64_t changes_until; /* ... ends here */
+	uint64_t churn_until;   /* code objects were reused of late: look closely until then */
 	bool relist;
 	bool same_pid_namespace;
 };

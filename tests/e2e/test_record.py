@@ -89,7 +89,8 @@ def test_no_stack_that_cannot_be(python, start, pysample, folder):
     # A gate against regressions on a loaded machine; the figures are bench/accuracy.py's.
     allowed = 0.02 if python.version < (3, 14) else 0.001
     assert sum(wrong.values()) <= allowed * sum(stacks.values()), wrong
-    for name in ("a1", "b1", "a7", "b7", "a4", "b4"):
+    # What stands on a generator that lives for a microsecond is left out, not guessed.
+    for name in ("a1", "b1", "a3", "b3"):
         assert any(f";{name} (" in s for s in stacks), f"{name} was never seen: {result}"
 
 
@@ -109,8 +110,8 @@ def test_reused_code_objects_do_not_lend_their_names(python, start, pysample, fo
     result = pysample("record", child.pid, "-d", "2", "-r", "5k", "-o", file)
     assert result.code == 0, result
     stacks = expect.collapsed(read(file))
-    # 3.13 does not tell when code objects go: there most samples are given up.
-    assert len(stacks) > (10 if python.version < (3, 14) else 100)
+    # Samples in which code objects were replaced before they could be read are given up.
+    assert len(stacks) > 10
     mixed = {
         s: n
         for s, n in stacks.items()
