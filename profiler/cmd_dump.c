@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS = 20, MS = 1000000 };
+enum { ATTEMPTS = 20, MS = 1000000, COMMAND_SHOWN = 512 };
 
 static bool interrupted(void *ctx)
 {
@@ -116,7 +116,8 @@ static enum ps_status print_all(const struct sampler *s, const struct options *o
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	}
 	layout_describe(&s->site.layout, python);
-	fprintf(out, "Process %d: %s\n%s\n", s->target->pid, command ? command : "?", python);
+	fprintf(out, "Process %d: %.*s\n%s\n", s->target->pid, COMMAND_SHOWN,
+		command ? command : "?", python);
 	for (uint32_t i = 0; i < s->nthreads; i++)
 		order[i] = &s->threads[i];
 	qsort(order, s->nthreads, sizeof *order, compare_threads);

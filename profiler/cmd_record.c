@@ -154,7 +154,11 @@ static enum ps_status loop(struct recording *r, struct ps_err *err)
 static enum ps_status begin(struct recording *r, struct ps_err *err)
 {
 	const struct options *o = r->options;
-	struct patience p = { .started = r->started, .interrupted = interrupted };
+	struct patience p = {
+		.started = r->started,
+		.deadline = r->started && o->duration_ns ? clock_now() + o->duration_ns : 0,
+		.interrupted = interrupted,
+	};
 
 	PS_TRY(attach(r->pid, &p, &r->target, r->profile, &r->sampler, err));
 	if (o->blocking)
@@ -205,6 +209,28 @@ static bool has_something(const struct recording *r)
 	return false;
 }
 
+static bool is_stopped(int pid)
+{
+	struct proc_stat stat;
+
+	return proc_read_stat(pid, pid, &stat) == PS_OK && stat.state == 'T';
+}
+
+/* Time that was sampled and is not shown should not go missing without a word. */
+static void report_hidden(const struct recording *r)
+{
+	struct profile_total total;
+	uint64_t hidden = 0, all = 0;
+
+	for (size_t pos = 0; profile_next_total(r->profile, &pos, &total); all += total.count)
+		hidden += view_shows(&r->options->view, &total) ? 0 : total.count;
+	if (hidden)
+		fprintf(stderr, "Not shown: %.1f %% of the threads' time, in which they %s\n",
+			100.0 * (double)hidden / (double)all,
+			r->options->view.gil_only ? "did not hold the GIL (seen without -g)"
+						  : "were idle (seen with -i)");
+}
+
 static int report_nothing(const struct recording *r)
 {
 	const struct sample_counts *c = &r->facts.counts;
@@ -214,6 +240,12 @@ static int report_nothing(const struct recording *r)
 		ps_fail(&err, PS_GONE, "process %d: no sample held the GIL, so nothing was written",
 			r->pid);
 		ps_hint(&err, "recording without -g");
+	} else if (counts_usable(c) && is_stopped(r->pid)) {
+		ps_fail(&err, PS_GONE,
+			"process %d is stopped by a signal and idle, so nothing was "
+			"written",
+			r->pid);
+		ps_hint(&err, "kill -CONT %d; or -i, which also shows idle threads", r->pid);
 	} else if (counts_usable(c)) {
 		ps_fail(&err, PS_GONE,
 			"process %d: all threads were idle in all samples, so nothing "
@@ -245,6 +277,7 @@ static int finish(struct recording *r)
 	st = outfile_write(&r->file, &in, &err);
 	if (!r->options->quiet) {
 		report_summary(stderr, &r->facts);
+		report_hidden(r);
 		if (!st && strcmp(r->file.path, "-") != 0)
 			fprintf(stderr, "Wrote %s: %s\n", r->file.writer->name, r->file.path);
 	}
@@ -265,6 +298,11 @@ static int record(struct recording *r)
 	enum ps_status st = begin(r, &err);
 	int code;
 
+	if (st && r->started && (st == PS_GONE || st == PS_NOT_PYTHON || st == PS_NOT_READY)) {
+		ps_fail(&err, st, "%s did not become a Python that could be sampled%s",
+			r->options->start[0], st == PS_GONE ? " before it ended" : " in that time");
+		ps_hint(&err, "children are not followed: start Python itself, or by exec");
+	}
 	if (st)
 		return command_failed(st, &err);
 	clock_gettime(CLOCK_REALTIME, &wall);

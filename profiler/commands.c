@@ -5,7 +5,7 @@ int command_failed(enum ps_status st, const struct ps_err *err)
 {
 	fprintf(stderr, "pysample: %s\n", err->msg[0] ? err->msg : ps_status_name(st));
 	if (err->hint[0])
-		fprintf(stderr, "  try: %s\n", err->hint);
+		fprintf(stderr, "  hint: %s\n", err->hint);
 	switch (st) {
 	case PS_OK:
 		return EXIT_DONE;

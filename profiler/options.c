@@ -28,8 +28,9 @@ struct option_row {
 
 static const struct option_row rows[] = {
 	{ "pid", 'p', KIND_PID, BOTH, INTO(pid), "PID", "the process, as `PID` alone" },
-	{ "output", 'o', KIND_TEXT, BOTH, INTO(output), "FILE",
+	{ "output", 'o', KIND_TEXT, RECORD, INTO(output), "FILE",
 	  "write there; - is standard output; %p %t %n: pid, time, program" },
+	{ "output", 'o', KIND_TEXT, DUMP, INTO(output), "FILE", "write there" },
 	{ "format", 'f', KIND_TEXT, RECORD, INTO(format), "NAME",
 	  "output format, see below; else by FILE's suffix" },
 	{ "duration", 'd', KIND_DURATION, RECORD, INTO(duration_ns), "TIME",

@@ -63,16 +63,10 @@ static double share(uint64_t part, uint64_t whole)
 static void print_reasons(FILE *out, const uint64_t *n, unsigned count,
 			  const char *(*text)(unsigned))
 {
-	const char *before = " (";
-
 	for (unsigned i = 0; i < count; i++) {
-		if (!n[i])
-			continue;
-		fprintf(out, "%s%" PRIu64 " %s", before, n[i], text(i));
-		before = ", ";
+		if (n[i])
+			fprintf(out, "    %" PRIu64 ": %s\n", n[i], text(i));
 	}
-	if (*before == ',')
-		putc(')', out);
 }
 
 static const char *repair_text(unsigned i)
@@ -91,14 +85,13 @@ static void print_samples(FILE *out, const struct sample_counts *c)
 
 	fprintf(out, "Samples: %" PRIu64 " usable of %" PRIu64 " (%.2f %%)\n", usable, all,
 		share(usable, all));
-	fprintf(out, "  consistent %" PRIu64 "\n  repaired %" PRIu64, c->consistent,
+	fprintf(out, "  consistent %" PRIu64 "\n  repaired %" PRIu64 "\n", c->consistent,
 		usable - c->consistent);
 	print_reasons(out, c->repaired, REPAIR_NREASONS, repair_text);
-	fprintf(out, "\n  lost %" PRIu64, lost);
+	fprintf(out, "  lost %" PRIu64 "\n", lost);
 	print_reasons(out, c->lost, LOST_NREASONS, lost_text);
-	putc('\n', out);
 	if (c->truncated)
-		fprintf(out, "  %" PRIu64 " were so deep that frames in the middle were left out\n",
+		fprintf(out, "  so deep that frames in the middle were left out: %" PRIu64 "\n",
 			c->truncated);
 }
 
@@ -110,7 +103,7 @@ void report_summary(FILE *out, const struct recording_facts *f)
 	fprintf(out, "Rate: %.1f Hz achieved, ", f->rate_achieved);
 	if (f->rate_asked > 0)
 		fprintf(out,
-			"%g Hz asked; %" PRIu64 " periods skipped because late; late by %.3f ms on "
+			"%g Hz asked; %" PRIu64 " skipped because late; late by %.3f ms on "
 			"average, %.3f ms at most\n",
 			f->rate_asked, c->skipped,
 			c->ticks ? (double)c->late_sum_ns / (double)c->ticks / 1e6 : 0,
