@@ -8,10 +8,10 @@ bytes, profiling.sampling. Then what pysample itself costs at 1 kHz, and its mem
 import argparse
 import os
 import re
-import resource
 import statistics
 import subprocess
 import tempfile
+import time
 
 import interpreters
 
@@ -43,17 +43,23 @@ def tachyon_max(python, pid, seconds):
     return float(found[1].replace(",", ""))
 
 
+def resident(pid):
+    """MiB that the process holds now."""
+    with open(f"/proc/{pid}/status") as f:
+        return int(re.search(r"VmRSS:\s+(\d+) kB", f.read())[1]) / 1024
+
+
 def cost(exe, pid, rate, seconds):
-    """CPU share of one core, and resident memory at the end, of a recording."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """CPU share of one core of a recording, and its resident memory shortly before the end."""
     with tempfile.NamedTemporaryFile(suffix=".html") as out:
         child = subprocess.Popen([exe, "record", "-q", "-r", str(rate), "-d", str(seconds), "-o",
                                   out.name, str(pid)])
+        time.sleep(seconds * 0.9)
+        memory = resident(child.pid)
         _, status, usage = os.wait4(child.pid, 0)
     if status:
         raise SystemExit("pysample failed")
-    del before
-    return 100 * (usage.ru_utime + usage.ru_stime) / seconds, usage.ru_maxrss / 1024
+    return 100 * (usage.ru_utime + usage.ru_stime) / seconds, memory
 
 
 def main():

@@ -309,6 +309,12 @@ static bool is_churning(const struct sampler *s)
 	return s->changes >= CHURN_CHANGES && s->now < s->changes_until + CHURN_NS && !s->blocking;
 }
 
+/* 3.14+ tells for certain; 3.13 never can, so there only a program that churns is doubted. */
+static bool may_be_another(const struct sampler *s)
+{
+	return !s->blocking && (layout_has(&s->site.layout, F_INTERP_GENERATION) || is_churning(s));
+}
+
 static enum ps_status verify_codes(struct sampler *s, struct sample *x)
 {
 	struct thread *t = x->thread;
@@ -397,7 +403,7 @@ static enum ps_status sample_steps(struct sampler *s, struct sample *x)
 	PS_TRY(unwind_or_replan(s, x));
 	PS_TRY(verify_codes(s, x));
 	/* A code object that was read only now must still be the one of the sample. */
-	if (s->codes.reads != reads && is_churning(s) && !generation_stands(s, x->thread)) {
+	if (s->codes.reads != reads && may_be_another(s) && !generation_stands(s, x->thread)) {
 		x->thread->nframes = x->thread->nstacks = 0;
 		x->lost = LOST_REUSED;
 		return PS_TORN;

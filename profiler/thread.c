@@ -70,19 +70,25 @@ bool thread_knows_generator(const struct thread *t, raddr at)
 
 void thread_observe_generator(struct thread *t, unsigned which, bool same)
 {
+	enum { SEEN_HALVE = 1024 };
 	struct foreign *f = &t->foreign[which];
 
-	if (!same)
-		f->steady = 0;
-	else if (f->steady < STEADY_MAX)
-		f->steady++;
+	f->seen++;
+	f->same = (uint16_t)(f->same + same);
+	if (f->seen >= SEEN_HALVE) {
+		f->seen /= 2;
+		f->same /= 2;
+	}
 }
 
 bool thread_is_steady(const struct thread *t, raddr at)
 {
 	for (unsigned i = 0; i < t->nforeign; i++) {
-		if (t->foreign[i].at == at)
-			return t->foreign[i].steady >= STEADY;
+		const struct foreign *f = &t->foreign[i];
+
+		if (f->at == at)
+			return f->seen >= STEADY_SEEN &&
+			       (f->seen - f->same) * STEADY_SHARE <= f->seen;
 	}
 	return false;
 }

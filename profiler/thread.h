@@ -17,8 +17,8 @@ enum {
 	CHUNK_HEADER = 24,          /* previous, size, top (_PyStackChunk, cpython/pystate.h) */
 	FOREIGN_MAX = 64,           /* frames outside the data stack that are read along */
 	HINGES_MAX = 4,
-	STEADY = 16, /* such samples: generators that come and go do not get so far */
-	STEADY_MAX = 255,
+	STEADY_SEEN = 16,      /* samples that it takes to call a generator steady, ... */
+	STEADY_SHARE = 20,     /* ... and of which at most 1/20 may differ */
 	SHIMS_MAX = 32,        /* entry frames on the C stack that are remembered */
 	FRAMES_MAX = 16384,    /* that are walked of one stack, before it is truncated */
 	KEEP_ROOT = 1024,      /* frames kept of a truncated stack at its root ... */
@@ -37,9 +37,9 @@ struct chunk {
 /* A generator's frame, in its object on the heap, or an entry frame on the C stack. */
 struct foreign {
 	raddr at;
-	uint32_t needed; /* the sample that last had use for it */
-	bool generator;  /* has been one, and so is never an entry frame */
-	uint8_t steady;  /* samples in a row in which both copies of it ran the same code */
+	uint32_t needed;     /* the sample that last had use for it */
+	bool generator;      /* has been one, and so is never an entry frame */
+	uint16_t seen, same; /* samples; in how many of them both copies ran the same code */
 };
 
 /* One frame of the last sample, as its bytes were and what they meant. */

@@ -7,34 +7,7 @@
  */
 #include "profiler/unwind.h"
 
-#include "profiler/unwind_frame.h"
-
-enum { CHAIN_MAX = 64 };
-
-struct walk {
-	struct unwinder *u;
-	struct thread *t;
-	const struct capture *c;
-	struct unwound *out;
-	raddr current, base; /* current_frame and, 3.15+, the sentinel at the bottom */
-	uint32_t n;          /* frames found so far */
-	uint32_t same;       /* so many of them are as they were at the last sample */
-	uint32_t before;     /* frames of the last sample that are there to compare with */
-	unsigned nregions;   /* chunks of the capture that hang together */
-	uint32_t judged;     /* frames that there were when the top was judged to be still ... */
-	bool judgement;      /* ... or not */
-	uint32_t gap_at;     /* the first frame behind what was not copied; 0: all was */
-	unsigned region;     /* where the next data-stack frame would be: ... */
-	uint32_t offset;     /* ... this far into this region */
-};
-
-/* The generators through which a chain of `previous` leads, the topmost first. */
-struct chain {
-	struct candidate generator[CHAIN_MAX];
-	unsigned n;
-	raddr end; /* the first frame that is no shim and no generator; 0: the bottom */
-	bool known, unread;
-};
+#include "profiler/unwind_walk.h"
 
 /* --- bytes of frames --- */
 
@@ -53,111 +26,6 @@ static const unsigned char *slot_bytes(struct walk *w, unsigned region, uint32_t
 		w->out->region = region;
 	}
 	return NULL;
-}
-
-/* Two copies of a foreign frame. */
-struct copies {
-	const unsigned char *bytes; /* the first; NULL: it was not foreseen, or cannot be read */
-	raddr previous;             /* of the first, or, if it was suspended then, of the second */
-	bool moved; /* they contradict each other: neither need be true of the data stack */
-};
-
-static struct copies copies_of(const struct walk *w, unsigned i)
-{
-	const struct layout *l = w->u->layout;
-	const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
-	struct copies c = { 0 };
-	raddr later;
-
-	if (r->len != r->size || again->len != again->size)
-		return c;
-	c.bytes = r->bytes;
-	c.previous = layout_get(l, r->bytes, F_FRAME_PREVIOUS);
-	later = layout_get(l, again->bytes, F_FRAME_PREVIOUS);
-	c.moved = layout_get(l, r->bytes, F_FRAME_EXECUTABLE) !=
-			  layout_get(l, again->bytes, F_FRAME_EXECUTABLE) ||
-		  (c.previous && later && c.previous != later);
-	if (!c.previous)
-		c.previous = later;
-	return c;
-}
-
-static struct copies foreign_copies(const struct walk *w, raddr at)
-{
-	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
-		if (w->c->foreign[i].at == at)
-			return copies_of(w, i);
-	}
-	return (struct copies){ 0 };
-}
-
-/* Was this data-stack frame, as the first copy has it, there while the foreign frames
- * were copied? The second copy, after them, tells. *ret_asked: there is one. */
-static bool stood_still(const struct walk *w, const struct frame *f, bool *ret_asked)
-{
-	const struct layout *l = w->u->layout;
-
-	*ret_asked = false;
-	for (unsigned i = 0; i < w->c->nagain; i++) {
-		const struct region *r = &w->c->again[i];
-		const unsigned char *b;
-
-		if (f->at - r->at >= r->len || r->len - (f->at - r->at) < l->span[S_FRAME])
-			continue;
-		b = r->bytes + (f->at - r->at);
-		*ret_asked = true;
-		if ((layout_get(l, b, F_FRAME_EXECUTABLE) & ~l->tag_mask) != f->executable ||
-		    layout_get(l, b, F_FRAME_INSTR) != f->instr ||
-		    layout_get(l, b, F_FRAME_PREVIOUS) != f->previous)
-			return false;
-	}
-	return *ret_asked && !w->c->slow;
-}
-
-/* Did the top frame so far stand still, so that what the foreign frames say of it holds?
- * Of a generator that is as certain as its own place. */
-static bool top_stood_still(struct walk *w)
-{
-	const struct frame *f = w->n ? &w->t->frames[w->n - 1] : NULL;
-	bool asked, still;
-	uint32_t unit;
-
-	if (!f)
-		return !w->c->slow;
-	if (f->foreign)
-		return true; /* it was accepted for the frame below it stood still */
-	if (w->judged == w->n)
-		return w->judgement;
-	still = stood_still(w, f, &asked);
-	w->judged = w->n;
-	w->judgement = asked && code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
-		       stillness_judge(&w->u->stillness, f->code, unit, still);
-	return w->judgement;
-}
-
-/* Reads a frame that the plan did not foresee, a moment after the rest. */
-static bool fetch_foreign(struct walk *w, raddr at, unsigned char *into)
-{
-	if (at % 8 || at < 4096)
-		return false;
-	w->out->foreign = true;
-	return target_read(w->u->target, at, into, w->u->layout->span[S_FRAME]) == PS_OK;
-}
-
-static bool is_bottom(const struct walk *w, raddr at)
-{
-	return at == 0 || at == w->base;
-}
-
-static bool on_data_stack(const struct walk *w, raddr at)
-{
-	for (uint32_t i = w->t->nchunks; i > 0; i--) {
-		const struct chunk *c = &w->t->chunks[i - 1];
-
-		if (at - c->at < c->size)
-			return true;
-	}
-	return false;
 }
 
 /* The frame that comes next lies in this region. */
@@ -213,62 +81,6 @@ static enum ps_status accept(struct walk *w, const struct candidate *c, bool for
 
 /* --- links that lead outside the data stack --- */
 
-static bool frame_is_known(const struct walk *w, raddr at)
-{
-	for (uint32_t i = w->n; i > 0 && w->n - i < CHAIN_MAX; i--) {
-		if (w->t->frames[i - 1].at == at)
-			return true;
-	}
-	return false;
-}
-
-/* Follows `previous` from a foreign frame down to one that we have, or the bottom. */
-static enum ps_status follow(struct walk *w, raddr at, struct chain *ret)
-{
-	unsigned char fetched[256];
-
-	ret->n = 0;
-	ret->known = ret->unread = false;
-	for (unsigned steps = 0; steps < CHAIN_MAX; steps++) {
-		struct copies copies;
-		struct candidate *g = &ret->generator[ret->n];
-
-		if (is_bottom(w, at) || frame_is_known(w, at) || on_data_stack(w, at)) {
-			ret->end = is_bottom(w, at) ? 0 : at;
-			ret->known = true;
-			return PS_OK;
-		}
-		copies = foreign_copies(w, at);
-		if (!copies.bytes && fetch_foreign(w, at, fetched))
-			copies.bytes = fetched;
-		if (!copies.bytes) {
-			ret->unread = true;
-			return PS_OK;
-		}
-		candidate_read(w->u->layout, at, copies.bytes, g);
-		if (!g->previous)
-			g->previous = copies.previous;
-		thread_need_foreign(w->t, at, false);
-		if (g->owner == OWNER_GENERATOR) {
-			w->t->has_generators = true;
-			PS_TRY(candidate_judge(w->u, g, OWNER_GENERATOR));
-			/* Suspended in both copies, or moved: another attempt may tell. */
-			ret->unread = copies.moved || !g->previous;
-			if (!g->alive || ret->unread)
-				return PS_OK;
-			thread_need_foreign(w->t, at, true);
-			ret->n++;
-		} else if (g->owner <= OWNER_ENTRY_MAX && g->owner > OWNER_OBJECT &&
-			   !thread_knows_generator(w->t, at)) {
-			thread_note_shim(w->t, at, g->previous);
-		} else {
-			return PS_OK;
-		}
-		at = g->previous;
-	}
-	return PS_OK;
-}
-
 static enum ps_status accept_chain(struct walk *w, const struct chain *chain)
 {
 	for (unsigned i = chain->n; i > 0; i--)
@@ -276,66 +88,15 @@ static enum ps_status accept_chain(struct walk *w, const struct chain *chain)
 	return PS_OK;
 }
 
-static raddr top_address(const struct walk *w)
-{
-	return w->n ? w->t->frames[w->n - 1].at : 0;
-}
-
 /* A frame that is being popped runs destructors: what they call, by C code, stands above
  * it on the data stack, but for the interpreter it is gone already. */
 static void drop_dying(struct walk *w, raddr end)
 {
-	while (w->n && top_address(w) != end && frame_is_known(w, end)) {
+	while (w->n && top_address(w) != end && walk_frame_is_known(w, end)) {
 		w->n--;
 		if (w->same > w->n)
 			w->same = w->n;
 	}
-}
-
-/* Does the top frame, as it was copied, refer to this object in its locals or its stack?
- * 3.14+ tells how high the stack was; 3.13 only where it has called Python. */
-static bool top_refers_to(const struct walk *w, raddr object)
-{
-	const struct layout *l = w->u->layout;
-	const struct frame *f = &w->t->frames[w->n - 1];
-	const struct region *r = &w->c->data[w->region];
-	uint32_t at = (uint32_t)(f->at - r->at), from = at + l->frame_locals_at, end = at + f->next;
-
-	if (f->foreign || f->at - r->at >= r->len || end > r->len || end < from)
-		return false;
-	if (layout_has(l, F_FRAME_STACKPOINTER)) {
-		raddr top = layout_get(l, r->bytes + at, F_FRAME_STACKPOINTER) - r->at;
-
-		if (top % 8 || top < from || top > end)
-			return false;
-		end = (uint32_t)top;
-	} else if ((int32_t)(uint32_t)f->extra >= 0 && (uint32_t)f->extra <= (end - from) / 8) {
-		end = from + (uint32_t)f->extra * 8;
-	}
-	for (uint32_t i = from; i + 8 <= end; i += 8) {
-		if ((load64(r->bytes + i) & ~l->tag_mask) == object)
-			return true;
-	}
-	return false;
-}
-
-/* The chain ends at the top frame. Was it so at the moment of the data stack? If that
- * frame stood still, yes. If not, the chain may be of a moment later; but generators that
- * live long, the lowest of which the top frame itself refers to, stand so whenever they
- * run, so that the stack is one that exists. */
-static bool chain_is_believed(struct walk *w, const struct chain *chain)
-{
-	const struct candidate *lowest = &chain->generator[chain->n - 1];
-
-	if (top_stood_still(w))
-		return true;
-	if (!w->n || !chain->n)
-		return false;
-	for (unsigned i = 0; i < chain->n; i++) {
-		if (!thread_is_steady(w->t, chain->generator[i].at))
-			return false;
-	}
-	return top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
 }
 
 /* A live frame on the data stack whose `previous` is no neighbour: C code called it, or
@@ -347,7 +108,7 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 	struct chain chain;
 
 	*ret_cut = false;
-	PS_TRY(follow(w, c->previous, &chain));
+	PS_TRY(walk_follow(w, c->previous, &chain));
 	if (chain.known && !chain.n)
 		drop_dying(w, chain.end);
 	/* What could not be read may be a generator; the next sample will tell. */
@@ -358,7 +119,7 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 	/* Without generators about, there is nothing that could be in between. */
 	if (!w->t->has_generators || (chain.known && !chain.n && top_address(w) == chain.end))
 		return accept(w, c, false);
-	if (!chain.known || top_address(w) != chain.end || !chain_is_believed(w, &chain)) {
+	if (!chain.known || top_address(w) != chain.end || !walk_chain_is_believed(w, &chain)) {
 		*ret_cut = w->n != 0;
 		return w->n ? PS_OK : accept(w, c, false);
 	}
@@ -385,7 +146,7 @@ static enum ps_status judge_slot(struct walk *w, unsigned region, uint32_t offse
 		ret->alive = !extra_executes(w->u->layout, w->t->frames[w->n - 1].extra);
 	/* It names another frame of the data stack, one that has gone from this place: the
 	 * two parts were copied at different times (or are what is left out between them). */
-	else if (on_data_stack(w, ret->previous) && region != w->c->gap)
+	else if (walk_on_data_stack(w, ret->previous) && region != w->c->gap)
 		ret->alive = false;
 	return PS_OK;
 }
@@ -419,12 +180,12 @@ static void keep_unchanged(struct walk *w)
 		if (f->foreign) {
 			const unsigned char *above = slot_bytes(w, w->region, w->offset);
 
-			struct copies copies = foreign_copies(w, f->at);
+			struct copies copies = walk_foreign_copies(w, f->at);
 
 			b = copies.bytes;
 			/* A frame called by no generator would belong below this one. */
 			if (!b || copies.moved || w->current == top_address(w) ||
-			    !top_stood_still(w) ||
+			    !walk_top_stood_still(w) ||
 			    (above &&
 			     (layout_get(w->u->layout, above, F_FRAME_EXECUTABLE) &
 			      ~w->u->layout->tag_mask) &&
@@ -496,11 +257,11 @@ static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
 	struct chain chain;
 
 	*ret_done = false;
-	PS_TRY(follow(w, at, &chain));
+	PS_TRY(walk_follow(w, at, &chain));
 	w->out->cut |= chain.unread;
 	if (!chain.known || !chain.n || chain.end != top_address(w))
 		return PS_OK;
-	if (!chain_is_believed(w, &chain)) {
+	if (!walk_chain_is_believed(w, &chain)) {
 		w->out->cut = true;
 		return PS_OK;
 	}
@@ -548,8 +309,8 @@ static enum ps_status climb_generators(struct walk *w)
 
 	if (w->n && current == top_address(w))
 		return PS_OK;
-	if (!is_bottom(w, current) && !on_data_stack(w, current) && !already_found(w, current) &&
-	    !thread_find_shim(w->t, current, &ignored))
+	if (!walk_is_bottom(w, current) && !walk_on_data_stack(w, current) &&
+	    !already_found(w, current) && !thread_find_shim(w->t, current, &ignored))
 		PS_TRY(try_on_top(w, current, &done));
 	for (unsigned i = 0; !done && i < w->c->nforeign; i++) {
 		bool running;
@@ -599,21 +360,6 @@ static enum ps_status climb(struct walk *w)
 	return PS_OK;
 }
 
-static void observe_generators(struct walk *w)
-{
-	const struct layout *l = w->u->layout;
-
-	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
-		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
-
-		if (w->t->foreign[i].generator && r->len == r->size && again->len == again->size)
-			thread_observe_generator(
-				w->t, i,
-				layout_get(l, r->bytes, F_FRAME_EXECUTABLE) ==
-					layout_get(l, again->bytes, F_FRAME_EXECUTABLE));
-	}
-}
-
 enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct capture *c,
 			   struct unwound *ret)
 {
@@ -626,7 +372,7 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 	w.current = layout_get(u->layout, c->state, F_THREAD_FRAME);
 	w.base = layout_get(u->layout, c->state, F_THREAD_BASE_FRAME);
 	w.before = comparable_frames(u, t);
-	observe_generators(&w);
+	walk_observe_generators(&w);
 	st = climb(&w);
 	if (st) {
 		t->nframes = t->nstacks = 0;

@@ -87,7 +87,7 @@ def test_no_stack_that_cannot_be(python, start, pysample, folder):
     stacks = expect.collapsed(read(file))
     wrong = {short(s): n for s, n in stacks.items() if not possible(s)}
     # A gate against regressions on a loaded machine; the figures are bench/accuracy.py's.
-    allowed = 0.02 if python.version < (3, 14) else 0.001
+    allowed = 0.02 if python.version < (3, 14) else 0.003
     assert sum(wrong.values()) <= allowed * sum(stacks.values()), wrong
     # What stands on a generator that lives for a microsecond is left out, not guessed.
     for name in ("a1", "b1", "a3", "b3"):
@@ -117,7 +117,7 @@ def test_reused_code_objects_do_not_lend_their_names(python, start, pysample, fo
         for s, n in stacks.items()
         if len(set(re.findall(r"(?:outer_|inner_|\()(\d{6})", s))) > 1
     }
-    allowed = 0.02 if python.version < (3, 14) else 0.001
+    allowed = 0.05 if python.version < (3, 14) else 0.003
     assert sum(mixed.values()) <= allowed * sum(stacks.values()), mixed
 
 

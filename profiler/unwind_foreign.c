@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Generators and entry frames: where they stand, and whether that is true of the moment at
+ * which the data stack was copied. */
+#include "profiler/unwind_walk.h"
+
+static struct copies copies_of(const struct walk *w, unsigned i)
+{
+	const struct layout *l = w->u->layout;
+	const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
+	struct copies c = { 0 };
+	raddr later;
+
+	if (r->len != r->size || again->len != again->size)
+		return c;
+	c.bytes = r->bytes;
+	c.previous = layout_get(l, r->bytes, F_FRAME_PREVIOUS);
+	later = layout_get(l, again->bytes, F_FRAME_PREVIOUS);
+	c.moved = layout_get(l, r->bytes, F_FRAME_EXECUTABLE) !=
+			  layout_get(l, again->bytes, F_FRAME_EXECUTABLE) ||
+		  (c.previous && later && c.previous != later);
+	if (!c.previous)
+		c.previous = later;
+	return c;
+}
+
+struct copies walk_foreign_copies(const struct walk *w, raddr at)
+{
+	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
+		if (w->c->foreign[i].at == at)
+			return copies_of(w, i);
+	}
+	return (struct copies){ 0 };
+}
+
+/* Was this data-stack frame, as the first copy has it, there while the foreign frames
+ * were copied? The second copy, after them, tells. *ret_asked: there is one. */
+static bool stood_still(const struct walk *w, const struct frame *f, bool *ret_asked)
+{
+	const struct layout *l = w->u->layout;
+
+	*ret_asked = false;
+	for (unsigned i = 0; i < w->c->nagain; i++) {
+		const struct region *r = &w->c->again[i];
+		const unsigned char *b;
+
+		if (f->at - r->at >= r->len || r->len - (f->at - r->at) < l->span[S_FRAME])
+			continue;
+		b = r->bytes + (f->at - r->at);
+		*ret_asked = true;
+		if ((layout_get(l, b, F_FRAME_EXECUTABLE) & ~l->tag_mask) != f->executable ||
+		    layout_get(l, b, F_FRAME_INSTR) != f->instr ||
+		    layout_get(l, b, F_FRAME_PREVIOUS) != f->previous)
+			return false;
+	}
+	return *ret_asked && !w->c->slow;
+}
+
+/* Did the top frame so far stand still, so that what the foreign frames say of it holds?
+ * Of a generator that is as certain as its own place. */
+bool walk_top_stood_still(struct walk *w)
+{
+	const struct frame *f = w->n ? &w->t->frames[w->n - 1] : NULL;
+	bool asked, still;
+	uint32_t unit;
+
+	if (!f)
+		return !w->c->slow;
+	if (f->foreign)
+		return true; /* it was accepted for the frame below it stood still */
+	if (w->judged == w->n)
+		return w->judgement;
+	still = stood_still(w, f, &asked);
+	w->judged = w->n;
+	w->judgement = asked && code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
+		       stillness_judge(&w->u->stillness, f->code, unit, still);
+	return w->judgement;
+}
+
+/* Reads a frame that the plan did not foresee, a moment after the rest. */
+static bool fetch_foreign(struct walk *w, raddr at, unsigned char *into)
+{
+	if (at % 8 || at < 4096)
+		return false;
+	w->out->foreign = true;
+	return target_read(w->u->target, at, into, w->u->layout->span[S_FRAME]) == PS_OK;
+}
+
+bool walk_is_bottom(const struct walk *w, raddr at)
+{
+	return at == 0 || at == w->base;
+}
+
+bool walk_on_data_stack(const struct walk *w, raddr at)
+{
+	for (uint32_t i = w->t->nchunks; i > 0; i--) {
+		const struct chunk *c = &w->t->chunks[i - 1];
+
+		if (at - c->at < c->size)
+			return true;
+	}
+	return false;
+}
+
+bool walk_frame_is_known(const struct walk *w, raddr at)
+{
+	for (uint32_t i = w->n; i > 0 && w->n - i < CHAIN_MAX; i--) {
+		if (w->t->frames[i - 1].at == at)
+			return true;
+	}
+	return false;
+}
+
+/* Follows `previous` from a foreign frame down to one that we have, or the bottom. */
+enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret)
+{
+	unsigned char fetched[256];
+
+	ret->n = 0;
+	ret->known = ret->unread = false;
+	for (unsigned steps = 0; steps < CHAIN_MAX; steps++) {
+		struct copies copies;
+		struct candidate *g = &ret->generator[ret->n];
+
+		if (walk_is_bottom(w, at) || walk_frame_is_known(w, at) ||
+		    walk_on_data_stack(w, at)) {
+			ret->end = walk_is_bottom(w, at) ? 0 : at;
+			ret->known = true;
+			return PS_OK;
+		}
+		copies = walk_foreign_copies(w, at);
+		if (!copies.bytes && fetch_foreign(w, at, fetched))
+			copies.bytes = fetched;
+		if (!copies.bytes) {
+			ret->unread = true;
+			return PS_OK;
+		}
+		candidate_read(w->u->layout, at, copies.bytes, g);
+		if (!g->previous)
+			g->previous = copies.previous;
+		thread_need_foreign(w->t, at, false);
+		if (g->owner == OWNER_GENERATOR) {
+			w->t->has_generators = true;
+			PS_TRY(candidate_judge(w->u, g, OWNER_GENERATOR));
+			/* Suspended in both copies, or moved: another attempt may tell. */
+			ret->unread = copies.moved || !g->previous;
+			if (!g->alive || ret->unread)
+				return PS_OK;
+			thread_need_foreign(w->t, at, true);
+			ret->n++;
+		} else if (g->owner <= OWNER_ENTRY_MAX && g->owner > OWNER_OBJECT &&
+			   !thread_knows_generator(w->t, at)) {
+			thread_note_shim(w->t, at, g->previous);
+		} else {
+			return PS_OK;
+		}
+		at = g->previous;
+	}
+	return PS_OK;
+}
+
+/* Does the top frame, as it was copied, refer to this object in its locals or its stack?
+ * 3.14+ tells how high the stack was; 3.13 only where it has called Python. */
+static bool top_refers_to(const struct walk *w, raddr object)
+{
+	const struct layout *l = w->u->layout;
+	const struct frame *f = &w->t->frames[w->n - 1];
+	const struct region *r = &w->c->data[w->region];
+	uint32_t at = (uint32_t)(f->at - r->at), from = at + l->frame_locals_at, end = at + f->next;
+
+	if (f->foreign || f->at - r->at >= r->len || end > r->len || end < from)
+		return false;
+	if (layout_has(l, F_FRAME_STACKPOINTER)) {
+		raddr top = layout_get(l, r->bytes + at, F_FRAME_STACKPOINTER) - r->at;
+
+		if (top % 8 || top < from || top > end)
+			return false;
+		end = (uint32_t)top;
+	} else if ((int32_t)(uint32_t)f->extra >= 0 && (uint32_t)f->extra <= (end - from) / 8) {
+		end = from + (uint32_t)f->extra * 8;
+	}
+	for (uint32_t i = from; i + 8 <= end; i += 8) {
+		if ((load64(r->bytes + i) & ~l->tag_mask) == object)
+			return true;
+	}
+	return false;
+}
+
+/* The chain ends at the top frame. Was it so at the moment of the data stack? If that
+ * frame stood still, yes. If not, the chain may be of a moment later; but generators that
+ * live long, the lowest of which the top frame itself refers to, stand so whenever they
+ * run, so that the stack is one that exists. */
+bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
+{
+	const struct candidate *lowest = &chain->generator[chain->n - 1];
+
+	if (walk_top_stood_still(w))
+		return true;
+	if (!w->n || !chain->n)
+		return false;
+	for (unsigned i = 0; i < chain->n; i++) {
+		if (!thread_is_steady(w->t, chain->generator[i].at))
+			return false;
+	}
+	return top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
+}
+
+void walk_observe_generators(struct walk *w)
+{
+	const struct layout *l = w->u->layout;
+
+	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
+		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
+
+		if (w->t->foreign[i].generator && r->len == r->size && again->len == again->size)
+			thread_observe_generator(
+				w->t, i,
+				layout_get(l, r->bytes, F_FRAME_EXECUTABLE) ==
+					layout_get(l, again->bytes, F_FRAME_EXECUTABLE));
+	}
+}

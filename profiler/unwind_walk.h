@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/unwind_walk.h - the state of one unwinding, and what it asks of frames outside
+ * the data stack. Shared by unwind.c and unwind_foreign.c; not for others. */
+#ifndef PROFILER_UNWIND_WALK_H
+#define PROFILER_UNWIND_WALK_H
+
+#include "profiler/unwind_frame.h"
+
+enum { CHAIN_MAX = 64 };
+
+struct walk {
+	struct unwinder *u;
+	struct thread *t;
+	const struct capture *c;
+	struct unwound *out;
+	raddr current, base; /* current_frame and, 3.15+, the sentinel at the bottom */
+	uint32_t n;          /* frames found so far */
+	uint32_t same;       /* so many of them are as they were at the last sample */
+	uint32_t before;     /* frames of the last sample that are there to compare with */
+	unsigned nregions;   /* chunks of the capture that hang together */
+	uint32_t judged;     /* frames that there were when the top was judged to be still ... */
+	bool judgement;      /* ... or not */
+	uint32_t gap_at;     /* the first frame behind what was not copied; 0: all was */
+	unsigned region;     /* where the next data-stack frame would be: ... */
+	uint32_t offset;     /* ... this far into this region */
+};
+
+/* The generators through which a chain of `previous` leads, the topmost first. */
+struct chain {
+	struct candidate generator[CHAIN_MAX];
+	unsigned n;
+	raddr end; /* the first frame that is no shim and no generator; 0: the bottom */
+	bool known, unread;
+};
+
+/* Two copies of a foreign frame. */
+struct copies {
+	const unsigned char *bytes; /* the first; NULL: it was not foreseen, or cannot be read */
+	raddr previous;             /* of the first, or, if it was suspended then, of the second */
+	bool moved; /* they contradict each other: neither need be true of the data stack */
+};
+
+static inline raddr top_address(const struct walk *w)
+{
+	return w->n ? w->t->frames[w->n - 1].at : 0;
+}
+
+/* A foreign frame that was foreseen. */
+struct copies walk_foreign_copies(const struct walk *w, raddr at);
+/* Did the top frame so far stand still while the foreign frames were copied? */
+bool walk_top_stood_still(struct walk *w);
+bool walk_is_bottom(const struct walk *w, raddr at);
+bool walk_on_data_stack(const struct walk *w, raddr at);
+/* Is it one of the last CHAIN_MAX frames that were found? */
+bool walk_frame_is_known(const struct walk *w, raddr at);
+/* Follows `previous` from a foreign frame down to one that we have, or the bottom. */
+enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret) PS_MUST_USE;
+/* Was a chain that ends at the top frame so at the moment of the data stack? */
+bool walk_chain_is_believed(struct walk *w, const struct chain *chain);
+/* Notes of each generator whether its two copies ran the same code. */
+void walk_observe_generators(struct walk *w);
+
+#endif
