@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/attach.h"
 
+#include "profiler/blocking.h"
 #include "profiler/clock.h"
 #include "profiler/proc.h"
 
@@ -41,9 +42,12 @@ static bool may_change(enum ps_status st, const struct target *t, const struct p
 	}
 }
 
-static void wait_a_little(uint64_t *pause)
+/* A traced target needs its stops served meanwhile, or it stands still. */
+static void wait_a_little(struct blocking *b, uint64_t *pause)
 {
-	(void)clock_sleep_until(clock_now() + *pause);
+	uint64_t until = clock_now() + *pause;
+
+	(void)(b ? blocking_sleep_until(b, until) : clock_sleep_until(until));
 	*pause = *pause * 2 < WAIT_MAX ? *pause * 2 : WAIT_MAX;
 }
 
@@ -70,7 +74,7 @@ enum ps_status attach(int pid, const struct patience *p, struct target *target,
 		}
 		if (!may_change(st, target, p, began))
 			break;
-		wait_a_little(&pause);
+		wait_a_little(NULL, &pause);
 	}
 	target_close(target);
 	return st;
@@ -92,6 +96,6 @@ enum ps_status attach_follow_exec(struct sampler *s, const struct patience *p, s
 			return ps_fail(err, PS_GONE, "the target ended");
 		if (!may_change(st, s->target, &patient, 0))
 			return st;
-		wait_a_little(&pause);
+		wait_a_little(s->blocking, &pause);
 	}
 }

@@ -69,6 +69,14 @@ static void forget(struct blocking *b, int tid)
 		b->gone = true;
 }
 
+/* A thread that is gone, or a leader that has ended while others live, never stops. */
+static bool has_ended(int pid, int tid)
+{
+	struct proc_stat stat;
+
+	return proc_read_stat(pid, tid, &stat) != PS_OK || stat.state == 'Z' || stat.state == 'X';
+}
+
 static bool seize(int tid, void *ctx)
 {
 	struct blocking *b = ctx;
@@ -76,9 +84,11 @@ static bool seize(int tid, void *ctx)
 	if (find(b, tid))
 		return true;
 	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)(PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC))) {
-		if (errno != ESRCH && !b->error)
+		if (errno == ESRCH || has_ended(b->pid, tid))
+			return true;
+		if (!b->error)
 			b->error = errno;
-		return errno == ESRCH;
+		return false;
 	}
 	if (!add(b, tid))
 		b->error = ENOMEM;
@@ -124,6 +134,23 @@ static bool is_job_control(int signal)
 	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 }
 
+/* Another thread's exec ends all threads but the leader, without a word of them. */
+static void keep_only_leader(struct blocking *b)
+{
+	for (unsigned i = b->n; i > 0; i--) {
+		if (b->v[i - 1].tid != b->pid)
+			forget(b, b->v[i - 1].tid);
+	}
+}
+
+static void forget_ended(struct blocking *b)
+{
+	for (unsigned i = b->n; i > 0; i--) {
+		if (!b->v[i - 1].standing && has_ended(b->pid, b->v[i - 1].tid))
+			forget(b, b->v[i - 1].tid);
+	}
+}
+
 static void serve_stop(struct blocking *b, struct tracee *t, int status)
 {
 	int event = status >> 16, signal = WSTOPSIG(status);
@@ -139,6 +166,13 @@ static void serve_stop(struct blocking *b, struct tracee *t, int status)
 		adopt_clone(b, t->tid);
 		t = find(b, t->tid); /* adding may have moved it */
 		continue_tracee(b, t, 0);
+	} else if (event == PTRACE_EVENT_EXEC) {
+		int tid = t->tid;
+
+		keep_only_leader(b);
+		t = find(b, tid);
+		if (t)
+			continue_tracee(b, t, 0);
 	} else if (event) {
 		continue_tracee(b, t, 0);
 	} else {
@@ -217,20 +251,44 @@ enum ps_status blocking_create(int pid, struct blocking **ret, struct ps_err *er
 		      : ps_fail(err, PS_GONE, "process %d has ended", pid);
 }
 
+/* Waits for news of any tracee, at most a little while, for some never give any. */
+static void wait_for_news(struct blocking *b)
+{
+	struct timespec soon = { 0, 20000000 };
+	sigset_t child;
+	int status, tid = waitpid(-1, &status, __WALL | WNOHANG);
+
+	if (tid > 0) {
+		serve(b, tid, status);
+		return;
+	}
+	if (tid < 0 && errno == ECHILD) {
+		b->gone = true;
+		return;
+	}
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	if (sigtimedwait(&child, NULL, &soon) < 0 && errno == EAGAIN)
+		forget_ended(b);
+}
+
+/* All stand, or the second is over: a thread in an uninterruptible wait does not stop. */
 enum ps_status blocking_stop(struct blocking *b)
 {
+	enum { PATIENCE_NS = 1000000000 };
+	uint64_t began = clock_now();
+
 	b->stopping = true;
 	for (unsigned i = 0; i < b->n; i++) {
 		if (!b->v[i].standing)
 			ptrace(PTRACE_INTERRUPT, b->v[i].tid, NULL, NULL);
 	}
 	while (!b->gone && !all_standing(b)) {
-		int status, tid = waitpid(-1, &status, __WALL);
-
-		if (tid > 0)
-			serve(b, tid, status);
-		else if (errno != EINTR)
-			b->gone = true;
+		wait_for_news(b);
+		if (clock_now() - began > PATIENCE_NS) {
+			blocking_resume(b);
+			return PS_TORN;
+		}
 	}
 	return b->gone ? PS_GONE : PS_OK;
 }

@@ -20,7 +20,8 @@ struct blocking;
 /* Attaches to all threads of pid, which run on. PS_DENIED: also if another tracer has
  * the process. */
 enum ps_status blocking_create(int pid, struct blocking **ret, struct ps_err *err) PS_MUST_USE;
-/* Stops every thread and waits until all of them stand. PS_GONE. */
+/* Stops every thread and waits until all of them stand. PS_GONE; PS_TORN: one did not
+ * within a second, and all run on. */
 enum ps_status blocking_stop(struct blocking *b) PS_MUST_USE;
 void blocking_resume(struct blocking *b);
 /* Sleeps until that time (ns of CLOCK_MONOTONIC), serving the tracees: signals that they

@@ -141,7 +141,7 @@ static unsigned group_end(const struct capture_batch *b, const struct thread *t,
 		raddr next = t->foreign[i].at + span;
 
 		if (t->foreign[i].at - from > GROUP_MAX - span ||
-		    t->foreign[i].at - end > GROUP_GAP)
+		    (t->foreign[i].at > end && t->foreign[i].at - end > GROUP_GAP))
 			break;
 		end = next > end ? next : end;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/attach.h"
+#include "profiler/blocking.h"
 #include "profiler/clock.h"
 #include "profiler/commands.h"
 #include "profiler/proc.h"
@@ -151,9 +152,13 @@ static enum ps_status take(struct sampler *s)
 		    !s->counts.repaired[REPAIR_CUT])
 			break;
 		s->counts = (struct sample_counts){ 0 };
-		(void)clock_sleep_until(clock_now() + MS);
+		(void)(s->blocking ? blocking_sleep_until(s->blocking, clock_now() + MS)
+				   : clock_sleep_until(clock_now() + MS));
 	}
 	sampler_name_threads(s);
+	/* The target runs on before anything is printed: the reader may be slow. */
+	blocking_destroy(s->blocking);
+	s->blocking = NULL;
 	return PS_OK;
 }
 

@@ -350,7 +350,6 @@ int cmd_record(const struct options *o)
 	if (st)
 		return command_failed(st, &err);
 	stop_signal_catch();
-	raise_file_limit();
 	r.pid = o->pid;
 	if (o->start) {
 		st = start_command(o->start, &r.pid, &err);
@@ -360,6 +359,7 @@ int cmd_record(const struct options *o)
 		}
 		r.started = true;
 	}
+	raise_file_limit();
 	/* The kernel's default lets a sleep end 50 microseconds late. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	code = record(&r);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* No library has this many; a broken header may claim 2^32. */
-enum { SYMBOLS_MAX = 4 << 20, SECTIONS_MAX = 1 << 16 };
+enum { SYMBOLS_MAX = 4 << 20, SECTIONS_MAX = 4096, SYMBOL_BYTES_MAX = 256 << 20 };
 
 static void read_loads(Elf *elf, struct elf_python *e)
 {
@@ -58,6 +58,7 @@ static void read_sections(Elf *elf, struct elf_python *e)
 {
 	size_t names, count = 0;
 	Elf_Scn *scn = NULL;
+	uint32_t seen = 0; /* types of tables */
 
 	if (elf_getshdrstrndx(elf, &names) != 0)
 		return;
@@ -72,8 +73,12 @@ static void read_sections(Elf *elf, struct elf_python *e)
 			e->has_section = true;
 			e->section = h.sh_addr;
 		}
-		if (h.sh_type == SHT_DYNSYM || h.sh_type == SHT_SYMTAB)
+		/* One table of each kind is all there is. */
+		if (h.sh_type < 32 && !(seen >> h.sh_type & 1) && h.sh_size <= SYMBOL_BYTES_MAX &&
+		    (h.sh_type == SHT_DYNSYM || h.sh_type == SHT_SYMTAB)) {
+			seen |= 1u << h.sh_type;
 			read_symbols(elf, scn, &h, e);
+		}
 	}
 }
 

@@ -111,7 +111,9 @@ static enum ps_status list_threads(struct sampler *s, struct interpreter *in,
 
 	PS_TRY(target_read(s->target, in->at + l->at[F_INTERP_THREADS_HEAD], &at, 8));
 	in->threads_head = at;
-	while (at) {
+	for (uint32_t steps = 0; at; steps++) {
+		if (steps == THREADS_MAX)
+			return PS_TORN;
 		PS_TRY(target_read(s->target, at, state, l->span[S_THREAD]));
 		if (layout_get(l, state, F_THREAD_INTERP) != in->at || list->n == THREADS_MAX)
 			return PS_TORN;
@@ -166,7 +168,7 @@ static enum ps_status introduce(struct sampler *s, struct thread *t)
 		proc_comm(s->target->pid, t->tid, comm);
 		p.name = (struct profile_text){ comm, (uint32_t)strlen(comm) };
 	}
-	s->next_names = 0;
+	s->unnamed_rounds = 0;
 	return profile_thread(s->profile, &p, &t->id);
 }
 
@@ -210,7 +212,10 @@ enum ps_status listing_refresh(struct sampler *s)
 	s->ninterpreters = n;
 	for (uint32_t i = 0; i < s->nthreads; i++) {
 		if (s->threads[i].id.v == UINT32_MAX)
-			PS_TRY(introduce(s, &s->threads[i]));
+			st = introduce(s, &s->threads[i]);
+		/* A full profile loses the thread's samples, and says so; it ends nothing. */
+		if (st && st != PS_LIMIT)
+			return st;
 	}
 	return PS_OK;
 }
@@ -230,6 +235,7 @@ static void name_thread(uint64_t ident, struct profile_text name, void *ctx)
 		struct thread *t = &n->sampler->threads[i];
 
 		if (t->ident == ident && t->interpreter == n->interpreter &&
+		    t->id.v != UINT32_MAX &&
 		    profile_rename(n->sampler->profile, t->id, name) == PS_OK)
 			t->named = true;
 	}

@@ -18,6 +18,7 @@
 enum {
 	MAPS_TEXT_MAX = 64 << 20,
 	FILES_MAX = 4096,
+	CANDIDATES_MAX = 64, /* tables that are looked into */
 	SCAN_BLOCK = 256 * 1024,
 	SCAN_MAP_MAX =
 		64 << 20, /* an interpreter's data is well below; heaps are not searched whole */
@@ -30,6 +31,7 @@ struct search {
 	char *maps;
 	size_t maps_len;
 	struct site *site;
+	unsigned candidates;
 	enum ps_status best; /* the most telling failure so far */
 	struct ps_err best_err;
 	char old_python[80]; /* an interpreter seen that we do not read */
@@ -127,7 +129,7 @@ static bool try_runtime(struct search *s, raddr at, const char *found_by)
 	enum ps_status st;
 
 	if (target_read(s->target, at, table, sizeof table) != PS_OK ||
-	    !debug_offsets_recognize(table, sizeof table))
+	    !debug_offsets_recognize(table, sizeof table) || s->candidates++ >= CANDIDATES_MAX)
 		return false;
 	st = debug_offsets_parse(table, sizeof table, &site.layout, &err);
 	if (!st)

@@ -14,7 +14,9 @@ enum {
 	KEYS_NENTRIES = 24,
 	KIND_GENERAL = 0, /* entries {hash, key, value}; else {key, value} */
 	KIND_SPLIT = 2,   /* the values are elsewhere */
-	ENTRIES_MAX = 1 << 17,
+	MODULES_MAX = 1 << 17,
+	NAMED_MAX = 8192,     /* threads */
+	ATTRIBUTES_MAX = 256, /* of a Thread; it has some 20 */
 	TPFLAGS_INLINE_VALUES = 1 << 2,
 	VALUES_HEADER = 8, /* capacity, size, embedded, valid */
 	INLINE_MAX = 64,   /* attributes of a Thread; it has some 20 */
@@ -28,7 +30,7 @@ struct entries {
 	size_t n;
 };
 
-static enum ps_status read_entries(struct names *c, raddr keys, struct entries *ret)
+static enum ps_status read_entries(struct names *c, raddr keys, size_t max, struct entries *ret)
 {
 	unsigned char header[KEYS_HEADER];
 	struct entries e = { 0 };
@@ -39,7 +41,7 @@ static enum ps_status read_entries(struct names *c, raddr keys, struct entries *
 	PS_TRY(target_read(c->target, keys, header, sizeof header));
 	log2_index_bytes = header[KEYS_LOG2_INDEX_BYTES];
 	memcpy(&n, header + KEYS_NENTRIES, 8);
-	if (log2_index_bytes > 32 || header[KEYS_KIND] > KIND_SPLIT || n > ENTRIES_MAX)
+	if (log2_index_bytes > 32 || header[KEYS_KIND] > KIND_SPLIT || n > max)
 		return PS_TORN;
 	e.stride = header[KEYS_KIND] == KIND_GENERAL ? 3 : 2;
 	e.key = e.stride - 2;
@@ -100,7 +102,8 @@ static enum ps_status find_key(struct names *c, const struct entries *e, const c
 }
 
 /* dict[name] of a dict whose keys are strings. */
-static enum ps_status dict_get(struct names *c, raddr dict, const char *name, raddr *ret)
+static enum ps_status dict_get(struct names *c, raddr dict, size_t max, const char *name,
+			       raddr *ret)
 {
 	unsigned char object[128];
 	raddr keys, values;
@@ -111,7 +114,7 @@ static enum ps_status dict_get(struct names *c, raddr dict, const char *name, ra
 	PS_TRY(target_read(c->target, dict, object, c->layout->span[S_DICT]));
 	keys = layout_get(c->layout, object, F_DICT_KEYS);
 	values = layout_get(c->layout, object, F_DICT_VALUES);
-	PS_TRY(read_entries(c, keys, &e));
+	PS_TRY(read_entries(c, keys, max, &e));
 	st = find_key(c, &e, name, &i);
 	if (!st && values)
 		st = target_read(c->target, values + VALUES_HEADER + i * 8, ret, 8);
@@ -127,9 +130,9 @@ static enum ps_status find_active(struct names *c)
 
 	PS_TRY(target_read(c->target, c->interpreter + c->layout->at[F_INTERP_MODULES], &modules,
 			   8));
-	PS_TRY(dict_get(c, modules, "threading", &threading));
+	PS_TRY(dict_get(c, modules, MODULES_MAX, "threading", &threading));
 	PS_TRY(target_read(c->target, threading + c->layout->object_size, &dict, 8));
-	return dict_get(c, dict, "_active", &c->active);
+	return dict_get(c, dict, NAMED_MAX, "_active", &c->active);
 }
 
 /* An int object that is not negative and fits 64 bits. */
@@ -169,7 +172,7 @@ static enum ps_status inline_attribute(struct names *c, raddr object, raddr type
 	if (!header[3])
 		return PS_TORN;
 	PS_TRY(target_read(c->target, type + c->layout->at[F_HEAPTYPE_CACHED_KEYS], &keys, 8));
-	PS_TRY(read_entries(c, keys, &e));
+	PS_TRY(read_entries(c, keys, ATTRIBUTES_MAX, &e));
 	st = find_key(c, &e, name, &i);
 	free(e.word);
 	PS_TRY(st);
@@ -188,7 +191,7 @@ static enum ps_status attribute(struct names *c, raddr object, const char *name,
 	if (inline_attribute(c, object, type, name, ret) == PS_OK)
 		return PS_OK;
 	PS_TRY(target_read(c->target, object - distance, &dict, 8));
-	return dict ? dict_get(c, dict, name, ret) : PS_TORN;
+	return dict ? dict_get(c, dict, ATTRIBUTES_MAX, name, ret) : PS_TORN;
 }
 
 enum ps_status names_read(struct names *n,
@@ -205,7 +208,7 @@ enum ps_status names_read(struct names *n,
 	if (!n->active)
 		PS_TRY(find_active(n));
 	PS_TRY(target_read(n->target, n->active, object, n->layout->span[S_DICT]));
-	PS_TRY(read_entries(n, layout_get(n->layout, object, F_DICT_KEYS), &e));
+	PS_TRY(read_entries(n, layout_get(n->layout, object, F_DICT_KEYS), NAMED_MAX, &e));
 	words = e.word;
 	for (size_t i = 0; i < e.n; i++) {
 		raddr key = e.word[i * e.stride + e.key], thread = e.word[i * e.stride + e.value];

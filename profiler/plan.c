@@ -36,6 +36,8 @@ static uint32_t window_for(const struct chunk *c)
 
 	if (window < WINDOW_MIN)
 		window = WINDOW_MIN;
+	if (window > COPY_MAX / 4)
+		window = COPY_MAX / 4;
 	return window < c->size ? window : c->size;
 }
 

@@ -263,6 +263,9 @@ void proc_make_printable(char *text)
 	while (*at) {
 		size_t n = utf8_length(at);
 
+		/* Controls, those of C1 included, which a terminal obeys too. */
+		if (n == 2 && at[0] == 0xc2 && at[1] < 0xa0)
+			n = 0;
 		if (n == 0 || *at < 0x20 || *at == 0x7f) {
 			*at++ = '?';
 			continue;

@@ -4,6 +4,7 @@
 #include "profiler/activity.h"
 #include "profiler/blocking.h"
 #include "profiler/listing.h"
+#include "profiler/look.h"
 #include "profiler/plan.h"
 
 #include <stdlib.h>
@@ -17,8 +18,8 @@ enum {
 	EPOCH_NS = 20 * MS,   /* 3.13: how long a verified code object is believed */
 	CHURN_NS = 1000 * MS, /* after one was seen to be reused, look at every tick */
 	LOOK_NS = 50000,      /* else look at the interpreters no more often than this */
-	INTERPRETERS_PER_BATCH = 16,
-	CUT_ATTEMPTS = 4, /* for a top that is uncertain, before it is left out */
+	NAMES_ROUNDS = 20,    /* a thread that C code made may never get a name */
+	CUT_ATTEMPTS = 4,     /* for a top that is uncertain, before it is left out */
 };
 
 /* --- opening --- */
@@ -423,10 +424,14 @@ static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct 
 	}
 	if (!is_same_thread(s, t, c->state))
 		return PS_OK;
+	if (t->id.v == UINT32_MAX) {
+		s->counts.lost[LOST_FULL]++;
+		return PS_OK;
+	}
 	t->samples++;
+	st = sample_steps(s, &x);
 	if (t->samples % 64 == 0)
 		thread_age_foreign(t);
-	st = sample_steps(s, &x);
 	if (st == PS_GONE || st == PS_NOMEM || st == PS_DENIED)
 		return st;
 	if (st)
@@ -436,72 +441,20 @@ static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct 
 
 /* --- a tick --- */
 
-struct interp_span {
-	uint32_t from, len;
-};
-
-/* The head of the thread list and the count of freed code objects, read as one piece. */
-static struct interp_span interp_span(const struct layout *l)
-{
-	uint32_t a = l->at[F_INTERP_THREADS_HEAD], b = a;
-
-	if (layout_has(l, F_INTERP_GENERATION))
-		b = l->at[F_INTERP_GENERATION];
-	if ((a > b ? a - b : b - a) > 4096)
-		return (struct interp_span){ a, 8 };
-	return (struct interp_span){ a < b ? a : b, (a < b ? b - a : a - b) + 8 };
-}
-
-static void look_at_interpreter(struct sampler *s, struct interpreter *in,
-				const unsigned char *bytes, struct interp_span span)
-{
-	const struct layout *l = &s->site.layout;
-	raddr head;
-	uint64_t generation;
-
-	if (!bytes) {
-		s->relist = true;
-		return;
-	}
-	memcpy(&head, bytes + (l->at[F_INTERP_THREADS_HEAD] - span.from), 8);
-	if (head != in->threads_head)
-		s->relist = true;
-	if (!layout_has(l, F_INTERP_GENERATION) ||
-	    l->at[F_INTERP_GENERATION] - span.from > span.len - 8)
-		return;
-	memcpy(&generation, bytes + (l->at[F_INTERP_GENERATION] - span.from), 8);
-	if (generation != in->generation) {
-		in->generation = generation;
-		code_next_epoch(&s->codes);
-	}
-}
-
-static uint32_t add_interpreters(struct sampler *s, struct interp_span span)
-{
-	uint32_t n = 0;
-
-	while (n < s->ninterpreters && n < INTERPRETERS_PER_BATCH &&
-	       capture_add_extra(s->batch, s->interpreters[n].at + span.from, (span.len + 7) & ~7u))
-		n++;
-	return n;
-}
-
 /* Threads from `from` on, as many as one batch takes; *ret_next is behind the last. */
 static enum ps_status tick_batch(struct sampler *s, uint32_t from, uint32_t *ret_next)
 {
-	struct interp_span span = interp_span(&s->site.layout);
-	uint32_t ninterp = 0, next = from;
+	uint32_t looked = 0, next = from;
 
 	capture_reset(s->batch);
 	if (from == 0 && (s->now >= s->next_look || s->now < s->churn_until)) {
 		s->next_look = s->now + LOOK_NS;
-		ninterp = add_interpreters(s, span);
+		looked = look_plan(s);
 	}
 	while (next < s->nthreads && capture_add(s->batch, &s->threads[next]))
 		next++;
 	PS_TRY(capture_read(s->batch));
-	for (uint32_t i = 0; i < ninterp; i++)
-		look_at_interpreter(s, &s->interpreters[i], capture_extra(s->batch, i), span);
+	look_take(s, looked);
 	for (uint32_t i = from; i < next; i++) {
 		capture_get(s->batch, i - from, &s->capture);
 		PS_TRY(sample_thread(s, &s->threads[i], &s->capture));
@@ -536,9 +489,12 @@ static enum ps_status refresh(struct sampler *s)
 		if (st == PS_NOMEM || st == PS_GONE)
 			return st;
 	}
-	if (s->now >= s->next_names) {
+	if (s->now >= s->next_names || s->unnamed_rounds == 0) {
+		bool soon = any_unnamed(s) && s->unnamed_rounds < NAMES_ROUNDS;
+
 		sampler_name_threads(s);
-		s->next_names = s->now + (any_unnamed(s) ? NAMES_SOON_NS : NAMES_LATER_NS);
+		s->unnamed_rounds++;
+		s->next_names = s->now + (soon ? NAMES_SOON_NS : NAMES_LATER_NS);
 	}
 	return PS_OK;
 }
@@ -558,6 +514,10 @@ static enum ps_status tick_all(struct sampler *s)
 	start_epoch_by_time(s);
 	for (uint32_t from = 0, next; from < s->nthreads || from == 0; from = next) {
 		PS_TRY(tick_batch(s, from, &next));
+		if (next == from && next < s->nthreads) {
+			s->counts.lost[LOST_FULL]++; /* its plan does not fit a batch */
+			next++;
+		}
 		if (next == from)
 			break;
 	}
@@ -583,7 +543,12 @@ enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight)
 	s->counts.ticks++;
 	if (!s->blocking)
 		return tick_all(s);
-	PS_TRY(blocking_stop(s->blocking));
+	st = blocking_stop(s->blocking);
+	if (st == PS_TORN) {
+		s->counts.lost[LOST_TORN] += s->nthreads;
+		return PS_OK;
+	}
+	PS_TRY(st);
 	st = tick_all(s);
 	blocking_resume(s->blocking);
 	return st;

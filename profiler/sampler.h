@@ -39,7 +39,7 @@ struct sampler {
 	func_id no_python; /* what a thread without Python frames is shown as */
 
 	struct interpreter *interpreters;
-	uint32_t ninterpreters;
+	uint32_t ninterpreters, first_looked;
 	struct thread *threads; /* in the order of the target's lists */
 	uint32_t nthreads, threads_cap;
 	raddr listed_head;
@@ -53,6 +53,7 @@ struct sampler {
 	uint64_t changes_until; /* ... ends here */
 	uint64_t churn_until;   /* code objects were reused of late: look closely until then */
 	bool relist;
+	uint32_t unnamed_rounds; /* that names were looked for in vain */
 	bool same_pid_namespace;
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/start.h"
 
+#include "profiler/stop_signal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,6 +16,7 @@ static void run_child(char **argv, int report)
 {
 	int why;
 
+	signal(SIGPIPE, SIG_DFL);
 	execvp(argv[0], argv);
 	why = errno;
 	(void)!write(report, &why, sizeof why);
@@ -26,6 +29,7 @@ enum ps_status start_command(char **argv, int *ret_pid, struct ps_err *err)
 	pid_t pid;
 	ssize_t n;
 
+	signal(SIGCHLD, SIG_DFL); /* if ours ignores it, there is no status to wait for */
 	if (pipe2(report, O_CLOEXEC))
 		return ps_fail(err, PS_IO, "pipe: %s", strerror(errno));
 	pid = fork();
@@ -59,13 +63,25 @@ int start_exit_code(int wait_status)
 				      : EXIT_BY_SIGNAL + WTERMSIG(wait_status);
 }
 
+/* What comes to us while we only wait for it was meant for it. A first Ctrl-C came to it
+ * from the terminal as well, and is not doubled. */
+static void pass_on_signal(int pid, int *passed)
+{
+	int count = stop_signal_count(), signal = stop_signal_seen();
+
+	if (count != *passed && (signal != SIGINT || count > 1))
+		kill(pid, signal);
+	*passed = count;
+}
+
 int start_wait(int pid)
 {
-	int status = 0;
+	int status = 0, passed = stop_signal_count();
 
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return 0;
+		pass_on_signal(pid, &passed);
 	}
 	return start_exit_code(status);
 }

@@ -101,6 +101,11 @@ static enum ps_status read_by_file(struct target *t, const struct iovec *local, 
 		size_t done = 0;
 
 		while (done < remote[r].iov_len && l < nlocal) {
+			if (local[l].iov_len == used) {
+				l++;
+				used = 0;
+				continue;
+			}
 			size_t want = remote[r].iov_len - done, room = local[l].iov_len - used;
 			ssize_t n = pread(t->memfd, (char *)local[l].iov_base + used,
 					  want < room ? want : room,

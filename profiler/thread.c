@@ -68,16 +68,21 @@ bool thread_knows_generator(const struct thread *t, raddr at)
 	return false;
 }
 
-void thread_observe_generator(struct thread *t, unsigned which, bool same)
+void thread_observe_generator(struct thread *t, raddr at, bool same)
 {
 	enum { SEEN_HALVE = 1024 };
-	struct foreign *f = &t->foreign[which];
 
-	f->seen++;
-	f->same = (uint16_t)(f->same + same);
-	if (f->seen >= SEEN_HALVE) {
-		f->seen /= 2;
-		f->same /= 2;
+	for (unsigned i = 0; i < t->nforeign; i++) {
+		struct foreign *f = &t->foreign[i];
+
+		if (f->at != at || !f->generator)
+			continue;
+		f->seen++;
+		f->same = (uint16_t)(f->same + same);
+		if (f->seen >= SEEN_HALVE) {
+			f->seen /= 2;
+			f->same /= 2;
+		}
 	}
 }
 

@@ -108,7 +108,7 @@ void thread_need_foreign(struct thread *t, raddr at, bool generator);
 /* Has there been a generator's frame? */
 bool thread_knows_generator(const struct thread *t, raddr at);
 /* Notes whether both copies of a generator's frame in this sample ran the same code. */
-void thread_observe_generator(struct thread *t, unsigned which, bool same);
+void thread_observe_generator(struct thread *t, raddr at, bool same);
 /* Does the generator there live much longer than the copies are apart? */
 bool thread_is_steady(const struct thread *t, raddr at);
 /* Forgets those that were not needed for a while. */

@@ -365,6 +365,7 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 {
 	struct walk w = { .u = u, .t = t, .c = c, .out = ret, .nregions = linked_chunks(c) };
 	enum ps_status st;
+	uint32_t generation = u->codes->generation;
 
 	*ret = (struct unwound){ 0 };
 	if (!c->state || (c->ndata && !w.nregions))
@@ -374,6 +375,9 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 	w.before = comparable_frames(u, t);
 	walk_observe_generators(&w);
 	st = climb(&w);
+	/* Records were thrown away meanwhile: what was found before that is void. */
+	if (!st && generation != u->codes->generation)
+		st = PS_TORN;
 	if (st) {
 		t->nframes = t->nstacks = 0;
 		return st;

@@ -211,9 +211,9 @@ void walk_observe_generators(struct walk *w)
 	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
 		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
 
-		if (w->t->foreign[i].generator && r->len == r->size && again->len == again->size)
+		if (r->len == r->size && again->len == again->size)
 			thread_observe_generator(
-				w->t, i,
+				w->t, r->at,
 				layout_get(l, r->bytes, F_FRAME_EXECUTABLE) ==
 					layout_get(l, again->bytes, F_FRAME_EXECUTABLE));
 	}

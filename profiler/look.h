@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/look.h - have threads come or gone, have code objects been freed? A few bytes of
+ * each interpreter, read along with the threads, tell. */
+#ifndef PROFILER_LOOK_H
+#define PROFILER_LOOK_H
+
+#include "profiler/sampler.h"
+
+/* Adds those bytes to the sampler's empty batch; returns of how many interpreters. */
+uint32_t look_plan(struct sampler *s);
+/* After the read: notes what has changed. n is what look_plan() returned. */
+void look_take(struct sampler *s, uint32_t n);
+
+#endif
