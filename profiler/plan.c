@@ -7,7 +7,8 @@
 enum {
 	WINDOW_MIN = 1024,   /* up to 2 KiB cost as much as 8 bytes */
 	WINDOW_SLACK = 1024, /* room for the stack to grow until the next sample */
-	WINDOW_STEP = 512,
+	WINDOW_LEAST = 112,  /* the slot above the top frame must be seen, to be seen dead */
+	PAGE = 4096,
 	HINGE_BYTES = 384, /* of a frame that is a hinge, and of what may be above it */
 	HINGES_KEEP = 512, /* samples */
 	USED_DECAY = 64,   /* the maximum falls by 1/64 of itself a sample */
@@ -30,14 +31,21 @@ static enum ps_status reserve_chunks(struct thread *th, uint32_t n)
 	return PS_OK;
 }
 
+/* What was live, room for the stack to grow until the next sample, but only as far as the
+ * page reaches that is copied anyway: a further page costs a tenth of the whole call. */
 static uint32_t window_for(const struct chunk *c)
 {
-	uint32_t window = (c->used + WINDOW_SLACK + WINDOW_STEP - 1) & ~(uint32_t)(WINDOW_STEP - 1);
+	raddr least = c->at + c->used + WINDOW_LEAST;
+	raddr page_end = (least + PAGE - 1) & ~(raddr)(PAGE - 1);
+	uint32_t window = c->used + WINDOW_SLACK;
 
+	if (window > page_end - c->at)
+		window = (uint32_t)(page_end - c->at);
 	if (window < WINDOW_MIN)
 		window = WINDOW_MIN;
 	if (window > COPY_MAX / 4)
 		window = COPY_MAX / 4;
+	window &= ~7u;
 	return window < c->size ? window : c->size;
 }
 
