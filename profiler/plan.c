@@ -11,7 +11,8 @@ enum {
 	PAGE = 4096,
 	HINGE_BYTES = 384, /* of a frame that is a hinge, and of what may be above it */
 	HINGES_KEEP = 512, /* samples */
-	USED_DECAY = 64,   /* the maximum falls by 1/64 of itself a sample */
+	USED_PERIOD =
+		4096, /* samples: what was live in the present and the last of these is copied */
 };
 
 static enum ps_status reserve_chunks(struct thread *th, uint32_t n)
@@ -171,14 +172,18 @@ static const struct frame *top_frame(const struct thread *th)
 	return NULL;
 }
 
-static void note_used(struct chunk *c, uint32_t used)
+static void note_used(struct chunk *c, uint32_t used, bool ends_period)
 {
 	if (used > c->size)
 		used = c->size;
-	if (used >= c->used)
+	if (used > c->recent)
+		c->recent = used;
+	if (ends_period)
+		c->used = c->recent;
+	else if (used > c->used)
 		c->used = used;
-	else
-		c->used -= (c->used - used) / USED_DECAY + 1;
+	if (ends_period)
+		c->recent = used;
 	if (c->window)
 		c->window = window_for(c);
 }
@@ -243,7 +248,8 @@ void plan_windows(struct thread *th)
 		struct chunk *c = &th->chunks[i - 1];
 		bool has_top = top && top->at - c->at < c->size && top->next <= c->size;
 
-		note_used(c, has_top ? (uint32_t)(top->at - c->at) + top->next : CHUNK_HEADER + 8);
+		note_used(c, has_top ? (uint32_t)(top->at - c->at) + top->next : CHUNK_HEADER + 8,
+			  th->samples % USED_PERIOD == 0);
 		if (has_top)
 			return;
 	}

@@ -31,7 +31,8 @@ struct chunk {
 	raddr at;
 	uint32_t size;   /* header included */
 	uint32_t window; /* bytes from its start that the next sample copies; 0: none */
-	uint32_t used;   /* a slowly falling maximum of what was live in it */
+	uint32_t used;   /* the most that was live in it in the last period of samples or since */
+	uint32_t recent; /* the same, of the present period alone */
 };
 
 /* A generator's frame, in its object on the heap, or an entry frame on the C stack. */

@@ -360,6 +360,30 @@ static enum ps_status climb(struct walk *w)
 	return PS_OK;
 }
 
+/* 3.14+: a frame that ends is unlinked, then its locals are cleared from the top down, then
+ * its executable (_PyEval_FrameClearAndPop, _PyFrame_ClearLocals in Python/frame.c). The
+ * clearing sets the stack pointer below the locals first, where no live frame has it. What
+ * it takes is the caller's time, as it is for the interpreter. */
+static void drop_cleared(struct walk *w)
+{
+	const struct layout *l = w->u->layout;
+	const struct frame *f = w->n > 1 ? &w->t->frames[w->n - 1] : NULL;
+	const struct region *r = &w->c->data[w->region];
+	uint32_t nlocalsplus;
+	raddr pointer;
+
+	if (!f || f->foreign || !layout_has(l, F_FRAME_STACKPOINTER) ||
+	    f->at - r->at > r->len - l->span[S_FRAME])
+		return;
+	nlocalsplus = w->u->codes->codes[f->code].nlocalsplus;
+	pointer = layout_get(l, r->bytes + (f->at - r->at), F_FRAME_STACKPOINTER);
+	if (!nlocalsplus || pointer - f->at >= l->frame_locals_at + nlocalsplus * 8ull)
+		return;
+	w->n--;
+	if (w->same > w->n)
+		w->same = w->n;
+}
+
 enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct capture *c,
 			   struct unwound *ret)
 {
@@ -382,6 +406,7 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 		t->nframes = t->nstacks = 0;
 		return st;
 	}
+	drop_cleared(&w);
 	t->nframes = w.n;
 	t->has_frames = w.n != 0;
 	if (t->codes_generation != u->codes->generation) {

@@ -10,9 +10,10 @@
  *
  * Alive is: the executable is a code object, the instruction pointer lies in its
  * bytecode, the owner is the thread. 3.14+ clears the executable of a popped frame, so
- * that this is exact. 3.13 does not; there a frame is dead if it stands at a return
- * instruction, or its stacktop is 0 though it has locals (both are left by a frame that
- * was popped), and one that executes (stacktop -1) has no child but through C.
+ * that this is exact but for the moment of clearing, which the stack pointer tells. 3.13
+ * does not; there a frame is dead if it stands at a return instruction with its stacktop
+ * saved, or its stacktop is 0 though it has locals (both are left by a frame that was
+ * popped), and one that executes (stacktop -1) has no child but through C.
  */
 #ifndef PROFILER_UNWIND_H
 #define PROFILER_UNWIND_H

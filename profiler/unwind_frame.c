@@ -23,10 +23,11 @@ static bool looks_popped(const struct code *code, uint64_t extra, uint32_t unit)
 {
 	int32_t stacktop = (int32_t)(uint32_t)extra;
 
-	if (code_marks(code, unit) & MARK_RETURNS || stacktop < -1)
-		return true;
+	/* Up to the end it executes; its stacktop is saved as it is unlinked (RETURN_VALUE). */
 	if (stacktop == -1)
 		return false;
+	if (code_marks(code, unit) & MARK_RETURNS || stacktop < -1)
+		return true;
 	return (uint32_t)stacktop < code->nlocalsplus || (uint32_t)stacktop * 8 > code->frame_bytes;
 }
 

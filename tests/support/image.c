@@ -353,6 +353,10 @@ static void write_frame(struct image_thread *t, raddr at, raddr code, unsigned u
 	image_set(im, at, F_FRAME_INSTR, code + im->layout.code_units_at + 2 * (raddr)unit);
 	image_set(im, at, F_FRAME_OWNER, owner);
 	image_set(im, at, F_FRAME_STACKTOP, (uint64_t)NOT_SAVED);
+	if (code != im->none)
+		image_set(im, at, F_FRAME_STACKPOINTER,
+			  at + im->layout.frame_locals_at +
+				  8 * image_get(im, code, F_CODE_NLOCALSPLUS));
 	image_set(im, at, F_FRAME_TLBC_INDEX, 0);
 }
 

@@ -387,14 +387,35 @@ Test(unwind, hides_the_shim_of_a_specialized_init)
 	}
 }
 
-Test(unwind, a_3_13_frame_at_a_return_instruction_is_dead)
+Test(unwind, a_3_13_frame_at_a_return_instruction_is_dead_once_its_stack_is_saved)
 {
 	for (int id = TABLE_3_13_0; id <= TABLE_3_13T; id++) {
 		struct world *w = world(id);
+		raddr top;
 
 		image_push(&w->t, w->main, 4);
-		image_push(&w->t, w->f, 31);
+		top = image_push(&w->t, w->f, 31);
+		expect(w, "main:5 f:131");
+		image_set(&w->im, top, F_FRAME_STACKTOP, 2);
 		expect(w, "main:5");
+		end(w);
+	}
+}
+
+Test(unwind, a_3_14_frame_whose_locals_are_being_cleared_has_returned)
+{
+	for (int id = TABLE_3_14_10; id < NTABLES; id++) {
+		struct world *w = world(id);
+		raddr top;
+
+		image_push(&w->t, w->main, 4);
+		top = image_push(&w->t, w->f, 7);
+		expect(w, "main:5 f:107");
+		image_set(&w->im, top, F_FRAME_STACKPOINTER, top + w->im.layout.frame_locals_at);
+		expect(w, "main:5");
+		image_set(&w->im, top, F_FRAME_STACKPOINTER,
+			  top + w->im.layout.frame_locals_at + 16);
+		expect(w, "main:5 f:107");
 		end(w);
 	}
 }
