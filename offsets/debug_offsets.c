@@ -144,13 +144,15 @@ static void derive_fields(struct reader *r, struct layout *l)
 	/* PyThreadState: datastack_chunk, datastack_top, datastack_limit (cpython/pystate.h) */
 	l->at[F_THREAD_TOP] = l->at[F_THREAD_CHUNK] + 8;
 	/* PyCodeObject, cpython/code.h: PyObject_VAR_HEAD; co_flags, co_argcount; ...
-	 * co_stacksize, co_firstlineno, co_nlocalsplus, co_framesize */
+	 * co_stacksize, co_firstlineno, co_nlocalsplus, co_framesize, co_nlocals,
+	 * co_ncellvars, co_nfreevars, co_version */
 	l->at[F_CODE_TYPE] = type;
 	l->at[F_CODE_UNITS] = l->object_size;
 	l->at[F_CODE_FLAGS] = argcount - 4;
 	l->at[F_CODE_STACKSIZE] = first - 4;
 	l->at[F_CODE_NLOCALSPLUS] = first + 4;
 	l->at[F_CODE_FRAMESIZE] = first + 8;
+	l->at[F_CODE_VERSION] = first + 24;
 	l->code_units_at = named_word(r, W_CODE_ADAPTIVE);
 	l->frame_locals_at = named_word(r, W_FRAME_LOCALS);
 	l->generator_frame_at = named_word(r, W_GENERATOR_FRAME);

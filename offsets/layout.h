@@ -78,6 +78,7 @@ enum layout_struct {
 	X(F_CODE_FIRSTLINE, S_CODE, 4)                                          \
 	X(F_CODE_NLOCALSPLUS, S_CODE, 4)                                        \
 	X(F_CODE_FRAMESIZE, S_CODE, 4)                                          \
+	X(F_CODE_VERSION, S_CODE, 4)                                            \
 	X(F_CODE_FILENAME, S_CODE, 8)                                           \
 	X(F_CODE_QUALNAME, S_CODE, 8)                                           \
 	X(F_CODE_LINETABLE, S_CODE, 8)                                          \

@@ -6,6 +6,7 @@
  */
 #include "profiler/code.h"
 
+#include "offsets/opcodes.h"
 #include "profiler/unicode.h"
 
 #include <stdlib.h>
@@ -22,26 +23,6 @@ enum {
 
 /* co_flags, cpython/code.h */
 enum { CO_GENERATOR = 0x20, CO_COROUTINE = 0x80, CO_ASYNC_GENERATOR = 0x200 };
-
-/* Opcodes by number, from each version's own Include/opcode_ids.h: fixed for all of a
- * minor version. Only 3.13 needs to know returns. FOR_ITER* and SEND* with all that they
- * specialize to resume a generator by pushing its frame. */
-struct opcode_marks {
-	uint8_t minor, mark, op;
-};
-static const struct opcode_marks opcode_marks[] = {
-	{ 13, MARK_RETURNS, 36 },  { 13, MARK_RETURNS, 103 }, { 13, MARK_RETURNS, 239 },
-	{ 13, MARK_RETURNS, 240 }, { 13, MARK_RESUMES, 72 },  { 13, MARK_RESUMES, 104 },
-	{ 13, MARK_RESUMES, 187 }, { 13, MARK_RESUMES, 188 }, { 13, MARK_RESUMES, 189 },
-	{ 13, MARK_RESUMES, 190 }, { 13, MARK_RESUMES, 208 }, { 13, MARK_RESUMES, 243 },
-	{ 14, MARK_RESUMES, 70 },  { 14, MARK_RESUMES, 106 }, { 14, MARK_RESUMES, 171 },
-	{ 14, MARK_RESUMES, 172 }, { 14, MARK_RESUMES, 173 }, { 14, MARK_RESUMES, 174 },
-	{ 14, MARK_RESUMES, 197 }, { 14, MARK_RESUMES, 237 }, { 15, MARK_RESUMES, 68 },
-	{ 15, MARK_RESUMES, 105 }, { 15, MARK_RESUMES, 174 }, { 15, MARK_RESUMES, 175 },
-	{ 15, MARK_RESUMES, 176 }, { 15, MARK_RESUMES, 177 }, { 15, MARK_RESUMES, 178 },
-	{ 15, MARK_RESUMES, 202 }, { 15, MARK_RESUMES, 203 }, { 15, MARK_RESUMES, 204 },
-	{ 15, MARK_RESUMES, 236 },
-};
 
 #define CODES_BYTES_MAX ((size_t)1 << 30)
 
@@ -66,7 +47,7 @@ enum ps_status code_cache_init(struct code_cache *c, struct target *t, const str
 
 static size_t marks_bytes(uint32_t nunits)
 {
-	return nunits / 4 + 1;
+	return nunits / 2 + 1;
 }
 
 static void drop(struct code_cache *c, struct code *code)
@@ -246,14 +227,11 @@ static enum ps_status read_lines(struct code_cache *c, const void *header, struc
 
 static void set_marks(unsigned minor, const uint8_t *units, uint32_t n, uint8_t *ret)
 {
-	uint8_t of_op[256] = { 0 };
+	uint8_t classes[OPCODES];
 
-	for (size_t i = 0; i < sizeof opcode_marks / sizeof *opcode_marks; i++) {
-		if (opcode_marks[i].minor == minor)
-			of_op[opcode_marks[i].op] |= opcode_marks[i].mark;
-	}
+	opcode_classes(minor, classes);
 	for (uint32_t i = 0; i < n; i++)
-		ret[i / 4] |= (uint8_t)(of_op[units[i * 2]] << i % 4 * 2);
+		ret[i / 2] |= (uint8_t)((classes[units[i * 2]] & MARKS) << i % 2 * 4);
 }
 
 /* The caches between instructions may look like anything: a frame never stands at one,
@@ -304,6 +282,7 @@ static void take_header(const struct layout *l, raddr at, const void *header, st
 	code->nunits = (uint32_t)layout_get(l, header, F_CODE_UNITS);
 	code->frame_bytes = (uint32_t)layout_get(l, header, F_CODE_FRAMESIZE) * 8;
 	code->nlocalsplus = (uint32_t)layout_get(l, header, F_CODE_NLOCALSPLUS);
+	code->version = (uint32_t)layout_get(l, header, F_CODE_VERSION);
 	code->first_line = (uint32_t)layout_get(l, header, F_CODE_FIRSTLINE);
 	if (code->first_line > INT32_MAX)
 		code->first_line = 0;

@@ -10,6 +10,7 @@
 #define PROFILER_CODE_H
 
 #include "offsets/layout.h"
+#include "offsets/opcodes.h"
 #include "profiler/linetable.h"
 #include "profiler/mem.h"
 #include "profiler/profile.h"
@@ -22,8 +23,10 @@ enum code_flag {
 
 /* What a frame does that stands at a unit. */
 enum code_mark {
-	MARK_RETURNS = 1, /* it is on its way out; known for 3.13 only */
-	MARK_RESUMES = 2, /* it may have resumed a generator without C code in between */
+	MARK_RETURNS = OP_RETURNS,
+	MARK_RESUMES = OP_RESUMES,
+	MARK_CALLS = OP_CALLS,
+	MARKS = MARK_RETURNS | MARK_RESUMES | MARK_CALLS,
 };
 
 enum { CODE_CONTENTS = 3 };
@@ -40,8 +43,9 @@ struct code {
 	func_id function;
 	uint32_t nruns;
 	struct line_run *runs;
-	uint8_t *marks; /* two bits a unit, of enum code_mark */
-	raddr *tlbc;    /* free-threaded 3.14+: where each thread's copy of the bytecode is */
+	uint32_t version; /* that its functions have, by which call sites know them; 0: none */
+	uint8_t *marks;   /* four bits a unit, of enum code_mark */
+	raddr *tlbc;      /* free-threaded 3.14+: where each thread's copy of the bytecode is */
 	uint32_t ntlbc;
 	uint64_t fingerprint;
 	/* What the fingerprint covers beside the header: beginnings of the qualified name's
@@ -100,7 +104,7 @@ static inline uint32_t code_line(const struct code *code, uint32_t unit)
 
 static inline unsigned code_marks(const struct code *code, uint32_t unit)
 {
-	return code->marks[unit / 4] >> (unit % 4 * 2) & 3u;
+	return code->marks[unit / 2] >> (unit % 2 * 4) & MARKS;
 }
 
 #endif

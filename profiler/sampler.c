@@ -42,7 +42,7 @@ static enum ps_status prepare(struct sampler *s)
 					 .layout = &s->site.layout,
 					 .codes = &s->codes,
 					 .profile = s->profile };
-	return stillness_init(&s->unwinder.stillness);
+	return unwinder_init(&s->unwinder);
 }
 
 /* Lists change while they are read: a few attempts, then the next refresh. */
@@ -114,7 +114,7 @@ enum ps_status sampler_follow_exec(struct sampler *s, struct ps_err *err)
 	drop_threads(s);
 	s->site = site;
 	code_cache_forget(&s->codes, &s->site.layout);
-	stillness_clear(&s->unwinder.stillness);
+	unwinder_forget(&s->unwinder);
 	s->listed_head = 0;
 	if (list_now(s))
 		return ps_fail(err, PS_NOT_READY, "the interpreter's threads could not be listed");
@@ -332,7 +332,7 @@ static enum ps_status verify_codes(struct sampler *s, struct sample *x)
 		t->verified_epoch = s->codes.epoch;
 		return PS_OK;
 	}
-	stillness_clear(&s->unwinder.stillness);
+	unwinder_forget(&s->unwinder);
 	t->nframes = t->nstacks = 0;
 	note_change(s);
 	if (st || (!s->blocking && !generation_stands(s, t))) {
@@ -357,6 +357,8 @@ static void count_sample(struct sampler *s, const struct sample *x)
 		c->repaired[REPAIR_WINDOW]++;
 	else if (x->unwound.cut)
 		c->repaired[REPAIR_CUT]++;
+	else if (x->unwound.told)
+		c->repaired[REPAIR_TOLD]++;
 	else if (x->unwound.foreign && x->thread->samples > 1)
 		c->repaired[REPAIR_FOREIGN]++;
 	else

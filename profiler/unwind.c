@@ -108,6 +108,11 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 	struct chain chain;
 
 	*ret_cut = false;
+	PS_TRY(walk_tell(w, c->previous, &chain));
+	if (chain.known) {
+		PS_TRY(accept_chain(w, &chain));
+		return accept(w, c, false);
+	}
 	PS_TRY(walk_follow(w, c->previous, &chain));
 	if (chain.known && !chain.n)
 		drop_dying(w, chain.end);
@@ -185,7 +190,7 @@ static void keep_unchanged(struct walk *w)
 			b = copies.bytes;
 			/* A frame called by no generator would belong below this one. */
 			if (!b || copies.moved || w->current == top_address(w) ||
-			    !walk_top_stood_still(w) ||
+			    walk_told_generator(w) != NO_GENERATOR || !walk_top_stood_still(w) ||
 			    (above &&
 			     (layout_get(w->u->layout, above, F_FRAME_EXECUTABLE) &
 			      ~w->u->layout->tag_mask) &&
@@ -305,8 +310,12 @@ static enum ps_status is_running(struct walk *w, unsigned i, bool *ret)
 static enum ps_status climb_generators(struct walk *w)
 {
 	raddr current = w->current, ignored;
+	struct chain told;
 	bool done = false;
 
+	PS_TRY(walk_tell(w, 0, &told));
+	if (told.known)
+		return accept_chain(w, &told);
 	if (w->n && current == top_address(w))
 		return PS_OK;
 	if (!walk_is_bottom(w, current) && !walk_on_data_stack(w, current) &&
@@ -398,7 +407,9 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 	w.base = layout_get(u->layout, c->state, F_THREAD_BASE_FRAME);
 	w.before = comparable_frames(u, t);
 	walk_observe_generators(&w);
-	st = climb(&w);
+	st = walk_note_places(&w);
+	if (!st)
+		st = climb(&w);
 	/* Records were thrown away meanwhile: what was found before that is void. */
 	if (!st && generation != u->codes->generation)
 		st = PS_TORN;

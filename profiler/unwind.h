@@ -18,6 +18,7 @@
 #ifndef PROFILER_UNWIND_H
 #define PROFILER_UNWIND_H
 
+#include "profiler/callsite.h"
 #include "profiler/capture.h"
 #include "profiler/code.h"
 #include "profiler/stillness.h"
@@ -28,6 +29,7 @@ struct unwinder {
 	struct code_cache *codes;
 	struct profile *profile;
 	struct stillness stillness;
+	struct callsites callsites;
 	func_id omitted; /* marker in the middle of truncated stacks */
 	struct frame *scratch;
 	uint32_t scratch_cap;
@@ -37,6 +39,7 @@ struct unwinder {
 struct unwound {
 	bool foreign;    /* frames had to be fetched by further reads */
 	bool cut;        /* the top was uncertain and left out */
+	bool told;       /* a generator was told by the code that uses it, see callsite.h */
 	bool truncated;  /* the middle was left out */
 	bool short_copy; /* with PS_LIMIT: the copied part ended before the stack did ... */
 	unsigned region; /* ... in this region of the capture */
@@ -56,6 +59,10 @@ enum ps_status unwind_stopped(struct unwinder *u, struct thread *t, const struct
  * after code_verify() has changed a record. */
 enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from) PS_MUST_USE;
 
+/* Fills what the caller has not; PS_NOMEM. */
+enum ps_status unwinder_init(struct unwinder *u) PS_MUST_USE;
 void unwinder_deinit(struct unwinder *u);
+/* Code objects were replaced: what was learnt of them is void. */
+void unwinder_forget(struct unwinder *u);
 
 #endif

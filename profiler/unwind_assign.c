@@ -86,9 +86,22 @@ enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from
 	return PS_OK;
 }
 
+enum ps_status unwinder_init(struct unwinder *u)
+{
+	PS_TRY(stillness_init(&u->stillness));
+	return callsites_init(&u->callsites);
+}
+
+void unwinder_forget(struct unwinder *u)
+{
+	stillness_clear(&u->stillness);
+	callsites_clear(&u->callsites);
+}
+
 void unwinder_deinit(struct unwinder *u)
 {
 	stillness_deinit(&u->stillness);
+	callsites_deinit(&u->callsites);
 	free(u->scratch);
 	u->scratch = NULL;
 	u->scratch_cap = 0;

@@ -160,7 +160,7 @@ enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret)
 
 /* Does the top frame, as it was copied, refer to this object in its locals or its stack?
  * 3.14+ tells how high the stack was; 3.13 only where it has called Python. */
-static bool top_refers_to(const struct walk *w, raddr object)
+bool walk_top_refers_to(const struct walk *w, raddr object)
 {
 	const struct layout *l = w->u->layout;
 	const struct frame *f = &w->t->frames[w->n - 1];
@@ -192,7 +192,10 @@ static bool top_refers_to(const struct walk *w, raddr object)
 bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
 {
 	const struct candidate *lowest = &chain->generator[chain->n - 1];
+	uint32_t told = chain->n ? walk_told_generator(w) : NO_GENERATOR;
 
+	if (told != NO_GENERATOR && lowest->code != told)
+		return false;
 	if (walk_top_stood_still(w))
 		return true;
 	if (!w->n || !chain->n)
@@ -201,7 +204,7 @@ bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
 		if (!thread_is_steady(w->t, chain->generator[i].at))
 			return false;
 	}
-	return top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
+	return walk_top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
 }
 
 void walk_observe_generators(struct walk *w)

@@ -57,7 +57,21 @@ bool walk_frame_is_known(const struct walk *w, raddr at);
 enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret) PS_MUST_USE;
 /* Was a chain that ends at the top frame so at the moment of the data stack? */
 bool walk_chain_is_believed(struct walk *w, const struct chain *chain);
+/* Does the top frame, as it was copied, refer to this object in its locals or its stack? */
+bool walk_top_refers_to(const struct walk *w, raddr object);
 /* Notes of each generator whether its two copies ran the same code. */
 void walk_observe_generators(struct walk *w);
+
+/* --- unwind_told.c --- */
+
+/* The generator function of which the top frame runs a generator that it has just made, by
+ * its bytecode; NO_GENERATOR: that does not tell. */
+uint32_t walk_told_generator(struct walk *w);
+/* What stands on the top frame according to its bytecode, below a frame of the data stack
+ * whose `previous` is upper, or with nothing above if upper is 0. ret->known: that is
+ * certain, though it may be nothing (n 0). */
+enum ps_status walk_tell(struct walk *w, raddr upper, struct chain *ret) PS_MUST_USE;
+/* Notes where in their code generators are met. */
+enum ps_status walk_note_places(struct walk *w) PS_MUST_USE;
 
 #endif

@@ -23,7 +23,7 @@ enum ps_status rig_init(struct rig *r, struct image *im, raddr thread)
 		.target = t, .layout = &im->layout, .codes = &r->codes, .profile = r->profile
 	};
 	if (!st)
-		st = stillness_init(&r->unwinder.stillness);
+		st = unwinder_init(&r->unwinder);
 	if (st)
 		rig_deinit(r);
 	return st;

@@ -45,6 +45,7 @@ static const struct {
 	{ F_CODE_FIRSTLINE, { 68, 68, 84, 68, 84, 68, 84 } },
 	{ F_CODE_NLOCALSPLUS, { 72, 72, 88, 72, 88, 72, 88 } },
 	{ F_CODE_FRAMESIZE, { 76, 76, 92, 76, 92, 76, 92 } },
+	{ F_CODE_VERSION, { 92, 92, 108, 92, 108, 92, 108 } },
 	{ F_CODE_FILENAME, { 112, 112, 128, 112, 128, 112, 128 } },
 	{ F_CODE_QUALNAME, { 128, 128, 144, 128, 144, 128, 144 } },
 	{ F_CODE_LINETABLE, { 136, 136, 152, 136, 152, 136, 152 } },

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/callsite.h"
+
+#include "profiler/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SITES_MAX = 4096, /* powers of two; three quarters are used */
+	PLACES_MAX = 1024,
+	CALL_UNITS = 4,   /* of a versioned call: itself, a counter, two of the version */
+	MOVES_MAX = 8,    /* units between the call and what uses the generator */
+	JUMPS_FROM = 256, /* a jump's argument is a byte, so no jump to there starts before */
+	WINDOW = JUMPS_FROM + MOVES_MAX + CALL_UNITS,
+	ASK_FIRST = 16,      /* times that a site is met before it is looked at again ... */
+	ASK_UNKNOWN = 8192,  /* ... which doubles up to this, as long as it is unknown ... */
+	ASK_KNOWN = 1 << 16, /* ... and is this when it is known */
+};
+
+struct callsite {
+	uint32_t code, unit;
+	uint32_t generator;
+	uint32_t left; /* times that it may be met before it is looked at again */
+	uint32_t patience;
+	bool used, idle;
+};
+
+struct place {
+	uint32_t code;
+	uint32_t unit[DOING_NKINDS];
+	bool met[DOING_NKINDS];
+	bool used;
+};
+
+enum ps_status callsites_init(struct callsites *s)
+{
+	*s = (struct callsites){ .v = calloc(SITES_MAX, sizeof *s->v),
+				 .places = calloc(PLACES_MAX, sizeof *s->places) };
+	if (s->v && s->places)
+		return PS_OK;
+	callsites_deinit(s);
+	return PS_NOMEM;
+}
+
+void callsites_deinit(struct callsites *s)
+{
+	free(s->v);
+	free(s->places);
+	*s = (struct callsites){ 0 };
+}
+
+void callsites_clear(struct callsites *s)
+{
+	memset(s->v, 0, SITES_MAX * sizeof *s->v);
+	memset(s->places, 0, PLACES_MAX * sizeof *s->places);
+	s->nsites = s->nplaces = 0;
+	s->any = false;
+}
+
+/* --- the two tables: open addressing, never full, so that every search ends --- */
+
+static struct callsite *site_slot(const struct callsites *s, uint32_t code, uint32_t unit)
+{
+	uint32_t i = hash_words(code, unit) % SITES_MAX;
+
+	while (s->v[i].used && (s->v[i].code != code || s->v[i].unit != unit))
+		i = (i + 1) % SITES_MAX;
+	return &s->v[i];
+}
+
+static struct place *place_slot(const struct callsites *s, uint32_t code)
+{
+	uint32_t i = hash_words(code, 0) % PLACES_MAX;
+
+	while (s->places[i].used && s->places[i].code != code)
+		i = (i + 1) % PLACES_MAX;
+	return &s->places[i];
+}
+
+/* --- reading the bytecode --- */
+
+/* The units up to and including the one in question, as far as they are looked at. */
+struct units {
+	const struct callsites *sites;
+	uint8_t byte[2 * (WINDOW + 1)];
+	uint32_t n; /* of which the last is the one in question */
+};
+
+static unsigned class_at(const struct units *u, uint32_t i)
+{
+	return u->sites->classes[u->byte[2 * i]];
+}
+
+/* Does a jump lead to behind the call that ends before unit `after`, so that the generator
+ * may come from elsewhere? What is no jump but a cache that looks like one only makes us
+ * know less. */
+static bool is_jumped_over(const struct units *u, uint32_t after)
+{
+	for (uint32_t i = 0; i + 1 < u->n; i++) {
+		uint32_t to = i + 1 + u->byte[2 * i + 1];
+
+		/* Conditional jumps have one unit of cache, from behind which they count. */
+		if ((class_at(u, i) & OP_JUMPS) &&
+		    ((to >= after && to < u->n) || (to + 1 >= after && to + 1 < u->n)))
+			return true;
+	}
+	return false;
+}
+
+/* The version of the function whose result the last unit uses; 0: that is not plain. */
+static uint32_t version_of_call(const struct units *u)
+{
+	uint32_t end = u->n - 1; /* of the call, caches included: up to here all only moves */
+
+	for (unsigned moved = 0; moved <= MOVES_MAX && end >= CALL_UNITS; moved++) {
+		uint32_t call = end - CALL_UNITS, version;
+
+		if (class_at(u, call) & OP_VERSIONED) {
+			memcpy(&version, u->byte + 2 * call + 4, sizeof version);
+			return is_jumped_over(u, end) ? 0 : version;
+		}
+		if (class_at(u, end - 1) & OP_MOVES)
+			end--;
+		else if (end >= 2 && class_at(u, end - 2) & OP_CACHED)
+			end -= 2;
+		else
+			return 0;
+	}
+	return 0;
+}
+
+static uint32_t generator_of_version(const struct code_cache *codes, uint32_t version)
+{
+	uint32_t found = NO_GENERATOR;
+
+	for (uint32_t i = 0; i < codes->ncodes; i++) {
+		if (codes->codes[i].version != version || !(codes->codes[i].flags & CODE_GENERATOR))
+			continue;
+		/* Versions are of an interpreter each. */
+		if (found != NO_GENERATOR)
+			return NO_GENERATOR;
+		found = i;
+	}
+	return found;
+}
+
+static uint32_t look(struct callsites *s, struct code_cache *codes, raddr instr, uint32_t unit)
+{
+	struct units u = { .sites = s, .n = (unit < WINDOW ? unit : WINDOW) + 1 };
+	uint32_t version;
+
+	if (s->minor != layout_minor(codes->layout)) {
+		s->minor = layout_minor(codes->layout);
+		opcode_classes(s->minor, s->classes);
+	}
+	if (target_read(codes->target, instr - 2 * (raddr)(u.n - 1), u.byte, 2 * u.n))
+		return NO_GENERATOR;
+	version = version_of_call(&u);
+	return version ? generator_of_version(codes, version) : NO_GENERATOR;
+}
+
+uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
+		       uint32_t unit)
+{
+	struct callsite *site = site_slot(s, code, unit);
+
+	if (!site->used) {
+		if (s->nsites >= SITES_MAX / 4 * 3)
+			return NO_GENERATOR;
+		s->nsites++;
+		*site = (struct callsite){ .code = code,
+					   .unit = unit,
+					   .generator = NO_GENERATOR,
+					   .patience = ASK_FIRST,
+					   .used = true };
+	}
+	if (site->left) {
+		site->left--;
+		return site->generator;
+	}
+	site->generator = look(s, codes, instr, unit);
+	if (site->generator != NO_GENERATOR) {
+		site->left = ASK_KNOWN;
+		s->any = true;
+	} else {
+		site->left = site->patience;
+		site->patience *= site->patience < ASK_UNKNOWN ? 2 : 1;
+	}
+	return site->generator;
+}
+
+/* --- what was met --- */
+
+bool callsite_is_running(const struct callsites *s, uint32_t code, uint32_t unit)
+{
+	const struct callsite *site = site_slot(s, code, unit);
+
+	return !site->used || !site->idle;
+}
+
+void callsite_note_running(struct callsites *s, uint32_t code, uint32_t unit, bool running)
+{
+	struct callsite *site = site_slot(s, code, unit);
+
+	if (site->used)
+		site->idle = !running;
+}
+
+void callsite_note_place(struct callsites *s, uint32_t code, uint32_t unit, enum doing doing)
+{
+	struct place *p = place_slot(s, code);
+
+	if (!p->used) {
+		if (s->nplaces >= PLACES_MAX / 4 * 3)
+			return;
+		s->nplaces++;
+		*p = (struct place){ .code = code, .used = true };
+	}
+	p->unit[doing] = unit;
+	p->met[doing] = true;
+	if (doing != DOING_CALL) {
+		p->unit[DOING_ON_TOP] = unit;
+		p->met[DOING_ON_TOP] = true;
+	}
+}
+
+bool callsite_place(const struct callsites *s, uint32_t code, enum doing doing, uint32_t *ret_unit)
+{
+	const struct place *p = place_slot(s, code);
+
+	if (!p->used || !p->met[doing])
+		return false;
+	*ret_unit = p->unit[doing];
+	return true;
+}
