@@ -92,12 +92,12 @@ static unsigned class_at(const struct units *u, uint32_t i)
 	return u->sites->classes[u->byte[2 * i]];
 }
 
-/* Does a jump lead to behind the call that ends before unit `after`, so that the generator
+/* Does a jump lead to behind the call, which ends before unit `after`, so that the generator
  * may come from elsewhere? What is no jump but a cache that looks like one only makes us
  * know less. */
-static bool is_jumped_over(const struct units *u, uint32_t after)
+static bool is_jumped_over(const struct units *u, uint32_t call, uint32_t after)
 {
-	for (uint32_t i = 0; i + 1 < u->n; i++) {
+	for (uint32_t i = 0; i < call; i++) {
 		uint32_t to = i + 1 + u->byte[2 * i + 1];
 
 		/* Conditional jumps have one unit of cache, from behind which they count. */
@@ -118,7 +118,7 @@ static uint32_t version_of_call(const struct units *u)
 
 		if (class_at(u, call) & OP_VERSIONED) {
 			memcpy(&version, u->byte + 2 * call + 4, sizeof version);
-			return is_jumped_over(u, end) ? 0 : version;
+			return is_jumped_over(u, call, end) ? 0 : version;
 		}
 		if (class_at(u, end - 1) & OP_MOVES)
 			end--;

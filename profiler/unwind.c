@@ -263,7 +263,9 @@ static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
 
 	*ret_done = false;
 	PS_TRY(walk_follow(w, at, &chain));
-	w->out->cut |= chain.unread;
+	/* It may be on top if the top frame has to do with it at all. */
+	w->out->cut |= chain.unread && w->n &&
+		       walk_top_refers_to(w, at - w->u->layout->generator_frame_at);
 	if (!chain.known || !chain.n || chain.end != top_address(w))
 		return PS_OK;
 	if (!walk_chain_is_believed(w, &chain)) {
@@ -316,6 +318,8 @@ static enum ps_status climb_generators(struct walk *w)
 	PS_TRY(walk_tell(w, 0, &told));
 	if (told.known)
 		return accept_chain(w, &told);
+	if (w->out->told)
+		return PS_OK;
 	if (w->n && current == top_address(w))
 		return PS_OK;
 	if (!walk_is_bottom(w, current) && !walk_on_data_stack(w, current) &&

@@ -107,15 +107,12 @@ static bool find_running(struct walk *w, const struct use *use, struct candidate
 	return false;
 }
 
-/* One that the frame refers to, and that nothing runs, in both copies. */
-static bool find_suspended(struct walk *w, const struct use *use)
+/* The one that the frame refers to, as the first copy has it, running or suspended. */
+static bool find_referred(struct walk *w, const struct use *use, struct candidate *ret)
 {
-	struct candidate g;
-
-	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
-		if (copy_is_of(w, &w->c->foreign[i], use->generator, &g) && !g.previous &&
-		    copy_is_of(w, &w->c->foreign_again[i], use->generator, &g) && !g.previous &&
-		    walk_top_refers_to(w, g.at - w->u->layout->generator_frame_at))
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
+		if (copy_is_of(w, &w->c->foreign[i], use->generator, ret) &&
+		    walk_top_refers_to(w, ret->at - w->u->layout->generator_frame_at))
 			return true;
 	}
 	return false;
@@ -142,8 +139,6 @@ static void put(struct walk *w, struct chain *chain, raddr at, uint32_t code, ui
 /* Nothing stands on the generator, so far as the data stack knows. */
 static void tell_on_top(struct walk *w, const struct use *use, struct chain *ret)
 {
-	struct callsites *s = &w->u->callsites;
-	struct candidate g;
 	uint32_t unit;
 
 	/* 3.13 says of a frame that it executes, and so has resumed nothing itself. */
@@ -151,25 +146,36 @@ static void tell_on_top(struct walk *w, const struct use *use, struct chain *ret
 		ret->known = true;
 		return;
 	}
-	if (find_running(w, use, &g)) {
-		if (use->by_c)
-			callsite_note_running(s, use->by->code, use->unit, true);
-		ret->generator[ret->n++] = g;
+	if (find_running(w, use, &ret->generator[0])) {
+		ret->n = 1;
 		ret->known = true;
-		return;
-	}
-	if (use->by_c && find_suspended(w, use))
-		callsite_note_running(s, use->by->code, use->unit, false);
-	if (use->by_c && !callsite_is_running(s, use->by->code, use->unit)) {
-		w->out->told = ret->known = true;
 		return;
 	}
 	/* Of a generator that calls itself, the bytecode does not tell how often. */
 	if (use->by->code == use->generator ||
-	    !callsite_place(s, use->generator, DOING_ON_TOP, &unit))
+	    !callsite_place(&w->u->callsites, use->generator, DOING_ON_TOP, &unit))
 		return;
 	put(w, ret, 0, use->generator, unit);
 	ret->known = true;
+}
+
+/* C code has the generator, and now runs it and now does not: the copy tells, or else the
+ * last copy that did. */
+static void tell_under_c(struct walk *w, const struct use *use, struct chain *ret)
+{
+	struct callsites *s = &w->u->callsites;
+	struct candidate g;
+
+	if (find_referred(w, use, &g)) {
+		callsite_note_running(s, use->by->code, use->unit, g.previous != 0);
+		if (g.previous)
+			ret->generator[ret->n++] = g;
+		ret->known = true;
+	} else if (!callsite_is_running(s, use->by->code, use->unit)) {
+		w->out->told = ret->known = true;
+	} else {
+		tell_on_top(w, use, ret);
+	}
 }
 
 static bool place_of(struct walk *w, const struct use *use, raddr at, enum doing doing,
@@ -247,6 +253,9 @@ enum ps_status walk_tell(struct walk *w, raddr upper, struct chain *ret)
 		return PS_OK;
 	if (upper)
 		return tell_between(w, &use, upper, ret);
-	tell_on_top(w, &use, ret);
+	if (use.by_c)
+		tell_under_c(w, &use, ret);
+	else
+		tell_on_top(w, &use, ret);
 	return PS_OK;
 }
