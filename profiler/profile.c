@@ -3,6 +3,8 @@
  *  1. stack[0] is the empty stack; a stack's parent has a lower id than it.
  *  2. Everything is reserved before anything is published, so that a failure leaves the
  *     profile as it was.
+ *  3. A thread's name has memory of its own, for it may change for as long as the thread
+ *     lives; all other text is there to stay, and lies in the arena.
  */
 #include "profiler/profile.h"
 
@@ -53,6 +55,13 @@ enum ps_status profile_create(size_t max_bytes, struct profile **ret)
 	return PS_OK;
 }
 
+static void free_name(struct profile *p, struct profile_text name)
+{
+	void *at = (void *)(uintptr_t)name.at;
+
+	(void)!mem_resize(&p->mem, &at, name.len, 0); /* giving back cannot fail */
+}
+
 void profile_destroy(struct profile *p)
 {
 	if (!p)
@@ -61,6 +70,8 @@ void profile_destroy(struct profile *p)
 	table_deinit(&p->stack_table);
 	table_deinit(&p->function_table);
 	arena_deinit(&p->text);
+	for (uint32_t i = 0; i < p->nthreads; i++)
+		free_name(p, p->threads[i].name);
 	free(p->totals);
 	free(p->threads);
 	free(p->stacks);
@@ -143,13 +154,26 @@ enum ps_status profile_push(struct profile *p, stack_id parent, func_id f, uint3
 	return PS_OK;
 }
 
+static enum ps_status keep_name(struct profile *p, struct profile_text name,
+				struct profile_text *ret)
+{
+	void *copy = NULL;
+
+	if (name.len) {
+		PS_TRY(mem_resize(&p->mem, &copy, 0, name.len));
+		memcpy(copy, name.at, name.len);
+	}
+	*ret = (struct profile_text){ copy, name.len };
+	return PS_OK;
+}
+
 enum ps_status profile_thread(struct profile *p, const struct profile_thread *t, thread_id *ret)
 {
 	struct profile_thread kept = *t;
 
 	PS_TRY(mem_reserve(&p->mem, (void **)&p->threads, &p->threads_cap, p->nthreads + 1,
 			   sizeof *p->threads));
-	PS_TRY(keep_text(p, t->name, &kept.name));
+	PS_TRY(keep_name(p, t->name, &kept.name));
 	*ret = (thread_id){ p->nthreads };
 	p->threads[p->nthreads++] = kept;
 	return PS_OK;
@@ -157,9 +181,14 @@ enum ps_status profile_thread(struct profile *p, const struct profile_thread *t,
 
 enum ps_status profile_rename(struct profile *p, thread_id t, struct profile_text name)
 {
-	if (text_equal(p->threads[t.v].name, name))
+	struct profile_text before = p->threads[t.v].name;
+
+	if (text_equal(before, name))
 		return PS_OK;
-	return keep_text(p, name, &p->threads[t.v].name);
+	/* First the new one, for it may be a part of the old. */
+	PS_TRY(keep_name(p, name, &p->threads[t.v].name));
+	free_name(p, before);
+	return PS_OK;
 }
 
 enum ps_status profile_add(struct profile *p, thread_id t, stack_id stack, unsigned state,

@@ -92,7 +92,8 @@ enum ps_status profile_function(struct profile *p, const struct profile_function
 /* The stack that has one more frame than parent. */
 enum ps_status profile_push(struct profile *p, stack_id parent, func_id f, uint32_t line,
 			    stack_id *ret) PS_MUST_USE;
-/* Always a new thread; profile_rename() when its name is learnt or changes. */
+/* Always a new thread; profile_rename() when its name is learnt or changes. The old name
+ * is given back: what profile_thread_at() gave is void then. */
 enum ps_status profile_thread(struct profile *p, const struct profile_thread *t,
 			      thread_id *ret) PS_MUST_USE;
 enum ps_status profile_rename(struct profile *p, thread_id t, struct profile_text name) PS_MUST_USE;

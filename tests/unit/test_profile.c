@@ -133,6 +133,47 @@ Test(profile, renames_a_thread)
 	profile_destroy(p);
 }
 
+/* A server may name its threads after the request they serve, for months. */
+Test(profile, a_name_that_changes_for_ever_takes_no_more_memory)
+{
+	struct profile *p;
+	struct profile_thread t = { .name = text("worker") };
+	thread_id id;
+	size_t before;
+
+	cr_assert_eq(profile_create(1 << 20, &p), PS_OK);
+	cr_assert_eq(profile_thread(p, &t, &id), PS_OK);
+	before = profile_bytes(p);
+	for (unsigned i = 0; i < 100000; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "request %u", i);
+		cr_assert_eq(profile_rename(p, id, text(name)), PS_OK, "%s", name);
+	}
+	cr_expect(text_is(profile_thread_at(p, id).name, "request 99999"));
+	cr_expect_leq(profile_bytes(p), before + 32);
+	cr_assert_eq(profile_rename(p, id, text("")), PS_OK);
+	cr_expect_lt(profile_bytes(p), before, "an empty name takes none");
+	profile_destroy(p);
+}
+
+Test(profile, a_part_of_the_old_name_can_be_the_new_one)
+{
+	struct profile *p;
+	struct profile_thread t = { .name = text("a worker's name") };
+	struct profile_text part;
+	thread_id id;
+
+	cr_assert_eq(profile_create(1 << 20, &p), PS_OK);
+	cr_assert_eq(profile_thread(p, &t, &id), PS_OK);
+	part = profile_thread_at(p, id).name;
+	part.at += 2;
+	part.len = 6;
+	cr_assert_eq(profile_rename(p, id, part), PS_OK);
+	cr_expect(text_is(profile_thread_at(p, id).name, "worker"));
+	profile_destroy(p);
+}
+
 /* --- every limit, every allocation --- */
 
 /* All that a profile holds, to compare. */
