@@ -3,6 +3,8 @@
  *  1. A record is written only when all of its code object was read, and the object was
  *     the same before and after: a name belongs to its address or is not believed.
  *  2. What the target says about lengths is bounded before memory is taken for it.
+ *  3. An index means the same record until code_make_room() or code_cache_forget(): nothing
+ *     is thrown away while a stack is being unwound.
  */
 #include "profiler/code.h"
 
@@ -88,6 +90,26 @@ void code_cache_forget(struct code_cache *c, const struct layout *l)
 	c->layout = l;
 	c->code_type = 0;
 	c->epoch++;
+}
+
+bool code_make_room(struct code_cache *c)
+{
+	if (!c->full)
+		return false;
+	drop_all(c);
+	c->full = false;
+	return true;
+}
+
+static enum ps_status note_full(struct code_cache *c, enum ps_status st)
+{
+	c->full |= st == PS_LIMIT;
+	return st;
+}
+
+static enum ps_status resize(struct code_cache *c, void **at, size_t old_bytes, size_t new_bytes)
+{
+	return note_full(c, mem_resize(&c->mem, at, old_bytes, new_bytes));
 }
 
 /* --- one code object --- */
@@ -202,22 +224,22 @@ static enum ps_status read_lines(struct code_cache *c, const void *header, struc
 	PS_TRY(target_read(c->target, table + l->at[F_BYTES_SIZE], &len, 8));
 	if (len > LINETABLE_MAX)
 		return PS_TORN;
-	PS_TRY(mem_resize(&c->mem, &bytes, 0, len + 1));
+	PS_TRY(resize(c, &bytes, 0, len + 1));
 	st = target_read(c->target, table + l->bytes_data_at, bytes, len);
 	if (len == 0)
 		st = PS_OK;
 	room = len < code->nunits ? len : code->nunits;
 	if (!st && room)
-		st = mem_resize(&c->mem, &runs, 0, room * sizeof *code->runs);
+		st = resize(c, &runs, 0, room * sizeof *code->runs);
 	if (!st)
 		st = linetable_decode(bytes, len, code->first_line, code->nunits, runs, room, &n);
-	(void)!mem_resize(&c->mem, &bytes, len + 1, 0);
+	(void)!resize(c, &bytes, len + 1, 0);
 	/* Shrunk to what it holds; a table that contradicts itself was torn. */
 	if (!st && room)
-		st = mem_resize(&c->mem, &runs, room * sizeof *code->runs, n * sizeof *code->runs);
+		st = resize(c, &runs, room * sizeof *code->runs, n * sizeof *code->runs);
 	if (st) {
 		if (runs)
-			(void)!mem_resize(&c->mem, &runs, room * sizeof *code->runs, 0);
+			(void)!resize(c, &runs, room * sizeof *code->runs, 0);
 		return st;
 	}
 	code->runs = runs;
@@ -242,16 +264,16 @@ static enum ps_status read_marks(struct code_cache *c, struct code *code)
 	void *units = NULL, *marks = NULL;
 	enum ps_status st;
 
-	PS_TRY(mem_resize(&c->mem, &units, 0, code->nunits * 2));
+	PS_TRY(resize(c, &units, 0, code->nunits * 2));
 	st = target_read(c->target, code->units_at, units, code->nunits * 2);
 	if (!st)
-		st = mem_resize(&c->mem, &marks, 0, bytes);
+		st = resize(c, &marks, 0, bytes);
 	if (!st) {
 		memset(marks, 0, bytes);
 		set_marks(layout_minor(c->layout), units, code->nunits, marks);
 		code->marks = marks;
 	}
-	(void)!mem_resize(&c->mem, &units, code->nunits * 2, 0);
+	(void)!resize(c, &units, code->nunits * 2, 0);
 	return st;
 }
 
@@ -344,10 +366,10 @@ enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret)
 	if (at % 8 || at < 4096)
 		return PS_TORN;
 	if (c->ncodes >= CODES_MAX)
-		drop_all(c);
-	PS_TRY(mem_reserve(&c->mem, (void **)&c->codes, &c->codes_cap, c->ncodes + 1,
-			   sizeof *c->codes));
-	PS_TRY(table_reserve(&c->by_address));
+		return note_full(c, PS_LIMIT);
+	PS_TRY(note_full(c, mem_reserve(&c->mem, (void **)&c->codes, &c->codes_cap, c->ncodes + 1,
+					sizeof *c->codes)));
+	PS_TRY(note_full(c, table_reserve(&c->by_address)));
 	c->codes[c->ncodes] = (struct code){ 0 };
 	PS_TRY(refresh(c, at, &c->codes[c->ncodes]));
 	table_insert(&c->by_address, hash, c->ncodes);
@@ -462,17 +484,17 @@ static bool read_tlbc(struct code_cache *c, struct code *code)
 
 	if (target_read(c->target, code->at + c->layout->at[F_CODE_TLBC], &array, 8) || !array ||
 	    target_read(c->target, array, &n, 8) || n == 0 || n > TLBC_MAX ||
-	    mem_resize(&c->mem, &entries, 0, n * sizeof *code->tlbc))
+	    resize(c, &entries, 0, n * sizeof *code->tlbc))
 		return false;
 	if (target_read(c->target, array + 8, entries, n * sizeof *code->tlbc)) {
-		(void)!mem_resize(&c->mem, &entries, n * sizeof *code->tlbc, 0);
+		(void)!resize(c, &entries, n * sizeof *code->tlbc, 0);
 		return false;
 	}
 	array = 0;
 	if (code->tlbc) {
 		void *old = code->tlbc;
 
-		(void)!mem_resize(&c->mem, &old, code->ntlbc * sizeof *code->tlbc, 0);
+		(void)!resize(c, &old, code->ntlbc * sizeof *code->tlbc, 0);
 	}
 	code->tlbc = entries;
 	code->ntlbc = (uint32_t)n;

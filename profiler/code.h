@@ -68,6 +68,7 @@ struct code_cache {
 	uint32_t epoch;
 	uint32_t reads;      /* code objects that were read so far */
 	uint32_t generation; /* grows when records are thrown away: indices are then void */
+	bool full;           /* the bound was met: code_make_room() has something to do */
 	struct code_scratch *scratch;
 };
 
@@ -79,8 +80,14 @@ void code_cache_deinit(struct code_cache *c);
 void code_cache_forget(struct code_cache *c, const struct layout *l);
 
 /* The record of the code object at that address, as an index into codes[], reading the
- * target if it is new. PS_TORN: there is no code object. */
+ * target if it is new. PS_TORN: there is no code object. PS_LIMIT: of the profile, or the
+ * cache is full until code_make_room(). */
 enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret) PS_MUST_USE;
+
+/* Throws all records away if there was no room for another one: what a program still runs
+ * is read again, and what it has long dropped is forgotten. Between samples only, for
+ * indices are void then; true says that they are. */
+bool code_make_room(struct code_cache *c);
 
 static inline void code_next_epoch(struct code_cache *c)
 {

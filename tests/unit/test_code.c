@@ -372,18 +372,89 @@ Test(code, survives_the_failure_of_any_allocation)
 	}
 }
 
-Test(code, keeps_within_its_bound)
+/* Fills the cache to its bound; returns the address that found no room. */
+static raddr fill(struct world *w)
+{
+	raddr at = 0;
+	enum ps_status st = PS_OK;
+	uint32_t id;
+
+	w->codes.mem.max = 32 * 1024;
+	for (int i = 0; !st && i < 2000; i++) {
+		at = plain(w, "f");
+		st = code_find(&w->codes, at, &id);
+	}
+	cr_assert_eq(st, PS_LIMIT, "%s", w->version);
+	cr_expect_leq(w->codes.mem.used, w->codes.mem.max);
+	return at;
+}
+
+Test(code, a_full_cache_throws_away_and_goes_on)
 {
 	EACH_VERSION(w)
 	{
-		enum ps_status st = PS_OK;
+		raddr first = plain(w, "first"), last;
+		uint32_t id, again, generation = w->codes.generation;
+
+		cr_expect_not(code_make_room(&w->codes));
+		cr_assert_eq(code_find(&w->codes, first, &id), PS_OK);
+		last = fill(w);
+		cr_expect_eq(w->codes.generation, generation, "indices hold until room is made");
+		cr_assert_eq(code_find(&w->codes, first, &again), PS_OK);
+		cr_expect_eq(again, id);
+		cr_expect(is_named(w, id, "first"));
+
+		cr_expect(code_make_room(&w->codes));
+		cr_expect_not(code_make_room(&w->codes));
+		cr_expect_neq(w->codes.generation, generation);
+		cr_assert_eq(code_find(&w->codes, last, &id), PS_OK, "%s", w->version);
+		cr_expect(is_named(w, id, "f"));
+		cr_assert_eq(code_find(&w->codes, first, &id), PS_OK);
+		cr_expect(is_named(w, id, "first"));
+		cr_expect_leq(w->codes.mem.used, w->codes.mem.max);
+	}
+}
+
+/* A record that is read anew needs room beside the old one. */
+Test(code, a_full_cache_makes_room_for_what_was_replaced)
+{
+	EACH_VERSION(w)
+	{
+		raddr at = plain(w, "old");
+		uint32_t id;
+		bool changed;
+
+		cr_assert_eq(code_find(&w->codes, at, &id), PS_OK);
+		fill(w);
+		code_make_room(&w->codes);
+		cr_assert_eq(code_find(&w->codes, at, &id), PS_OK);
+		w->codes.mem.max = w->codes.mem.used;
+		image_code_at(&w->im, at, &(struct image_code){ .name = "new", .first_line = 500 });
+		code_next_epoch(&w->codes);
+		cr_expect_eq(code_verify(&w->codes, &id, 1, &changed), PS_LIMIT);
+		w->codes.mem.max *= 2;
+		cr_expect(code_make_room(&w->codes));
+		cr_assert_eq(code_find(&w->codes, at, &id), PS_OK);
+		cr_expect(is_named(w, id, "new"));
+	}
+}
+
+/* A full profile is no reason to read the code again at every sample. */
+Test(code, the_bound_of_the_profile_throws_nothing_away)
+{
+	EACH_VERSION(w)
+	{
+		struct profile *tiny;
+		struct code_cache codes;
 		uint32_t id;
 
-		w->codes.mem.max = 32 * 1024;
-		for (int i = 0; !st && i < 2000; i++)
-			st = code_find(&w->codes, plain(w, "f"), &id);
-		cr_expect_eq(st, PS_LIMIT, "%s", w->version);
-		cr_expect_leq(w->codes.mem.used, w->codes.mem.max);
+		cr_assert_eq(profile_create(1024, &tiny), PS_OK);
+		cr_assert_eq(code_cache_init(&codes, &w->im.fake.target, &w->im.layout, tiny),
+			     PS_OK);
+		cr_expect_eq(code_find(&codes, plain(w, "f"), &id), PS_LIMIT);
+		cr_expect_not(code_make_room(&codes));
+		code_cache_deinit(&codes);
+		profile_destroy(tiny);
 	}
 }
 

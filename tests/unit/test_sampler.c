@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole ticks on an image: what the stages of a sample do together. */
+#include "profiler/sampler.h"
+
+#include "profiler/listing.h"
+#include "tests/support/image.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MS (uint64_t)1000000
+
+/* Two threads, of which the second stands in main and f. */
+struct world {
+	struct image im;
+	struct image_thread t[2];
+	struct sampler s;
+	raddr main, f;
+	uint64_t now;
+	const char *version;
+};
+
+static void build_sampler(struct world *w)
+{
+	struct sampler *s = &w->s;
+	struct target *t = &w->im.fake.target;
+
+	s->target = t;
+	s->site = (struct site){ w->im.runtime, w->im.layout, "memory scan" };
+	cr_assert_eq(profile_create(16 << 20, &s->profile), PS_OK);
+	cr_assert_eq(code_cache_init(&s->codes, t, &s->site.layout, s->profile), PS_OK);
+	cr_assert_eq(capture_create(t, &s->site.layout, &s->batch), PS_OK);
+	cr_assert_eq(capture_create(t, &s->site.layout, &s->again), PS_OK);
+	s->unwinder = (struct unwinder){
+		.target = t, .layout = &s->site.layout, .codes = &s->codes, .profile = s->profile
+	};
+	cr_assert_eq(stillness_init(&s->unwinder.stillness), PS_OK);
+	cr_assert_eq(listing_refresh(s), PS_OK);
+}
+
+static struct world *world(enum table_id id)
+{
+	struct world *w = calloc(1, sizeof *w);
+
+	cr_assert(w);
+	image_init(&w->im, id);
+	image_thread(&w->im, &w->t[0], 10, 100);
+	image_thread(&w->im, &w->t[1], 11, 101);
+	w->main = image_code(&w->im, &(struct image_code){ .name = "main", .first_line = 1 });
+	w->f = image_code(&w->im, &(struct image_code){ .name = "f", .first_line = 100 });
+	image_push(&w->t[1], w->main, 4);
+	image_push(&w->t[1], w->f, 2);
+	w->version = table_name(id);
+	build_sampler(w);
+	return w;
+}
+
+static void end(struct world *w)
+{
+	struct profile *p = w->s.profile;
+
+	sampler_close(&w->s);
+	profile_destroy(p);
+	image_thread_deinit(&w->t[0]);
+	image_thread_deinit(&w->t[1]);
+	image_deinit(&w->im);
+	free(w);
+}
+
+#define EACH_VERSION(w)                         \
+	for (int id_ = 0; id_ < NTABLES; id_++) \
+		for (struct world *w = world(id_); w; end(w), w = NULL)
+
+static void tick(struct world *w)
+{
+	enum ps_status st = sampler_tick(&w->s, w->now += MS, 1);
+
+	cr_assert_eq(st, PS_OK, "%s: %s", w->version, ps_status_name(st));
+}
+
+static uint64_t usable(const struct world *w)
+{
+	uint64_t n = w->s.counts.consistent;
+
+	for (int i = 0; i < REPAIR_NREASONS; i++)
+		n += w->s.counts.repaired[i];
+	return n;
+}
+
+static uint64_t lost(const struct world *w)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < LOST_NREASONS; i++)
+		n += w->s.counts.lost[i];
+	return n;
+}
+
+/* The name of the innermost function of the second thread's last usable sample. */
+static bool stands_in(const struct world *w, const char *name)
+{
+	for (uint32_t i = 0; i < w->s.nthreads; i++) {
+		struct profile_stack st;
+		struct profile_function f;
+
+		if (w->s.threads[i].at != w->t[1].at || !w->s.threads[i].stack.v)
+			continue;
+		st = profile_stack_at(w->s.profile, w->s.threads[i].stack);
+		f = profile_function_at(w->s.profile, st.function);
+		return f.name.len == strlen(name) && memcmp(f.name.at, name, f.name.len) == 0;
+	}
+	return false;
+}
+
+Test(sampler, counts_a_sample_of_each_thread_that_has_frames)
+{
+	EACH_VERSION(w)
+	{
+		for (int i = 0; i < 10; i++)
+			tick(w);
+		cr_expect_eq(w->s.counts.ticks, 10);
+		cr_expect_eq(usable(w), 10, "%s: %lu", w->version, (unsigned long)usable(w));
+		cr_expect_eq(lost(w), 0);
+		cr_expect(stands_in(w, "f"), "%s", w->version);
+	}
+}
+
+/* A program that makes code for ever meets the cache's bound: a sample or two are lost to
+ * it, and the rest goes on with the right names. */
+Test(sampler, goes_on_when_the_code_cache_is_full)
+{
+	enum { FUNCTIONS = 400 };
+
+	EACH_VERSION(w)
+	{
+		uint32_t generation;
+
+		tick(w);
+		generation = w->s.codes.generation;
+		w->s.codes.mem.max = 32 * 1024;
+		for (int i = 0; i < FUNCTIONS; i++) {
+			char name[16];
+			raddr code;
+
+			snprintf(name, sizeof name, "f%d", i);
+			code = image_code(&w->im,
+					  &(struct image_code){ .name = name, .first_line = 9 });
+			image_pop(&w->t[1]);
+			image_push(&w->t[1], code, 2);
+			tick(w);
+			if (!stands_in(w, name))
+				tick(w);
+			cr_expect(stands_in(w, name), "%s: %s", w->version, name);
+		}
+		cr_expect_gt(w->s.codes.generation, generation, "it was filled");
+		cr_expect_leq(w->s.codes.mem.used, w->s.codes.mem.max);
+		cr_expect_eq(lost(w), w->s.codes.generation - generation, "%s: %lu", w->version,
+			     (unsigned long)lost(w));
+		cr_expect_geq(usable(w), FUNCTIONS);
+	}
+}
