@@ -278,8 +278,8 @@ static int finish(struct recording *r)
 	if (!r->options->quiet) {
 		report_summary(stderr, &r->facts);
 		report_hidden(r);
-		if (!st && strcmp(r->file.path, "-") != 0)
-			fprintf(stderr, "Wrote %s: %s\n", r->file.writer->name, r->file.path);
+		if (!st && strcmp(r->file.place.path, "-") != 0)
+			fprintf(stderr, "Wrote %s: %s\n", r->file.writer->name, r->file.place.path);
 	}
 	return st ? command_failed(st, &err) : EXIT_DONE;
 }

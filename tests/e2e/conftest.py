@@ -9,7 +9,9 @@ import process
 import pytest
 
 FOUND, WHY_NOT = interpreters.find()
+# Tests run it in folders of their own.
 PYSAMPLE = os.environ.get("PYSAMPLE", "")
+PYSAMPLE = PYSAMPLE and os.path.abspath(PYSAMPLE)
 
 
 def pytest_configure(config):

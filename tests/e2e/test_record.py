@@ -248,10 +248,14 @@ def test_an_old_file_is_replaced_whole(one, start, pysample, folder):
     file = os.path.join(folder, "out.txt")
     with open(file, "w") as f:
         f.write("old\n" * 1_000_000)
-    before = os.stat(file).st_ino
+    os.chmod(file, 0o640)
+    os.chown(file, 65534, 65533)
+    before = os.stat(file)
     assert pysample("record", child.pid, "-d", "50ms", "-o", file).code == 0
     assert expect.collapsed(read(file))
-    assert os.stat(file).st_ino != before, "written beside it and renamed"
+    after = os.stat(file)
+    assert after.st_ino != before.st_ino, "written beside it and renamed"
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, 65534, 65533)
     assert os.listdir(folder) == ["out.txt"]
 
 

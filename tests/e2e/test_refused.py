@@ -268,6 +268,9 @@ def test_a_full_disk(one, blocking, start, pysample, folder):
     """A file system of one page: the end of the recording does not fit."""
     child = start(one, "names.py")
     child.said()
+    somebodys = os.path.join(pysample.rescued, "out.html")
+    with open(somebodys, "w") as f:
+        f.write("another recording that was rescued")
     script = 'mount -t tmpfs -o size=4k none "$1" || exit 77; echo old >"$1/out.html"; shift; "$@"; s=$?;'
     script += ' cat "$D/out.html"; ls -A "$D"; exit $s'
     result = pysample(
@@ -276,7 +279,9 @@ def test_a_full_disk(one, blocking, start, pysample, folder):
         env={**pysample.environment, "D": folder},
     )
     assert result.code == 1 and "No space" in result.err, result
-    (saved,) = os.listdir(pysample.rescued)
+    assert read(somebodys) == "another recording that was rescued"
+    (saved,) = set(os.listdir(pysample.rescued)) - {"out.html"}
+    assert saved.endswith(".html")
     assert os.path.join(pysample.rescued, saved) in result.err
     assert read(os.path.join(pysample.rescued, saved)).rstrip().endswith("</html>")
     assert result.out == "old\nout.html\n", "the old file, and nothing half-written"
