@@ -3,6 +3,7 @@
 #include "profiler/blocking.h"
 #include "profiler/clock.h"
 #include "profiler/commands.h"
+#include "profiler/place.h"
 #include "profiler/proc.h"
 #include "profiler/report.h"
 #include "profiler/stop_signal.h"
@@ -12,6 +13,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ATTEMPTS = 20, MS = 1000000, COMMAND_SHOWN = 512 };
 
@@ -128,10 +130,31 @@ static enum ps_status print_all(const struct sampler *s, const struct options *o
 	}
 	free(order);
 	free(command);
-	if (fflush(out) || ferror(out))
-		return ps_fail(err, PS_IO, "write %s: %s",
-			       o->output ? o->output : "standard output", strerror(errno));
 	return PS_OK;
+}
+
+struct job {
+	const struct sampler *sampler;
+	const struct options *options;
+};
+
+static enum ps_status write_all(int fd, void *ctx, struct ps_err *err)
+{
+	const struct job *job = ctx;
+	FILE *out = fdopen(fd, "w");
+	enum ps_status st;
+	bool failed;
+
+	if (!out) {
+		close(fd);
+		return ps_fail(err, PS_NOMEM, "out of memory");
+	}
+	st = print_all(job->sampler, job->options, out, err);
+	failed = fflush(out) || ferror(out);
+	failed = fclose(out) || failed;
+	if (!st && failed)
+		st = ps_fail(err, PS_IO, "%s", errno ? strerror(errno) : "writing failed");
+	return st;
 }
 
 static bool all_have_stacks(const struct sampler *s)
@@ -143,18 +166,32 @@ static bool all_have_stacks(const struct sampler *s)
 	return s->nthreads != 0;
 }
 
-/* Until one tick has a good stack of every thread. */
-static enum ps_status take(struct sampler *s)
+/* Until one tick has a good stack of every thread; s->counts are those of the last one. */
+static enum ps_status try_to_take(struct sampler *s, unsigned *ret_attempts)
 {
-	for (int i = 0; i < ATTEMPTS; i++) {
-		PS_TRY(sampler_tick(s, clock_now(), 1));
-		if (all_have_stacks(s) && !counts_lost(&s->counts) &&
-		    !s->counts.repaired[REPAIR_CUT])
-			break;
+	for (unsigned i = 1;; i++) {
+		*ret_attempts = i;
 		s->counts = (struct sample_counts){ 0 };
+		PS_TRY(sampler_tick(s, clock_now(), 1));
+		if (i == ATTEMPTS || (all_have_stacks(s) && !counts_lost(&s->counts) &&
+				      !s->counts.repaired[REPAIR_CUT]))
+			return PS_OK;
 		(void)(s->blocking ? blocking_sleep_until(s->blocking, clock_now() + MS)
 				   : clock_sleep_until(clock_now() + MS));
 	}
+}
+
+static enum ps_status take(struct sampler *s, unsigned *ret_attempts, struct ps_err *err)
+{
+	struct patience p = { .interrupted = interrupted };
+	enum ps_status st = try_to_take(s, ret_attempts);
+
+	if (st == PS_EXEC) {
+		PS_TRY(attach_follow_exec(s, &p, err));
+		st = try_to_take(s, ret_attempts);
+	}
+	if (st)
+		return ps_fail(err, st, "process %d: %s", s->target->pid, ps_status_name(st));
 	sampler_name_threads(s);
 	/* The target runs on before anything is printed: the reader may be slow. */
 	blocking_destroy(s->blocking);
@@ -162,23 +199,65 @@ static enum ps_status take(struct sampler *s)
 	return PS_OK;
 }
 
-static int dump_to(struct sampler *s, const struct options *o, struct ps_err *err)
+static void say_how(const struct sampler *s, unsigned attempts)
 {
-	FILE *out = stdout;
+	char python[64];
+
+	layout_describe(&s->site.layout, python);
+	fprintf(stderr, "pysample: %s, found by %s, %u thread%s; attempt %u of %u\n", python,
+		s->site.found_by, s->nthreads, s->nthreads == 1 ? "" : "s", attempts, ATTEMPTS);
+}
+
+/* What is printed then may be a moment older, or end too early: that is not to be hidden. */
+static void say_doubts(const struct sampler *s)
+{
+	uint64_t lost = counts_lost(&s->counts), cut = s->counts.repaired[REPAIR_CUT];
+
+	if (lost)
+		fprintf(stderr, "pysample: stacks that changed too fast to be read: %" PRIu64 "\n",
+			lost);
+	if (cut)
+		fprintf(stderr,
+			"pysample: stacks whose innermost calls may be missing: %" PRIu64 "\n",
+			cut);
+	if (lost || cut)
+		fputs("  hint: --blocking, which stops the target meanwhile\n", stderr);
+}
+
+static enum ps_status open_place(const struct options *o, struct place *ret, struct ps_err *err)
+{
+	char program[32], *path;
 	enum ps_status st;
 
-	if (o->output && strcmp(o->output, "-") != 0) {
-		out = fopen(o->output, "we");
-		if (!out) {
-			ps_fail(err, PS_IO, "cannot write %s: %m", o->output);
-			ps_hint(err, "name another file with -o FILE");
-			return command_failed(PS_IO, err);
-		}
+	proc_comm(o->pid, o->pid, program);
+	path = place_name(o->output ? o->output : "-", o->pid, program);
+	st = path ? place_open(path, ret, err) : ps_fail(err, PS_NOMEM, "out of memory");
+	free(path);
+	return st;
+}
+
+static enum ps_status dump(struct sampler *s, const struct options *o, struct ps_err *err)
+{
+	struct job job = { s, o };
+	struct place place;
+	unsigned attempts;
+	enum ps_status st;
+
+	PS_TRY(open_place(o, &place, err));
+	st = o->blocking ? sampler_use_blocking(s, err) : PS_OK;
+	if (!st)
+		st = take(s, &attempts, err);
+	if (!st && o->verbose)
+		say_how(s, attempts);
+	if (!st)
+		st = place_write(&place, write_all, &job, err);
+	if (!st && !o->quiet) {
+		say_doubts(s);
+		if (!place.direct)
+			fprintf(stderr, "Wrote stacks: %s\n", place.path);
 	}
-	st = print_all(s, o, out, err);
-	if (out != stdout && fclose(out) && !st)
-		st = ps_fail(err, PS_IO, "cannot write %s: %m", o->output);
-	return st ? command_failed(st, err) : EXIT_DONE;
+	place_close(&place);
+	return st;
 }
 
 int cmd_dump(const struct options *o)
@@ -189,23 +268,16 @@ int cmd_dump(const struct options *o)
 	struct sampler s;
 	struct profile *profile;
 	enum ps_status st = profile_create((size_t)1 << 30, &profile);
-	int code;
 
 	if (st)
 		return command_failed(st, &err);
 	stop_signal_catch();
 	st = attach(o->pid, &p, &target, profile, &s, &err);
-	if (st) {
-		profile_destroy(profile);
-		return command_failed(st, &err);
+	if (!st) {
+		st = dump(&s, o, &err);
+		sampler_close(&s);
+		target_close(&target);
 	}
-	if (o->blocking)
-		st = sampler_use_blocking(&s, &err);
-	if (!st && (st = take(&s)) != PS_OK)
-		ps_fail(&err, st, "process %d: %s", o->pid, ps_status_name(st));
-	code = st ? command_failed(st, &err) : dump_to(&s, o, &err);
-	sampler_close(&s);
-	target_close(&target);
 	profile_destroy(profile);
-	return code;
+	return st ? command_failed(st, &err) : EXIT_DONE;
 }

@@ -140,3 +140,63 @@ def test_nothing_is_left_behind_in_the_target(one, start, pysample):
     for _ in range(3):
         agree(pysample("dump", child.pid), truth)
     assert sorted(os.listdir(f"/proc/{child.pid}/fd")) == before
+
+
+# Where to, and with which words -------------------------------------------------------------
+
+
+def test_into_a_file_that_is_replaced_whole(one, start, pysample, folder):
+    child = start(one, "plain.py")
+    truth = child.said()
+    file = os.path.join(folder, "stacks.txt")
+    with open(file, "w") as f:
+        f.write("old\n" * 100_000)
+    os.chmod(file, 0o640)
+    before = os.stat(file)
+    result = pysample("dump", child.pid, "-o", file)
+    assert result.out == "" and file in result.err, result
+    with open(file, encoding="utf-8") as f:
+        result.out = f.read()
+    agree(result, truth)
+    after = os.stat(file)
+    assert after.st_ino != before.st_ino, "written beside it and renamed"
+    assert after.st_mode == before.st_mode
+    assert os.listdir(folder) == ["stacks.txt"]
+
+
+def test_a_file_named_by_facts(one, start, pysample, folder):
+    child = start(one, "plain.py")
+    child.said()
+    assert pysample("dump", child.pid, "-o", os.path.join(folder, "%p-%%.txt")).code == 0
+    assert os.listdir(folder) == [f"{child.pid}-%.txt"]
+
+
+def test_what_cannot_be_written_leaves_the_old_file(one, start, pysample, folder):
+    child = start(one, "names.py")
+    child.said()
+    file = os.path.join(folder, "stacks.txt")
+    with open(file, "w") as f:
+        f.write("old")
+    script = 'trap "" XFSZ; ulimit -f 8; exec "$0" "$@"'
+    result = pysample("dump", child.pid, "-o", file, before=["bash", "-c", script])
+    assert result.code == 1 and "arge" in result.err and file in result.err, result
+    with open(file) as f:
+        assert f.read() == "old"
+    assert os.listdir(folder) == ["stacks.txt"]
+    for place in (folder, "/no/such/folder/x.txt"):
+        result = pysample("dump", child.pid, "-o", place)
+        assert result.code == 1 and place in result.err and result.out == "", result
+
+
+def test_quiet_and_verbose(one, start, pysample, folder):
+    child = start(one, "plain.py")
+    truth = child.said()
+    plain = pysample("dump", child.pid)
+    assert plain.err == "", plain
+    quiet = pysample("dump", "-q", child.pid, "-o", os.path.join(folder, "x.txt"))
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", ""), quiet
+    verbose = pysample("dump", "-v", child.pid)
+    agree(verbose, truth)
+    assert verbose.out == plain.out
+    for words in ("found by", "1 thread;", "attempt 1 of", ".".join(map(str, one.version))):
+        assert words in verbose.err, (words, verbose)
