@@ -43,8 +43,12 @@ extern const struct writer *const writers[]; /* ends with NULL; the first is the
 
 /* By --format's name; NULL if there is none. */
 const struct writer *writer_find(const char *name);
-/* By a file name's suffix, ".gz" after it allowed; NULL if it belongs to none. */
+/* By a file name's suffix in capitals or not, ".gz" after it allowed; NULL if it belongs to
+ * none. */
 const struct writer *writer_for_file(const char *path);
+/* What files of that name usually are, if that is nothing that any writer writes: "SVG
+ * pictures". NULL: nothing in particular. */
+const char *writer_foreign(const char *path);
 
 bool view_shows(const struct view *v, const struct profile_total *t);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* To add a writer: its const struct in a file and a header of its own, a row here. The
- * order is that of --help; of two suffixes that fit, the longer wins. */
+/* To add a writer: its const struct in a file and a header of its own, a row in writers[].
+ * The order is that of --help; of two suffixes that fit, the longer wins. A suffix among
+ * the foreign ones below is the writer's from then on. */
 #include "output/collapsed.h"
 #include "output/flamegraph.h"
 #include "output/writer.h"
@@ -12,6 +13,44 @@ const struct writer *const writers[] = {
 	&collapsed_writer,
 	NULL,
 };
+
+/* Suffixes that other kinds of files are known by: a flamegraph under such a name would be
+ * a surprise, for the user or for the program that opens it. */
+static const struct {
+	const char *suffix, *what;
+} foreign[] = {
+	{ ".svg", "SVG pictures" },
+	{ ".png", "pictures" },
+	{ ".jpg", "pictures" },
+	{ ".jpeg", "pictures" },
+	{ ".gif", "pictures" },
+	{ ".webp", "pictures" },
+	{ ".pdf", "PDF documents" },
+	{ ".json", "profiles of speedscope, Chrome or Firefox, and other JSON" },
+	{ ".speedscope", "profiles of speedscope" },
+	{ ".cpuprofile", "profiles of V8" },
+	{ ".prof", "profiles of cProfile or pprof" },
+	{ ".pstats", "profiles of cProfile" },
+	{ ".cprof", "profiles of cProfile" },
+	{ ".lprof", "profiles of line_profiler" },
+	{ ".pb", "profiles of pprof" },
+	{ ".pprof", "profiles of pprof" },
+	{ ".perf", "profiles of perf" },
+	{ ".callgrind", "profiles of callgrind" },
+	{ ".jfr", "recordings of Java's flight recorder" },
+	{ ".nettrace", "traces of .NET" },
+	{ ".csv", "tables" },
+	{ ".tsv", "tables" },
+	{ ".xml", "XML" },
+	{ ".md", "Markdown" },
+	{ ".log", "logs" },
+	{ ".py", "Python programs" },
+	{ ".zst", "files compressed by zstd" },
+	{ ".xz", "files compressed by xz" },
+	{ ".bz2", "files compressed by bzip2" },
+	{ ".zip", "archives" },
+};
+static const char *const foreign_prefixes[] = { "callgrind.", "cachegrind." };
 
 const struct writer *writer_find(const char *name)
 {
@@ -27,7 +66,7 @@ static bool ends_with(const char *base, size_t len, const char *suffix)
 {
 	size_t n = strlen(suffix);
 
-	return len > n && memcmp(base + len - n, suffix, n) == 0;
+	return len > n && strncasecmp(base + len - n, suffix, n) == 0;
 }
 
 static const struct writer *writer_for_base(const char *base, size_t len)
@@ -55,6 +94,26 @@ const struct writer *writer_for_file(const char *path)
 	if (!w && ends_with(base, len, ".gz"))
 		w = writer_for_base(base, len - strlen(".gz"));
 	return w;
+}
+
+const char *writer_foreign(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	size_t len = strlen(base);
+
+	if (writer_for_file(path))
+		return NULL;
+	for (size_t i = 0; i < sizeof foreign_prefixes / sizeof *foreign_prefixes; i++) {
+		if (strncmp(base, foreign_prefixes[i], strlen(foreign_prefixes[i])) == 0)
+			return "profiles of valgrind";
+	}
+	if (ends_with(base, len, ".gz"))
+		len -= strlen(".gz");
+	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+		if (ends_with(base, len, foreign[i].suffix))
+			return foreign[i].what;
+	}
+	return NULL;
 }
 
 bool view_shows(const struct view *v, const struct profile_total *t)

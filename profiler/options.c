@@ -388,7 +388,9 @@ static void print_formats(FILE *out)
 			fprintf(out, "%s%s", s == (*w)->suffixes ? "" : ", ", *s);
 		fputs(")\n", out);
 	}
-	fputs("A suffix .gz after any of these compresses it.\n", out);
+	fputs("A suffix .gz after any of these compresses it. Names without such a suffix make a\n"
+	      "flamegraph; those that mean something else, as .png, are refused without -f.\n",
+	      out);
 }
 
 void options_print_help(unsigned command, FILE *out)

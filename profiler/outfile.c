@@ -7,33 +7,52 @@
 #include <unistd.h>
 #include <zlib.h>
 
+/* "flamegraph (.html, .htm), collapsed (.txt, ...)" */
+static void hint_formats(struct ps_err *err, const char *more)
+{
+	char text[PS_MSG_MAX] = "";
+	size_t len = 0;
+
+	for (const struct writer *const *w = writers; *w && len < sizeof text; w++) {
+		len += (size_t)snprintf(text + len, sizeof text - len, "%s%s (",
+					w == writers ? "" : ", ", (*w)->name);
+		for (const char *const *s = (*w)->suffixes; *s && len < sizeof text; s++)
+			len += (size_t)snprintf(text + len, sizeof text - len, "%s%s%s",
+						s == (*w)->suffixes ? "" : ", ", *s,
+						s[1] ? "" : ")");
+	}
+	ps_hint(err, "formats: %s%s", text, more);
+}
+
 enum ps_status outfile_choose_writer(const char *pattern, const char *format,
 				     const struct writer **ret, struct ps_err *err)
 {
-	const struct writer *w = writers[0];
-	char names[256] = "";
+	const struct writer *w = format ? writer_find(format) : NULL;
+	const char *what = !format && pattern ? writer_foreign(pattern) : NULL;
 
-	if (format)
-		w = writer_find(format);
-	else if (pattern && writer_for_file(pattern))
-		w = writer_for_file(pattern);
-	if (w) {
-		*ret = w;
-		return PS_OK;
+	if (format && !w) {
+		ps_fail(err, PS_USAGE, "there is no output format '%s'", format);
+		hint_formats(err, "");
+		return PS_USAGE;
 	}
-	for (const struct writer *const *i = writers; *i; i++)
-		snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
-			 i == writers ? "" : ", ", (*i)->name);
-	ps_fail(err, PS_USAGE, "there is no output format '%s'", format);
-	ps_hint(err, "formats: %s", names);
-	return PS_USAGE;
+	if (what) {
+		ps_fail(err, PS_USAGE,
+			"%s: files of such names are %s, which pysample does not write", pattern,
+			what);
+		hint_formats(err, "; -f NAME writes one of them whatever the file is called");
+		return PS_USAGE;
+	}
+	if (!w && pattern)
+		w = writer_for_file(pattern);
+	*ret = w ? w : writers[0];
+	return PS_OK;
 }
 
 static bool ends_with(const char *text, const char *end)
 {
 	size_t n = strlen(text), m = strlen(end);
 
-	return n >= m && strcmp(text + n - m, end) == 0;
+	return n >= m && strcasecmp(text + n - m, end) == 0;
 }
 
 enum ps_status outfile_open(const char *pattern, const char *format, int pid, const char *program,

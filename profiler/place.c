@@ -71,7 +71,7 @@ static size_t stem_length(const char *name)
 	size_t len = strlen(name), end = len;
 	const char *dot;
 
-	if (end > 3 && strcmp(name + end - 3, ".gz") == 0)
+	if (end > 3 && strcasecmp(name + end - 3, ".gz") == 0)
 		end -= 3;
 	dot = memrchr(name, '.', end);
 	return dot && dot != name ? (size_t)(dot - name) : end;

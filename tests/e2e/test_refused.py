@@ -43,6 +43,8 @@ def refused(pysample, folder):
         (["record", "1", "-d", "5x"], ["5x"]),
         (["record", "1", "-d", "1e99"], ["1e99"]),
         (["record", "1", "-f", "nonsense"], ["nonsense", "flamegraph", "collapsed"]),
+        (["record", "1", "-o", "a.png"], ["a.png", "pictures", ".html", "collapsed"]),
+        (["record", "-o", "a.cpuprofile", "--", "touch", "x"], ["a.cpuprofile", "-f"]),
         (["record", "1", "--no-such-option"], ["--no-such-option"]),
         (["record"], ["pid"]),
         (["record", "x12"], ["x12"]),

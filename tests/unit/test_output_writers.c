@@ -2,6 +2,7 @@
 #include "output/writer.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *format_of(const char *path)
@@ -41,6 +42,8 @@ Test(writers, are_found_by_suffix)
 	cr_expect_str_eq(format_of("/tmp/a.b.folded"), "collapsed");
 	cr_expect_str_eq(format_of("a.txt"), "collapsed");
 	cr_expect_str_eq(format_of("a.collapsed"), "collapsed");
+	cr_expect_str_eq(format_of("A.TXT"), "collapsed");
+	cr_expect_str_eq(format_of("a.Html.GZ"), "flamegraph");
 }
 
 Test(writers, gz_may_follow_any_suffix)
@@ -57,8 +60,43 @@ Test(writers, other_names_belong_to_none)
 	cr_expect_str_eq(format_of("html"), "none");
 	cr_expect_str_eq(format_of("a.html/b"), "none");
 	cr_expect_str_eq(format_of("a.htmlx"), "none");
-	cr_expect_str_eq(format_of("a.HTML"), "none");
 	cr_expect_str_eq(format_of("dir/.html"), "none");
+}
+
+static void expect_foreign(const char *path, const char *what)
+{
+	const char *got = writer_foreign(path);
+
+	cr_expect(got && strstr(got, what), "%s: %s", path, got ? got : "nothing");
+}
+
+Test(writers, know_names_that_mean_something_else)
+{
+	expect_foreign("a.png", "pictures");
+	expect_foreign("/tmp/a.b.PNG", "pictures");
+	expect_foreign("a.cpuprofile", "V8");
+	expect_foreign("a.cpuprofile.gz", "V8");
+	expect_foreign("a.html.zst", "zstd");
+	expect_foreign("dir/cachegrind.out.77", "valgrind");
+}
+
+/* Names with a dot are common; what follows it need not mean anything. */
+Test(writers, do_not_mind_names_that_mean_nothing)
+{
+	static const char *const names[] = { "a",          "a.2026-11-24", "a.gz", "dir.png/a",
+					     "app.v2",     ".png",         "",     "-",
+					     "/dev/stdout" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		cr_expect_null(writer_foreign(names[i]), "%s", names[i]);
+	for (const struct writer *const *w = writers; *w; w++) {
+		for (const char *const *s = (*w)->suffixes; *s; s++) {
+			char name[64];
+
+			snprintf(name, sizeof name, "a%s", *s);
+			cr_expect_null(writer_foreign(name), "%s has a writer", name);
+		}
+	}
 }
 
 static bool shows(bool idle, bool gil_only, unsigned state)
