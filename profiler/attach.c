@@ -8,7 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MS = 1000000, WAIT_MIN = MS / 2, WAIT_MAX = 20 * MS, YOUNG_NS = 2000 * MS };
+enum {
+	MS = 1000000,
+	WAIT_MIN = MS / 2,
+	WAIT_MAX = 20 * MS,        /* between two looks at an interpreter that starts up */
+	WAIT_OTHER_MAX = 320 * MS, /* at a program that is none: its memory is searched whole */
+	SLICE = 5 * MS,            /* exec is noticed within */
+	YOUNG_NS = 2000 * MS,
+};
 #define START_UP_NS ((uint64_t)10000 * MS) /* that an interpreter may take to start */
 
 /* Younger than two seconds: between fork and exec, or a launcher before it starts Python. */
@@ -22,33 +29,47 @@ static bool is_young(const struct target *t)
 	return age < started + YOUNG_NS / MS;
 }
 
-/* Is it worth asking again after this answer? */
-static bool may_change(enum ps_status st, const struct target *t, const struct patience *p,
-		       uint64_t began)
+static bool is_over(const struct patience *p)
 {
-	uint64_t now = clock_now();
+	return (p->deadline && clock_now() >= p->deadline) ||
+	       (p->interrupted && p->interrupted(p->ctx));
+}
 
-	if ((p->deadline && now >= p->deadline) || (p->interrupted && p->interrupted(p->ctx)))
-		return false;
+/* Is it worth asking again after this answer? A program that replaced a Python may be on
+ * the way to one again. */
+static bool may_change(enum ps_status st, const struct target *t, const struct patience *p,
+		       uint64_t began, bool replaced)
+{
+	bool fresh = clock_now() - began < START_UP_NS;
+
 	switch (st) {
 	case PS_NOT_READY:
 	case PS_FAULT:
 	case PS_FORMAT:
-		return p->started || now - began < START_UP_NS;
+		return p->started || fresh;
 	case PS_NOT_PYTHON:
-		return p->started || is_young(t);
+		return p->started || (replaced ? fresh : is_young(t));
 	default:
 		return false;
 	}
 }
 
-/* A traced target needs its stops served meanwhile, or it stands still. */
-static void wait_a_little(struct blocking *b, uint64_t *pause)
+/* Cut short by exec, which changes everything. A traced target needs its stops served
+ * meanwhile, or it stands still. */
+static void wait_a_little(struct target *t, struct blocking *b, const struct patience *p,
+			  enum ps_status st, uint64_t *pause)
 {
-	uint64_t until = clock_now() + *pause;
+	uint64_t until = clock_now() + *pause,
+		 max = st == PS_NOT_PYTHON ? WAIT_OTHER_MAX : WAIT_MAX;
+	uint64_t now;
 
-	(void)(b ? blocking_sleep_until(b, until) : clock_sleep_until(until));
-	*pause = *pause * 2 < WAIT_MAX ? *pause * 2 : WAIT_MAX;
+	while ((now = clock_now()) < until && !is_over(p) && !target_execed(t) &&
+	       !target_ended(t)) {
+		uint64_t next = until - now < SLICE ? until : now + SLICE;
+
+		(void)(b ? blocking_sleep_until(b, next) : clock_sleep_until(next));
+	}
+	*pause = *pause * 2 < max ? *pause * 2 : max;
 }
 
 enum ps_status attach(int pid, const struct patience *p, struct target *target,
@@ -60,6 +81,7 @@ enum ps_status attach(int pid, const struct patience *p, struct target *target,
 	PS_TRY(target_open(pid, target, err));
 	for (;;) {
 		if (target_execed(target)) {
+			pause = WAIT_MIN;
 			st = target_follow_exec(target, err);
 			if (st)
 				break;
@@ -72,9 +94,9 @@ enum ps_status attach(int pid, const struct patience *p, struct target *target,
 				     "process %d ended before a sample could be taken", pid);
 			break;
 		}
-		if (!may_change(st, target, p, began))
+		if (is_over(p) || !may_change(st, target, p, began, false))
 			break;
-		wait_a_little(NULL, &pause);
+		wait_a_little(target, NULL, p, st, &pause);
 	}
 	target_close(target);
 	return st;
@@ -82,20 +104,21 @@ enum ps_status attach(int pid, const struct patience *p, struct target *target,
 
 enum ps_status attach_follow_exec(struct sampler *s, const struct patience *p, struct ps_err *err)
 {
-	struct patience patient = *p;
-	uint64_t pause = WAIT_MIN;
+	uint64_t began = clock_now(), pause = WAIT_MIN;
 	enum ps_status st;
 
-	/* What was a Python and became something else may become one again. */
-	patient.started = true;
 	for (;;) {
+		if (target_execed(s->target)) {
+			began = clock_now();
+			pause = WAIT_MIN;
+		}
 		st = sampler_follow_exec(s, err);
 		if (!st)
 			return PS_OK;
 		if (target_ended(s->target))
 			return ps_fail(err, PS_GONE, "the target ended");
-		if (!may_change(st, s->target, &patient, 0))
+		if (is_over(p) || !may_change(st, s->target, p, began, true))
 			return st;
-		wait_a_little(s->blocking, &pause);
+		wait_a_little(s->target, s->blocking, p, st, &pause);
 	}
 }

@@ -33,6 +33,9 @@ struct recording {
 	struct recording_facts facts;
 	char *command;
 	char program[32], python[64];
+	uint64_t replaced_at; /* when exec put an end to the Python; 0: it did not */
+	char successor[32];   /* the program that it became then */
+	char ended[160];      /* why, where it takes more than fixed words */
 	struct progress progress;
 	uint64_t began, until; /* until 0: no end */
 };
@@ -50,12 +53,6 @@ static struct patience patience_of(const struct recording *r)
 				  .interrupted = interrupted };
 }
 
-static void say(const struct recording *r, const char *text)
-{
-	if (!r->options->quiet)
-		fprintf(stderr, "pysample: %s\n", text);
-}
-
 /* A thread's scheduler file is kept open for each of them. */
 static void raise_file_limit(void)
 {
@@ -69,17 +66,29 @@ static void raise_file_limit(void)
 
 /* --- the loop --- */
 
+/* A Python that gave way to a program that is none has ended, as far as we go; giving way
+ * to one that cannot be read, or may not be, is a failure. */
 static enum ps_status follow_exec(struct recording *r, struct ps_err *err)
 {
 	struct patience p = patience_of(r);
-	enum ps_status st = attach_follow_exec(&r->sampler, &p, err);
+	enum ps_status st;
 
+	r->replaced_at = clock_now();
+	proc_comm(r->pid, r->pid, r->successor);
+	if (r->options->verbose)
+		fprintf(stderr, "pysample: the target replaced its program by %s; following it\n",
+			r->successor);
+	st = attach_follow_exec(&r->sampler, &p, err);
 	if (!st) {
+		r->replaced_at = 0;
 		layout_describe(&r->sampler.site.layout, r->python);
-		if (r->options->verbose)
-			say(r, "the target replaced its program; following it");
+		return PS_OK;
 	}
-	return st;
+	if (st != PS_GONE) /* by now it surely has its new name */
+		proc_comm(r->pid, r->pid, r->successor);
+	if (stop_signal_seen() || (r->until && clock_now() >= r->until))
+		return PS_OK; /* the loop will see that too */
+	return ps_while(err, st, "process %d replaced its program", r->pid);
 }
 
 /* True: the deadline has come; false: a signal, or the end, came first. */
@@ -284,11 +293,41 @@ static int finish(struct recording *r)
 	return st ? command_failed(st, &err) : EXIT_DONE;
 }
 
-static const char *why_ended(enum ps_status st)
+/* Says why it ended, and returns when: what a target did after it was a Python is left out
+ * if it was only waited for. */
+static uint64_t note_end(struct recording *r, enum ps_status st)
 {
-	return st == PS_GONE    ? "with the target"
-	       : st == PS_NOMEM ? "for want of memory"
-				: "by an error";
+	uint64_t now = clock_now();
+	bool gave_up = st && st != PS_GONE;
+
+	if (stop_signal_seen())
+		r->facts.ended = "by a signal";
+	else if (st)
+		r->facts.ended = st == PS_GONE    ? "with the target"
+				 : st == PS_NOMEM ? "for want of memory"
+						  : "by an error";
+	if (!r->replaced_at)
+		return now;
+	if (gave_up)
+		snprintf(r->ended, sizeof r->ended, "when the target became another program (%s)%s",
+			 r->successor, st == PS_NOT_PYTHON ? ", which is no Python" : "");
+	else
+		snprintf(r->ended, sizeof r->ended,
+			 "%s; from %.3f s on the target was another program (%s)", r->facts.ended,
+			 (double)(r->replaced_at - r->began) / 1e9, r->successor);
+	r->facts.ended = r->ended;
+	return gave_up ? r->replaced_at : now;
+}
+
+/* What was sampled is written in any case; the exit code is that of what went wrong. */
+static int add_failure(enum ps_status st, const struct ps_err *err, int code)
+{
+	int own;
+
+	if (!st || st == PS_GONE || st == PS_NOT_PYTHON)
+		return code;
+	own = command_failed(st, err);
+	return own == EXIT_NO_SAMPLE ? EXIT_FAILED : own;
 }
 
 static int record(struct recording *r)
@@ -296,7 +335,6 @@ static int record(struct recording *r)
 	struct ps_err err = { 0 };
 	struct timespec wall;
 	enum ps_status st = begin(r, &err);
-	int code;
 
 	if (st && r->started && (st == PS_GONE || st == PS_NOT_PYTHON || st == PS_NOT_READY)) {
 		ps_fail(&err, st, "%s did not become a Python that could be sampled%s",
@@ -311,17 +349,12 @@ static int record(struct recording *r)
 	progress_init(&r->progress, r->options->quiet ? NULL : stderr, r->began,
 		      r->options->duration_ns);
 	st = loop(r, &err);
-	if (st)
-		r->facts.ended = stop_signal_seen() ? "by a signal" : why_ended(st);
-	describe(r, clock_now(), (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec);
+	describe(r, note_end(r, st), (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec);
 	/* The target runs on before the file is written. */
 	r->reaped = blocking_exit_status(r->sampler.blocking, &r->wait_status);
 	blocking_destroy(r->sampler.blocking);
 	r->sampler.blocking = NULL;
-	code = finish(r);
-	if (st == PS_DENIED && code == EXIT_DONE)
-		code = command_failed(st, &err);
-	return code;
+	return add_failure(st, &err, finish(r));
 }
 
 /* A command of ours goes on to its own end. The signal that ended the recording is

@@ -13,6 +13,7 @@ import process
 import pytest
 from test_dump import agree
 from test_record import read
+from test_refused import NOBODY, as_nobody, for_all  # noqa: F401
 
 
 @pytest.fixture
@@ -299,6 +300,89 @@ def test_a_program_that_is_no_python_any_more_keeps_what_was_seen(one, start, py
     assert result.code == 0, result
     stacks = expect.collapsed(read(file))
     assert first in stacks and all("execs.py" in s for s in stacks), stacks
+
+
+def comm(pid):
+    with open(f"/proc/{pid}/comm") as f:
+        return f.read().strip()
+
+
+@pytest.fixture
+def replaced(start, pysample, folder):
+    """replaced(python, argv, *options) → (Popen, stack, file) of a recording whose target has
+    just become another program."""
+
+    def run(python, argv, name, *options, child=None, **how):
+        child = child or start(python, "execs.py", *argv)
+        first = expect.stack(child.said()["threads"][0]["frames"])
+        file = os.path.join(folder, "out.txt")
+        p = pysample.start("record", child.pid, "-i", "-o", file, *options, **how)
+        process.sampling(p)
+        child.go()
+        process.until(lambda: comm(child.pid) == name, f"{name} to start")
+        return p, first, file
+
+    return run
+
+
+@pytest.mark.parametrize("blocking", [[], ["--blocking"]], ids=["reading", "blocking"])
+def test_what_becomes_no_python_and_stays_so_is_given_up(one, blocking, replaced, pysample):
+    p, first, file = replaced(one, ["sleep"], "sleep", *blocking)
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    assert first in expect.collapsed(read(file))
+    assert "ended when the target became another program (sleep), which is no Python" in result.err
+    seconds = float(result.err.partition("Duration: ")[2].partition(" s")[0])
+    assert seconds < 5, f"what it was only waited for is not part of it: {result}"
+
+
+@pytest.mark.parametrize("end", ["duration", "signal", "target"])
+def test_why_it_ended_while_it_was_waited_for(one, end, replaced, pysample):
+    options = ["-d", "3s"] if end == "duration" else []
+    p, first, file = replaced(one, ["sleep"], "sleep", "-v", *options, bufsize=0)
+    while b"replaced its program by sleep; following it" not in (line := p.stderr.readline()):
+        assert line, "it ended without a word of exec"
+    if end == "signal":
+        p.send_signal(signal.SIGINT)
+    elif end == "target":
+        process.kill(int(p.args[p.args.index("record") + 1]))
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    assert first in expect.collapsed(read(file))
+    words = {"duration": "after its duration", "signal": "by a signal", "target": "with the target"}
+    assert f"ended {words[end]}; from " in result.err, result
+    assert " s on the target was another program (sleep)" in result.err, result
+
+
+def test_what_becomes_a_python_that_is_not_read_is_saved_and_said(foreign, replaced, pysample):
+    from conftest import FOUND
+
+    root = foreign.root
+    python = next(i for i in FOUND if i.supported and i.root == root)
+    argv = [foreign.path, "-c", "import time; time.sleep(1000)"]
+    p, first, file = replaced(python, argv, os.path.basename(foreign.path)[:15])
+    result = pysample.finish(p)
+    assert result.code == 1, result
+    assert first in expect.collapsed(read(file))
+    assert "ended when the target became another program (" in result.err, result
+    name = "PyPy" if foreign.implementation == "pypy" else "CPython 3."
+    assert name in result.err and "replaced its program" in result.err, result
+    assert f"Wrote collapsed: {file}" in result.err, result
+
+
+def test_what_becomes_a_program_that_may_not_be_read(one, spawn, places, for_all, replaced, pysample):
+    """One that its user may run but not read is not dumpable."""
+    place = places(one)
+    secret = os.path.join(place.outside, "secret")
+    shutil.copy((one.root or "") + "/bin/sleep", secret)
+    os.chmod(secret, 0o711)
+    script = ["execs.py", os.path.join(place.inside, "secret"), "1000"]
+    child = spawn(as_nobody(one, place, *script), env=one.environment())
+    p, first, file = replaced(one, [], "secret", child=child, before=NOBODY, program=for_all)
+    result = pysample.finish(p)
+    assert result.code == 4, result
+    assert first in expect.collapsed(read(file))
+    assert "not dumpable" in result.err and "(secret)" in result.err, result
 
 
 def test_a_pid_that_another_python_got(one, places, pysample, folder):

@@ -168,11 +168,11 @@ def test_another_users_process(python, command, start, for_all, refused):
     refused(4, words, command, child.pid, before=NOBODY, program=for_all)
 
 
-def as_nobody(python, place, script):
+def as_nobody(python, place, script, *args):
     inner = os.path.join(place.inside, script)
     if python.root:
-        return ["chroot", "--userspec=65534:65534", python.root, python.path, "-B", inner]
-    return [*NOBODY, python.path, "-B", inner]
+        return ["chroot", "--userspec=65534:65534", python.root, python.path, "-B", inner, *args]
+    return [*NOBODY, python.path, "-B", inner, *args]
 
 
 def test_ones_own_process_can_be_read(one, spawn, places, for_all, pysample):

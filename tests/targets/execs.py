@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Becomes another program on the first byte: Python again, through a shell, or sleep."""
+"""Becomes another program on the first byte: Python again, through a shell, or sleep, or
+whatever is given."""
 
 import os
 import sys
@@ -18,6 +19,8 @@ def into(how):
         os.execv("/bin/sh", ["sh", "-c", 'read go; exec "$0" -B "$1"', sys.executable, plain])
     elif how == "sleep":
         os.execv("/bin/sleep", ["sleep", "1000"])
+    else:
+        os.execv(how, sys.argv[1:])
 
 
 into(sys.argv[1])
