@@ -3,6 +3,7 @@
 
 #include "profiler/names.h"
 #include "profiler/proc.h"
+#include "profiler/tids.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,37 +12,43 @@ enum { INTERPRETERS_MAX = 256, THREADS_MAX = 8192 };
 
 /* --- translating thread ids --- */
 
-struct translation {
-	int pid;
-	uint64_t inner;
-	int tid;
-};
-
-static bool match_inner(int tid, void *ctx)
-{
-	struct translation *tr = ctx;
-	struct proc_status status;
-
-	if (proc_read_status(tr->pid, tid, &status) == PS_OK &&
-	    status.inner_tid == (int)tr->inner) {
-		tr->tid = tid;
-		return false;
-	}
-	return true;
-}
-
 /* The target counts threads in its own pid namespace; /proc shows ours. */
 static int find_tid(const struct sampler *s, uint64_t inner)
 {
-	struct translation tr = { s->target->pid, inner, 0 };
 	struct proc_stat stat;
 
 	if (!inner || inner > INT32_MAX)
 		return 0;
 	if (s->same_pid_namespace)
 		return proc_read_stat(s->target->pid, (int)inner, &stat) == PS_OK ? (int)inner : 0;
-	(void)!proc_each_thread(s->target->pid, match_inner, &tr);
-	return tr.tid;
+	return tids_find(&s->tids, inner);
+}
+
+/* False: one at least was not found. */
+static bool find_new_tids(struct sampler *s)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		struct thread *t = &s->threads[i];
+
+		if (t->id.v != UINT32_MAX || t->tid)
+			continue;
+		t->tid = find_tid(s, t->inner_tid);
+		all &= t->tid != 0;
+	}
+	return all;
+}
+
+/* If one is not found even now, an id of before may have become another thread's: then
+ * all are read again. */
+static enum ps_status translate_new_tids(struct sampler *s)
+{
+	for (int anew = 0; !find_new_tids(s) && !s->same_pid_namespace && anew < 2; anew++) {
+		if (tids_update(&s->tids, s->target->pid, anew) == PS_NOMEM)
+			return PS_NOMEM;
+	}
+	return PS_OK;
 }
 
 static bool shares_pid_namespace(int pid)
@@ -158,7 +165,6 @@ static enum ps_status introduce(struct sampler *s, struct thread *t)
 	char comm[32] = "";
 	struct profile_thread p = { .target_tid = t->inner_tid };
 
-	t->tid = find_tid(s, t->inner_tid);
 	p.tid = (uint64_t)t->tid;
 	for (uint32_t i = 0; i < s->ninterpreters; i++) {
 		if (s->interpreters[i].at == t->interpreter)
@@ -210,6 +216,7 @@ enum ps_status listing_refresh(struct sampler *s)
 	s->threads_cap = list.cap;
 	s->interpreters = interpreters;
 	s->ninterpreters = n;
+	PS_TRY(translate_new_tids(s));
 	for (uint32_t i = 0; i < s->nthreads; i++) {
 		if (s->threads[i].id.v == UINT32_MAX)
 			st = introduce(s, &s->threads[i]);

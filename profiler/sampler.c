@@ -97,6 +97,7 @@ void sampler_close(struct sampler *s)
 	if (s->codes.target)
 		code_cache_deinit(&s->codes);
 	free(s->codes_seen);
+	tids_deinit(&s->tids);
 	*s = (struct sampler){ 0 };
 }
 

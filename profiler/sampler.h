@@ -14,6 +14,7 @@
 #include "profiler/profile.h"
 #include "profiler/target.h"
 #include "profiler/thread.h"
+#include "profiler/tids.h"
 #include "profiler/unwind.h"
 
 struct interpreter {
@@ -55,6 +56,7 @@ struct sampler {
 	bool relist;
 	uint32_t unnamed_rounds; /* that names were looked for in vain */
 	bool same_pid_namespace;
+	struct tids tids; /* where it is not */
 };
 
 /* Locates the interpreter and lists its threads. PS_NOT_READY and the errors of locate().

@@ -76,10 +76,11 @@ def inner_ids(pid):
     return ids
 
 
-def test_in_other_namespaces(python, start, pysample, folder):
+@pytest.mark.parametrize("threads", [4, 500])
+def test_in_other_namespaces(python, threads, start, pysample, folder):
     """A container, in short: its own processes, its own mounts, its own ids."""
     before = ["unshare", "--pid", "--mount", "--fork", "--kill-child"]
-    child = start(python, "threads.py", 4, before=before)
+    child = start(python, "threads.py", threads, before=before)
     truth = child.said()
     pid = only_child(child.pid)
     child.others.append(pid)
@@ -89,7 +90,7 @@ def test_in_other_namespaces(python, start, pysample, folder):
         t["tid"] = ids[t["tid"]]
     agree(pysample("dump", pid), truth)
     file = os.path.join(folder, "out.txt")
-    result = pysample("record", pid, "-d", "100ms", "-it", "-o", file)
+    result = pysample("record", pid, "-d", "300ms", "-r", "50", "-it", "-o", file)
     assert result.code == 0, result
     seen = {s.partition(")")[0] for s in expect.collapsed(read(file))}
     assert seen == {f"thread ({t['tid']}" for t in truth["threads"]}
