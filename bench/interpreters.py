@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The interpreters that the bench measures on: those of the cached root file system."""
 
 import contextlib
@@ -7,15 +8,16 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
 CACHE = os.environ.get("PYSAMPLE_CACHE", os.path.join(ROOT, ".cache"))
 
 
 def enter_private_mounts():
     """Goes on in a mount namespace of its own, in which the root file system has a /proc.
 
-    profiling.sampling needs one, and needs to be in the namespace of its target. Ends
-    with this process, whatever becomes of it.
+    profiling.sampling and Austin need one, and need to be in the namespace of their target.
+    Ends with this process, whatever becomes of it.
     """
     if os.environ.get("PYSAMPLE_PRIVATE_MOUNTS") != "1":
         os.environ["PYSAMPLE_PRIVATE_MOUNTS"] = "1"
@@ -25,13 +27,22 @@ def enter_private_mounts():
         subprocess.run(["mount", "-t", "proc", "proc", proc], check=True)
 
 
-def default_pysample():
-    return os.path.join(ROOT, "build", "release", "pysample")
+class Target:
+    """A running program: its pid, its pipes, and its folder as both sides name it."""
 
-
-class Inside:
-    def __init__(self, outside, inside):
+    def __init__(self, python, script, process, outside, inside):
+        self.python, self.script = python, os.path.basename(script)
+        self.process, self.pid = process, process.pid
         self.outside, self.inside = outside, inside
+
+    def ask(self, words):
+        """Writes a line to the program and reads its answer."""
+        self.process.stdin.write(words + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self.script} ended instead of an answer")
+        return answer.strip()
 
 
 class Chrooted:
@@ -39,35 +50,50 @@ class Chrooted:
 
     def __init__(self, root, version):
         self.root, self.version = root, version
+        self.exact = subprocess.run(self.command("--version"), capture_output=True, text=True,
+                                    check=True).stdout.split()[1]
 
     def command(self, *args):
         return ["chroot", self.root, f"python{self.version}", *args]
-
-    def inside_tmp(self, name):
-        inside = f"/tmp/{os.getpid()}-{name}"
-        return Inside(self.root + inside, inside)
 
     def has_tachyon(self):
         return self.version == "3.15"
 
     @contextlib.contextmanager
-    def target(self, script, *args):
-        """Runs the script until the block ends; it prints "ready" when it is."""
-        folder = tempfile.mkdtemp(dir=os.path.join(self.root, "tmp"))
-        process = None
+    def folder(self, *contents):
+        """A temporary folder inside, with copies of these files and folders: (outside, inside)."""
+        outside = tempfile.mkdtemp(prefix="bench-", dir=os.path.join(self.root, "tmp"))
         try:
-            shutil.copy(script, folder)
-            inside = os.path.join("/tmp", os.path.basename(folder), os.path.basename(script))
-            process = subprocess.Popen(self.command(inside, *args), stdout=subprocess.PIPE, text=True)
-            if process.stdout.readline().strip() != "ready":
-                raise RuntimeError(f"{script} did not start under {self.version}")
-            yield process.pid
+            for path in contents:
+                if os.path.isdir(path):
+                    shutil.copytree(path, os.path.join(outside, os.path.basename(path)))
+                else:
+                    shutil.copy(path, outside)
+            yield outside, "/tmp/" + os.path.basename(outside)
         finally:
-            if process:
+            shutil.rmtree(outside, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def target(self, script, *args, beside=()):
+        """Runs the script until the block ends; it prints "ready" when it is."""
+        with self.folder(script, *beside) as (outside, inside):
+            process = subprocess.Popen(
+                self.command("-B", f"{inside}/{os.path.basename(script)}", *args), text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
+            try:
+                if process.stdout.readline().strip() != "ready":
+                    raise RuntimeError(f"{script} did not start under {self.version}")
+                yield Target(self, script, process, outside, inside)
+            finally:
                 process.kill()
                 process.wait()
+                process.stdin.close()
                 process.stdout.close()
-            shutil.rmtree(folder, ignore_errors=True)
+
+
+def environment():
+    """Sets and dicts in one order, so that a program does the same each time it is run."""
+    return {**os.environ, "PYTHONHASHSEED": "0"}
 
 
 def find(versions=None):

@@ -1,8 +1,12 @@
 """Generators that are resumed by bytecode and by C code, made anew all the time.
 
-Legal stacks are the paths of LEGAL below: each function is only ever called, or each
-generator only ever resumed, by those named for it.
+A generator lives for half a microsecond: the hardest case for who does not stop the target.
 """
+
+import itertools
+import sys
+
+CYCLES = itertools.repeat(None, int(sys.argv[1])) if sys.argv[1:] else itertools.repeat(None)
 
 
 def leaf_p(n):
@@ -61,7 +65,7 @@ def sort():
 
 
 def main():
-    while True:
+    for _ in CYCLES:
         loop_p()
         sum_q()
         loop_q()

@@ -4,9 +4,12 @@ turn() which calls only leaf_a() or leaf_b().
 The depth varies from 100 to 300, over several chunks of the data stack.
 """
 
+import itertools
 import sys
 
 sys.setrecursionlimit(100000)
+
+CYCLES = itertools.repeat(None, int(sys.argv[1])) if sys.argv[1:] else itertools.repeat(None)
 
 
 def leaf_a(n):
@@ -31,7 +34,7 @@ def down(n):
 
 
 def main():
-    while True:
+    for _ in CYCLES:
         for depth in (100, 137, 190, 230, 300):
             down(depth)
 

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""Installs what the bench compares with, into the cache, once.
+
+    .cache/peers/            a virtual environment: py-spy, Austin 4, matplotlib
+    .cache/peers/austin3/    Austin 3.7, the last with collapsed output
+    .cache/peers/packages/   pure Python for bench/targets/library.py to run
+"""
+
+import os
+import subprocess
+import sys
+
+from interpreters import CACHE
+
+HOME = os.path.join(CACHE, "peers")
+PACKAGES = os.path.join(HOME, "packages")
+PY_SPY = os.path.join(HOME, "bin", "py-spy")
+AUSTIN4 = os.path.join(HOME, "bin", "austin")
+AUSTIN3 = os.path.join(HOME, "austin3", "bin", "austin")
+PLOTTER = os.path.join(HOME, "bin", "python")
+# Plots are of the environment, for they are made by it; the others are pinned to nothing,
+# so that the bench meets the newest: the report says which.
+INSTALLS = (
+    (os.path.join(HOME, "bin", "py-spy"), ("py-spy",)),
+    (os.path.join(HOME, "bin", "austin"), ("austin-dist",)),
+    (AUSTIN3, ("--no-deps", "--target", os.path.join(HOME, "austin3"), "austin-dist==3.7.0")),
+    (os.path.join(PACKAGES, "parso"), ("--no-deps", "--target", PACKAGES, "parso")),
+    (os.path.join(HOME, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}",
+                  "site-packages", "matplotlib"), ("matplotlib",)),
+)
+
+
+def install():
+    """Leaves what is there as it is. Says what could not be had; measures without it."""
+    if not os.path.exists(PLOTTER):
+        subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
+    missing = []
+    for path, what in INSTALLS:
+        if os.path.exists(path):
+            continue
+        done = subprocess.run([PLOTTER, "-m", "pip", "install", "-q", "--disable-pip-version-check",
+                               *what], capture_output=True, text=True)
+        if done.returncode or not os.path.exists(path):
+            missing.append(f"{what[-1]}: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+    return missing
+
+
+def version_of(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    words = (done.stdout or done.stderr).split()
+    return words[1] if len(words) > 1 else "?"

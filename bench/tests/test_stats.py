@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""The arithmetic of the bench."""
+
+import collections
+import math
+import random
+import statistics
+
+import pytest
+
+import stats
+
+
+def test_distance_is_of_shares_not_of_numbers():
+    assert stats.distance({"a": 1, "b": 1}, {"a": 50, "b": 50}) == 0
+    assert stats.distance({"a": 1}, {"b": 9}) == 100
+    assert stats.distance({"a": 3, "b": 1}, {"a": 1, "b": 1}) == pytest.approx(25)
+    assert math.isnan(stats.distance({}, {"a": 1}))
+
+
+def test_thinning_keeps_shares_and_never_adds():
+    counts = collections.Counter(a=9000, b=1000)
+    thinned = stats.thin(counts, 1000, random.Random(3))
+    assert sum(thinned.values()) == 1000
+    assert 60 < thinned["b"] < 140
+    assert stats.thin(counts, 20000, random.Random(3)) == counts
+
+
+def test_distance_of_few_samples_is_noise_that_falls_with_their_number():
+    rng = random.Random(5)
+    a, b = (collections.Counter(rng.choices(range(40), k=20000)) for _ in range(2))
+    few, many = stats.distance_at(a, b, 500), stats.distance_at(a, b, 20000)
+    assert 3 < few / many < 12  # sqrt(40), give or take
+
+
+def test_the_mean_interval_is_students():
+    i = stats.mean_interval([1.0, 2.0, 3.0, 4.0])
+    half = 3.182 * statistics.stdev([1, 2, 3, 4]) / 2
+    assert i.middle == 2.5
+    assert i.high == pytest.approx(2.5 + half) and i.low == pytest.approx(2.5 - half)
+    assert math.isnan(stats.mean_interval([1.0]).low)
+
+
+def test_the_interval_holds_the_mean_as_often_as_it_says():
+    rng = random.Random(7)
+    intervals = [stats.mean_interval([rng.gauss(10, 2) for _ in range(6)]) for _ in range(2000)]
+    held = sum(i.low <= 10 <= i.high for i in intervals)
+    assert 0.93 < held / 2000 < 0.97
+
+
+def test_slowdown_is_of_pairs_and_symmetric():
+    assert stats.slowdown([2.0, 4.0], [1.0, 2.0]).middle == pytest.approx(100)
+    assert stats.slowdown([1.0, 2.0], [2.0, 4.0]).middle == pytest.approx(-50)
+    even = stats.slowdown([1.1, 1.0], [1.0, 1.1])
+    assert even.middle == pytest.approx(0) and even.low < 0 < even.high
+
+
+def test_spread_leaves_out_what_could_not_be_measured():
+    assert stats.spread([3.0, math.nan, 1.0, 2.0]) == (2.0, 1.0, 3.0)
+    assert math.isnan(stats.spread([]).middle)
+
+
+def test_none_seen_is_not_none_there():
+    assert stats.at_most(0, 30000) == pytest.approx(0.01, rel=0.02)
+    assert stats.at_most(0, 2) == 100
+    assert stats.at_most(10, 10000) == pytest.approx(0.1696, rel=0.01)
