@@ -14,7 +14,10 @@ import mojo
 
 PYSAMPLE_FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$", re.S)
 # Frames that stand for no Python function: marks, and the thread's own line.
-MARK = re.compile(r"<GC>|<native>|thread \(|tid:|\[no Python code\]|process \d+:")
+MARK = re.compile(r"<GC>|<native>|thread \(\d+\)|tid:\d|\[no Python code\]|process \d+:")
+
+
+GC = ("<GC>", "", 0)
 
 
 class Unreadable(Exception):
@@ -30,39 +33,56 @@ def frame(name, file, line):
 
 
 def _lines(text):
-    for line in text.splitlines():
+    """(stack, count as text); a torn name may hold a line's end, so what has no count goes on."""
+    kept = ""
+    for line in text.split("\n"):
         if not line or line.startswith("# "):
             continue
-        stack, _, count = line.rpartition(" ")
+        stack, _, count = (kept + line).rpartition(" ")
+        if not re.fullmatch(r"\d+(,-?\d+)*", count):
+            kept += line
+            continue
+        kept = ""
         yield stack, count
+    if kept:
+        raise Unreadable(kept[:200])
 
 
-def parenthesised(text):
-    """pysample and py-spy: `name (file:line);name (file:line) COUNT`."""
+def _torn(part):
+    """What stands for a frame whose text is none: judged like any other, so impossible."""
+    return "<torn>", part[:40], 0
+
+
+def parenthesised(text, marks=False):
+    """pysample and py-spy: `name (file:line);name (file:line) COUNT`. With marks, <GC> is kept."""
     counts = collections.Counter()
     for stack, count in _lines(text):
         frames = []
         for part in stack.split(";"):
             if MARK.match(part):
+                if marks and part == GC[0]:
+                    frames.append(GC)
                 continue
             found = PYSAMPLE_FRAME.match(part)
-            if not found:
-                raise Unreadable(part)
-            frames.append(frame(*found.groups()))
+            if part:
+                frames.append(frame(*found.groups()) if found else _torn(part))
         counts[tuple(frames)] += int(count)
     return counts
 
 
-def colons(text):
-    """profiling.sampling: `tid:N;file:name:line;file:name:line COUNT`."""
+def colons(text, marks=False):
+    """profiling.sampling: `tid:N;file:name:line;file:name:line COUNT`. Marks as above."""
     counts = collections.Counter()
     for stack, count in _lines(text):
         frames = []
         for part in stack.split(";"):
             if MARK.match(part) or "<GC>" in part or "<native>" in part:
+                if marks and GC[0] in part:
+                    frames.append(GC)
                 continue
-            file, name, line = part.rsplit(":", 2)
-            frames.append(frame(name, file, line))
+            found = re.fullmatch(r"(.*):(.*):(-?\d+)", part, re.S)
+            if part:
+                frames.append(frame(found[2], found[1], found[3]) if found else _torn(part))
         counts[tuple(frames)] += int(count)
     return counts
 
@@ -87,8 +107,8 @@ def austin_text(text):
         for part in parts:
             if part == ":GC:":
                 continue
-            file, name, line = part.rsplit(":", 2)
-            frames.append(frame(name, file, line))
+            found = re.fullmatch(r"(.*):(.*):(-?\d+)", part, re.S)
+            frames.append(frame(found[2], found[1], found[3]) if found else _torn(part))
         if frames:
             counts[tuple(frames)] += int(metric.split(",")[0])
     return counts, samples, invalid

@@ -35,6 +35,9 @@ class Target:
         self.process, self.pid = process, process.pid
         self.outside, self.inside = outside, inside
 
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
     def ask(self, words):
         """Writes a line to the program and reads its answer."""
         self.process.stdin.write(words + "\n")

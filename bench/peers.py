@@ -6,6 +6,7 @@
     .cache/peers/packages/   pure Python for bench/targets/library.py to run
 """
 
+import glob
 import os
 import subprocess
 import sys
@@ -17,16 +18,16 @@ PACKAGES = os.path.join(HOME, "packages")
 PY_SPY = os.path.join(HOME, "bin", "py-spy")
 AUSTIN4 = os.path.join(HOME, "bin", "austin")
 AUSTIN3 = os.path.join(HOME, "austin3", "bin", "austin")
+SITE = os.path.join(HOME, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "site-packages")
 PLOTTER = os.path.join(HOME, "bin", "python")
-# Plots are of the environment, for they are made by it; the others are pinned to nothing,
-# so that the bench meets the newest: the report says which.
+# Pinned to nothing where nothing is said, so that the bench meets the newest; the report
+# says which.
 INSTALLS = (
     (os.path.join(HOME, "bin", "py-spy"), ("py-spy",)),
     (os.path.join(HOME, "bin", "austin"), ("austin-dist",)),
     (AUSTIN3, ("--no-deps", "--target", os.path.join(HOME, "austin3"), "austin-dist==3.7.0")),
     (os.path.join(PACKAGES, "parso"), ("--no-deps", "--target", PACKAGES, "parso")),
-    (os.path.join(HOME, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}",
-                  "site-packages", "matplotlib"), ("matplotlib",)),
+    (os.path.join(SITE, "matplotlib"), ("matplotlib",)),
 )
 
 
@@ -43,6 +44,12 @@ def install():
         if done.returncode or not os.path.exists(path):
             missing.append(f"{what[-1]}: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
     return missing
+
+
+def installed(distribution, folder):
+    """Its version, by the folder that pip leaves."""
+    found = glob.glob(os.path.join(folder, distribution + "-*.dist-info"))
+    return os.path.basename(found[0])[len(distribution) + 1:-len(".dist-info")] if found else "?"
 
 
 def version_of(*command):

@@ -44,6 +44,7 @@ class Profiler:
 
     name = "?"
     suffix = ".txt"
+    counts = None  # what it tells instead of a rate: "looks" or "stacks"
     stops = False  # whether it stops the target to look
     fastest = None  # what to ask for, to get all it can do
     inside = None  # a program that has to be copied into the root file system
@@ -52,7 +53,7 @@ class Profiler:
         raise NotImplementedError
 
     def read(self, path, words):
-        """(stacks, samples, usable percent, hz or None)"""
+        """(stacks, samples, usable percent, hz or what `counts` says)"""
         raise NotImplementedError
 
     def version(self, python):
@@ -126,7 +127,7 @@ class Tachyon(Profiler):
 
 
 class PySpy(Profiler):
-    fastest = 100000
+    fastest, counts = 100000, "stacks"
 
     def __init__(self, blocking):
         self.stops = blocking
@@ -149,7 +150,7 @@ class PySpy(Profiler):
 
 
 class Austin(Profiler):
-    fastest = 1000000
+    fastest, counts = 1000000, "looks"
 
     def __init__(self, major):
         self.exe = peers.AUSTIN4 if major == 4 else peers.AUSTIN3
@@ -158,7 +159,7 @@ class Austin(Profiler):
         self.inside = self.exe
 
     def options(self, target, out, rate):
-        interval = max(1, round(1e6 / rate))
+        interval = max(1, round(1e6 / rate)) if rate != "RATE" else "1000000/RATE"
         words = ["-i", str(interval), "-o", out, "-p", str(target.pid)]
         return ["chroot", target.python.root, f"{target.inside}/{self.program}", *words] if target.python else [
             "austin", *words]
@@ -176,9 +177,8 @@ class Austin(Profiler):
         return stacks, total - invalid, 100 - 100 * errors / max(1, total), max(samples.values(), default=0)
 
     def version(self, python):
-        found = re.search(r"(\d+\.\d+\.\d+)", subprocess.run(
-            ["strings", "-n", "5", self.exe], capture_output=True, text=True).stdout or "")
-        return found[1] if found else "?"
+        where = peers.SITE if self.program == "austin4" else os.path.dirname(os.path.dirname(self.exe))
+        return peers.installed("austin_dist", where)
 
 
 class Run:
@@ -248,7 +248,7 @@ class Run:
             os.unlink(self.path)
 
     def finish(self):
-        self.peak = self.memory()
+        self.peak, threads = self.memory(), self.target.threads()
         asked = time.monotonic_ns()
         self.process.send_signal(signal.SIGINT)
         _, status, usage = os.wait4(self.process.pid, 0)
@@ -258,8 +258,10 @@ class Run:
             raise Failed(f"{self.profiler.name} wrote nothing: {words[-500:]}")
         seconds = (asked - self.began) / 1e9
         stacks, samples, usable, hz = self.profiler.read(self.path, words)
-        if self.profiler.name.startswith(("py-spy", "Austin")):
-            hz = hz / seconds  # these give a number of samples, no rate
+        if self.profiler.counts:
+            hz = hz / seconds
+        if self.profiler.counts == "stacks":
+            hz = hz / threads
         stacks = formats.from_target(stacks, self.target.script)
         return Recording(stacks, samples, usable, hz, seconds, words, usage.ru_utime + usage.ru_stime,
                          self.peak)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How close to the limit is a sample? Takes samples as fast as it goes, and in turns with
- * that calls process_vm_readv alone for the same bytes, which no sampler can beat.
+/* How close to the limit is a sample? Takes samples of all threads as fast as it goes, and
+ * in turns with that calls process_vm_readv alone for the same bytes, which no sampler can
+ * beat.
  *
  *   bench_raw PID ROUNDS SECONDS      prints: samples/s, bare reads/s, their ratio
  */
@@ -22,32 +23,39 @@ static double sample_for(struct sampler *s, uint64_t ns)
 	return (double)n * 1e9 / (double)(now - began);
 }
 
-/* The pieces of one sample: see tick_batch() and capture_add(). */
+enum { PIECES_MAX = 1024 }; /* of one call: IOV_MAX */
+
+/* The pieces of one sample of all threads, as they were predicted for it. */
 static unsigned pieces_of(const struct sampler *s, struct iovec *remote)
 {
 	const struct layout *l = &s->site.layout;
-	const struct thread *t = &s->threads[0];
 	uint32_t head = l->at[F_INTERP_THREADS_HEAD], generation = l->at[F_INTERP_GENERATION];
 	uint32_t len = layout_has(l, F_INTERP_GENERATION) ? generation - head + 8 : 8;
 	unsigned n = 0;
 
 	remote[n++] = (struct iovec){ (void *)(uintptr_t)(s->interpreters[0].at + head), len };
-	remote[n++] = (struct iovec){ (void *)(uintptr_t)t->at, l->span[S_THREAD] };
-	for (uint32_t i = 0; i < t->nchunks; i++)
-		remote[n++] =
-			(struct iovec){ (void *)(uintptr_t)t->chunks[i].at, t->chunks[i].window };
+	for (uint32_t k = 0; k < s->nthreads; k++) {
+		const struct thread *t = &s->threads[k];
+
+		if (n + 1 + t->nchunks > PIECES_MAX)
+			break;
+		remote[n++] = (struct iovec){ (void *)(uintptr_t)t->at, l->span[S_THREAD] };
+		for (uint32_t i = 0; i < t->nchunks; i++)
+			remote[n++] = (struct iovec){ (void *)(uintptr_t)t->chunks[i].at,
+						      t->chunks[i].window };
+	}
 	return n;
 }
 
 static double read_for(struct sampler *s, uint64_t ns)
 {
-	static unsigned char buffer[1 << 20];
-	struct iovec local[64], remote[64];
+	static unsigned char buffer[16 << 20];
+	static struct iovec local[PIECES_MAX], remote[PIECES_MAX];
 	unsigned pieces = pieces_of(s, remote);
 	uint64_t began = clock_now(), now = began, n = 0;
 	size_t used = 0;
 
-	for (unsigned i = 0; i < pieces; i++) {
+	for (unsigned i = 0; i < pieces && used + remote[i].iov_len <= sizeof buffer; i++) {
 		local[i] = (struct iovec){ buffer + used, remote[i].iov_len };
 		used += remote[i].iov_len;
 	}

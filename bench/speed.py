@@ -1,100 +1,65 @@
-#!/usr/bin/env python3
-"""How fast, how cheap, how small? All on one live target for each figure, in turns.
+# SPDX-License-Identifier: MIT
+"""How often can each look? Samples a second as fast as it goes, one after another on the
+same live target, and what bare reads of the same bytes reach."""
 
-Samples a second of one CPU-bound thread 33 frames deep: pysample, bare reads of the same
-bytes, profiling.sampling. Then what pysample itself costs at 1 kHz, and its memory.
-"""
-
-import argparse
 import os
-import re
 import statistics
 import subprocess
-import tempfile
-import time
 
-import interpreters
+import formats
+import profilers
+import stats
+from accuracy.measure import turns
+from interpreters import HERE, ROOT
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def bare(exe, pid, rounds, seconds):
-    out = subprocess.run([exe, str(pid), str(rounds), str(seconds)], capture_output=True, text=True,
-                         check=True).stdout
-    return [tuple(map(float, line.split())) for line in out.splitlines()]
+RAW = os.path.join(ROOT, "build", "release", "bench", "bench_raw")
+DEPTH = 33
 
 
-def record_max(exe, pid, seconds):
-    done = subprocess.run([exe, "record", "-r", "max", "-d", str(seconds), "-f", "collapsed",
-                           "-o", "/dev/null", str(pid)], capture_output=True, text=True, check=True)
-    return float(re.search(r"Rate: ([\d.]+) Hz", done.stderr)[1])
+def bare(pid, seconds):
+    """(ticks of the sampler, bare reads) a second."""
+    done = subprocess.run([RAW, str(pid), "1", str(seconds)], capture_output=True, text=True, check=True)
+    samples, reads, _ = map(float, done.stdout.split())
+    return samples, reads
 
 
-def tachyon_max(python, pid, seconds):
-    out = python.inside_tmp("tachyon.txt")
-    done = subprocess.run(python.command("-m", "profiling.sampling", "attach", "--collapsed", "-r",
-                                         "1000000", "-d", str(int(seconds)), "-o", out.inside,
-                                         str(pid)), capture_output=True, text=True)
-    if os.path.exists(out.outside):
-        os.unlink(out.outside)
-    found = re.search(r"Sample rate: ([\d.,]+)", done.stdout + done.stderr)
-    if not found:
-        raise SystemExit("profiling.sampling failed: " + done.stdout + done.stderr)
-    return float(found[1].replace(",", ""))
+def measure(python, supported, threads, seconds, rounds, exe=profilers.PYSAMPLE):
+    """{"rows": [who, each round's Hz and usable percent and ratio to ours], ...}"""
+    entrants = {name: profilers.all_of(exe)[name] for name in supported}
+    if "profiling.sampling" in entrants and threads == 1:
+        entrants["profiling.sampling"] = profilers.Tachyon(())  # its default, one thread
+    taken = {name: [] for name in [*entrants, "bare reads", "sampler_tick"]}
+    usable, failures = {name: [] for name in entrants}, []
+    with python.target(os.path.join(HERE, "targets", "deep.py"), str(threads), str(DEPTH)) as target:
+        for _, order in turns([*entrants, "bare reads"], rounds):
+            for name in order:
+                if name == "bare reads":
+                    ticks, reads = bare(target.pid, seconds / 2)
+                    taken["sampler_tick"].append(ticks)
+                    taken[name].append(reads)
+                    continue
+                try:
+                    r = entrants[name].record(target, "max", seconds)
+                except (profilers.Failed, formats.Unreadable, OSError) as e:
+                    failures.append(f"{name}: {e}")
+                    continue
+                taken[name].append(r.hz)
+                usable[name].append(r.usable)
+    rows = []
+    for name, hz in taken.items():
+        if not hz:
+            continue
+        ratios = [a / b for a, b in zip(taken["pysample"], hz)]
+        rows.append({"who": name, "python": python.version, "threads": threads, "hz": hz, "middle": statistics.median(hz),
+                     "ratio": stats.spread(ratios)._asdict(),
+                     "usable": statistics.fmean(usable[name]) if usable.get(name) else None})
+    return rows, failures
 
 
-def resident(pid):
-    """MiB that the process holds now."""
-    with open(f"/proc/{pid}/status") as f:
-        return int(re.search(r"VmRSS:\s+(\d+) kB", f.read())[1]) / 1024
+HEAD = f"{'python':7} {'threads':>7} {'who':22} {'looks/s':>10} {'least':>9} {'most':>9} {'usable':>8}  pysample's ratio to it"
 
 
-def cost(exe, pid, rate, seconds):
-    """CPU share of one core of a recording, and its resident memory shortly before the end."""
-    with tempfile.NamedTemporaryFile(suffix=".html") as out:
-        child = subprocess.Popen([exe, "record", "-q", "-r", str(rate), "-d", str(seconds), "-o",
-                                  out.name, str(pid)])
-        time.sleep(seconds * 0.9)
-        memory = resident(child.pid)
-        _, status, usage = os.wait4(child.pid, 0)
-    if status:
-        raise SystemExit("pysample failed")
-    return 100 * (usage.ru_utime + usage.ru_stime) / seconds, memory
-
-
-def main():
-    ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument("--pysample", default=interpreters.default_pysample())
-    ap.add_argument("--bench-raw", default=os.path.join(interpreters.ROOT, "build", "release", "bench",
-                                                        "bench_raw"))
-    ap.add_argument("--rounds", type=int, default=5)
-    ap.add_argument("--seconds", type=float, default=3)
-    ap.add_argument("--memory-seconds", type=float, default=60)
-    args = ap.parse_args()
-    interpreters.enter_private_mounts()
-    python = interpreters.find(["3.15"])[0]
-    with python.target(os.path.join(HERE, "targets", "depth33.py")) as pid:
-        rows = bare(args.bench_raw, pid, args.rounds, 1)
-        ours, theirs = [], []
-        for _ in range(args.rounds):
-            ours.append(record_max(args.pysample, pid, args.seconds))
-            theirs.append(tachyon_max(python, pid, args.seconds))
-        ratio = [a / b for a, b in zip(ours, theirs)]
-        print(f"pysample record -r max         {statistics.median(ours):10.0f} samples/s")
-        print(f"profiling.sampling -r 1000000  {statistics.median(theirs):10.0f} samples/s")
-        print(f"  ratio: median {statistics.median(ratio):.1f}, {min(ratio):.1f} to {max(ratio):.1f}")
-        shares = [r[2] for r in rows]
-        print(f"ticks against bare process_vm_readv of the same bytes: median"
-              f" {100 * statistics.median(shares):.0f} %, {100 * min(shares):.0f} to"
-              f" {100 * max(shares):.0f} %  ({statistics.median(r[0] for r in rows):.0f} and"
-              f" {statistics.median(r[1] for r in rows):.0f} a second)")
-    with python.target(os.path.join(HERE, "targets", "families.py")) as pid:
-        cpu, _ = cost(args.pysample, pid, 1000, 10)
-        print(f"CPU of pysample at 1 kHz on families.py: {cpu:.2f} % of a core")
-        for seconds in (args.memory_seconds / 10, args.memory_seconds):
-            _, rss = cost(args.pysample, pid, 10000, seconds)
-            print(f"resident memory after {seconds:.0f} s at 10 kHz on families.py: {rss:.1f} MiB")
-
-
-if __name__ == "__main__":
-    main()
+def line_of(r):
+    usable = f"{r['usable']:7.2f}%" if r["usable"] is not None else f"{'':8}"
+    return (f"{r['python']:7} {r['threads']:7} {r['who']:22} {r['middle']:10.0f} {min(r['hz']):9.0f} {max(r['hz']):9.0f}"
+            f" {usable}  {r['ratio']['middle']:.2f} ({r['ratio']['low']:.2f} to {r['ratio']['high']:.2f})")

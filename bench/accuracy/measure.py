@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How true are the stacks? On programs of which every possible stack is known.
 
-For each program and each interpreter one live process is sampled by all in turns: the
+For each program, interpreter and round one live process is sampled by all in turns: the
 truth (the target stopped for each sample), pysample, the peers, the truth again. Judged
 are what part of the samples was usable, how many stacks were impossible, how many had a
 line that cannot be, and how far their distribution is from the truth's; the second truth
@@ -11,6 +11,7 @@ gives the noise floor.
 import collections
 import json
 import os
+import subprocess
 
 import formats
 import profilers
@@ -18,19 +19,20 @@ import stats
 from accuracy import legal
 from interpreters import HERE, environment
 from peers import PACKAGES
-import subprocess
 
 # Programs, and how many cycles show all that they can do.
 PROGRAMS = {
     "families": 2, "recursion": 2, "generators": 2, "pipeline": 2, "coroutines": 2, "callbacks": 2,
     "exceptions": 2, "classes": 2, "shortlived": 2, "crowd": 2, "churn": 2, "split": 3, "library": 3,
 }
+QUICK = ("families", "generators", "classes")  # what a quick run looks at under every Python
 BESIDE = {"library": (PACKAGES,)}
-# What is asked for; py-spy is asked for what it nearly reaches, for it does not skip.
-RATES = {"stopped target": 2000, "pysample": 10000, "profiling.sampling": 10000, "py-spy": 2000,
-         "py-spy --nonblocking": 2000, "Austin 4": 10000, "Austin 3": 10000}
+# What is asked for; py-spy is asked for what it reaches, for it skips nothing: where it is
+# late it looks again at once, and what is slow to look at is seen too often.
+RATES = {"stopped target": 2000, "pysample": 10000, "profiling.sampling": 10000, "py-spy": 1000,
+         "py-spy --nonblocking": 1000, "Austin 4": 10000, "Austin 3": 10000}
 SPLIT = {"tenth": 10.0, "third": 30.0, "most": 60.0}
-FEW = 1000  # samples under which a distance says little: not what all are thinned to
+FEW = 700  # samples under which a distance says little: not what all are thinned to
 
 
 def script_of(program):
@@ -59,16 +61,20 @@ def turns(names, rounds):
         yield r, names[k:] + names[:k]
 
 
-def gather(target, entrants, rates, seconds, rounds):
-    """{name: [Recording, one a round]}; who fails is left out of that round, and said."""
+def gather(python, program, entrants, rates, seconds, rounds):
+    """{name: [Recording, one a round]}; who fails is left out of that round, and said.
+
+    Each round is of a process of its own: where its memory happens to lie matters.
+    """
     taken, failures = collections.defaultdict(list), []
     for _, order in turns(list(entrants), rounds):
-        for name in order:
-            try:
-                recording = entrants[name].record(target, rates[name], seconds)
-                taken[name].append(recording)
-            except (profilers.Failed, formats.Unreadable, OSError) as e:
-                failures.append(f"{name}: {e}")
+        with python.target(script_of(program), beside=BESIDE.get(program, ())) as target:
+            for name in order:
+                try:
+                    recording = entrants[name].record(target, rates[name], seconds)
+                    taken[name].append(recording)
+                except (profilers.Failed, formats.Unreadable, OSError) as e:
+                    failures.append(f"{name}: {e}")
     return taken, failures
 
 
@@ -139,8 +145,7 @@ def measure(python, program, supported, seconds, rounds, extra=(), exe=profilers
     for rate in extra:
         name = f"pysample -r {rate}"
         entrants[name], rates[name] = profilers.Pysample(exe, name=name), rate
-    with python.target(script_of(program), beside=BESIDE.get(program, ())) as target:
-        taken, failures = gather(target, entrants, rates, seconds, rounds)
+    taken, failures = gather(python, program, entrants, rates, seconds, rounds)
     rows = judge(program, law, taken) if taken.get("truth") and taken.get("truth again") else []
     return [{"program": program, "python": python.version, **row} for row in rows], failures
 

@@ -35,7 +35,7 @@ class Tree:
         known = self.codes.get(id(code))
         if known and known[0] is code:
             return known[1]
-        lines = sorted({line for _, _, line in code.co_lines() if line})
+        lines = sorted({line for _, _, line in code.co_lines() if line is not None})
         key = (code.co_name, code.co_filename, tuple(lines))
         if key not in self.ids:
             self.ids[key] = len(self.functions)

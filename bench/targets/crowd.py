@@ -29,7 +29,7 @@ def down(depth, n):
     return quick(n) + slow(n)
 
 
-def thread(depth, done):
+def member(depth, done):
     for _ in cycles():
         down(depth, 1)
         quick(2)
@@ -42,7 +42,7 @@ def main():
         done = _thread.allocate_lock()
         done.acquire()
         locks.append(done)
-        _thread.start_new_thread(thread, (depth, done))
+        _thread.start_new_thread(member, (depth, done))
     print("ready", flush=True)
     for done in locks:
         done.acquire()

@@ -27,14 +27,27 @@ def test_qualified_names_and_names_in_angle_brackets():
     assert formats.bare("<module>") == "<module>"
 
 
-def test_what_is_no_frame_is_refused():
+def test_what_is_no_frame_is_kept_as_torn_so_that_it_counts_as_impossible():
+    torn = formats.parenthesised("<module> (a.py:1);half a fra 2\n 7\n")
+    assert torn == {(("<module>", "a.py", 1), ("<torn>", "half a fra", 0)): 2, (): 7}
+    assert formats.colons("tid:1;a.py:f:2;nonsense 1\n") == {(("f", "a.py", 2), ("<torn>", "nonsense", 0)): 1}
+
+
+def test_a_torn_name_may_hold_the_end_of_a_line():
+    assert formats.parenthesised("f (a.py:1);x\ny (b.py:2) 3\n") == {(("f", "a.py", 1), ("xy", "b.py", 2)): 3}
     with pytest.raises(formats.Unreadable):
-        formats.parenthesised("<module> (a.py:1);half a fra 2\n")
+        formats.parenthesised("f (a.py:1)\n")
 
 
 def test_a_stack_of_profiling_sampling_loses_its_thread_and_marks():
     text = "tid:77;a.py:<module>:9;a.py:f:2;~:<GC>:0 4\ntid:78;a.py:f:-1 1\n"
     assert formats.colons(text) == {(("<module>", "a.py", 9), ("f", "a.py", 2)): 4, (("f", "a.py", -1),): 1}
+
+
+def test_the_mark_of_the_collector_can_be_kept():
+    gc = ("<GC>", "", 0)
+    assert formats.parenthesised("f (a.py:1);<GC> 2\n", marks=True) == {(("f", "a.py", 1), gc): 2}
+    assert formats.colons("tid:1;a.py:f:1;~:<GC>:0 2\n", marks=True) == {(("f", "a.py", 1), gc): 2}
 
 
 def test_austin_text_has_a_sample_a_line_and_its_time():

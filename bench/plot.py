@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""Draws the pictures of the report, from results.json alone. Run by the peers' own Python,
+which has matplotlib.
+
+    python plot.py FOLDER
+"""
+
+import json
+import os
+import sys
+
+import matplotlib
+
+matplotlib.use("svg")
+matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pysample", "font.size": 9,
+                            "font.family": "sans-serif", "axes.spines.top": False,
+                            "axes.spines.right": False, "axes.grid": True, "grid.color": "#e4e4e4",
+                            "axes.axisbelow": True, "legend.frameon": False})
+
+import matplotlib.pyplot as plt
+
+# Told apart by shape as well as by colour.
+LOOKS = {
+    "pysample": ("#0b6e4f", "o"), "profiling.sampling": ("#c8553d", "s"), "py-spy": ("#5b5f97", "^"),
+    "py-spy --nonblocking": ("#9a7fd1", "v"), "Austin 4": ("#d99a00", "D"), "Austin 3": ("#8a6d3b", "d"),
+    "a busy core": ("#888888", "x"), "bare reads": ("#444444", "_"), "sampler_tick": ("#77a98f", "o"),
+}
+
+
+def known(rows):
+    names = {r["who"] for r in rows}
+    return [n for n in LOOKS if n in names]
+
+
+def legend(figure, axes):
+    handles = {}
+    for ax in axes:
+        for h, label in zip(*ax.get_legend_handles_labels()):
+            handles.setdefault(label, h)
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=4)
+
+
+def save(figure, folder, name, room=0.12):
+    figure.tight_layout(rect=(0, room, 1, 0.96))
+    figure.savefig(os.path.join(folder, name + ".svg"), metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+
+
+def accuracy(part, folder):
+    versions = list(dict.fromkeys(r["python"] for r in part["rows"]))
+    programs = list(dict.fromkeys(r["program"] for r in part["rows"]))
+    figure, axes = plt.subplots(1, len(versions), figsize=(3.6 * len(versions) + 1, 5), sharey=True, squeeze=False)
+    for ax, version in zip(axes[0], versions):
+        rows = [r for r in part["rows"] if r["python"] == version]
+        floors = {r["program"]: r["floor"] for r in rows}
+        ax.barh([programs.index(p) for p in floors], floors.values(), color="#d5e8df", height=0.8,
+                label="floor: the truth beside itself")
+        for who in known(rows):
+            mine = [r for r in rows if r["who"] == who]
+            colour, shape = LOOKS[who]
+            ax.plot([r["tvd"] for r in mine], [programs.index(r["program"]) for r in mine], shape, color=colour,
+                    label=who, markersize=7 if who == "pysample" else 5, linestyle="none")
+        ax.set(title=f"Python {version}", xlabel="distance to the stopped target, %", xlim=(0, 100),
+               yticks=range(len(programs)), yticklabels=programs, ylim=(len(programs) - 0.5, -0.5))
+    figure.suptitle("How far are the stacks from the truth?")
+    legend(figure, axes[0])
+    save(figure, folder, "accuracy")
+
+
+def speed(part, folder):
+    groups = list(dict.fromkeys((r["python"], r["threads"]) for r in part["rows"]))
+    figure, axes = plt.subplots(1, len(groups), figsize=(3 * len(groups) + 1, 3.2), squeeze=False)
+    for ax, group in zip(axes[0], groups):
+        rows = [r for r in part["rows"] if (r["python"], r["threads"]) == group and r["who"] in LOOKS]
+        rows.sort(key=lambda r: list(LOOKS).index(r["who"]))
+        names = [r["who"] for r in rows]
+        ax.barh(names, [r["middle"] for r in rows], color=[LOOKS[n][0] for n in names], height=0.7,
+                xerr=[[r["middle"] - min(r["hz"]) for r in rows], [max(r["hz"]) - r["middle"] for r in rows]],
+                error_kw={"ecolor": "#333333", "capsize": 2})
+        for i, r in enumerate(rows):
+            ax.text(r["middle"] * 1.15, i, f"{r['middle']:,.0f}".replace(",", " "), va="center", fontsize=7)
+        ax.set(title=f"Python {group[0]}, {group[1]} thread{'s' if group[1] > 1 else ''}", xscale="log",
+               xlabel="looks at all threads, a second", xlim=(10, 5e6))
+        ax.invert_yaxis()
+        if ax is not axes[0][0] and names == [r["who"] for r in part["rows"] if (r["python"], r["threads"]) == groups[0]]:
+            ax.set_yticklabels([])
+    save(figure, folder, "speed", 0)
+
+
+def cost(part, folder):
+    whats = list(dict.fromkeys(r["what"] for r in part["curves"]))
+    figure, axes = plt.subplots(1, len(whats), figsize=(3 * len(whats) + 1, 3.6), squeeze=False)
+    for ax, what in zip(axes[0], whats):
+        rows = [r for r in part["curves"] if r["what"] == what and r["stacks"]]
+        for who in known(rows):
+            mine = [r for r in rows if r["who"] == who]
+            colour, shape = LOOKS[who]
+            ax.plot([r["x"] for r in mine], [r["us_a_look"] for r in mine], shape + "-", color=colour, label=who)
+        ax.set(xscale="log", yscale="log", xlabel=what, title=what)
+    axes[0][0].set_ylabel("microseconds of CPU a look, at 1 kHz")
+    figure.suptitle("How does the profiler's cost grow?")
+    legend(figure, axes[0])
+    save(figure, folder, "cost")
+
+
+def overhead(part, folder):
+    groups = list(dict.fromkeys((r["python"], r["target"]) for r in part["rows"]))
+    columns = min(4, len(groups))
+    lines = -(-len(groups) // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(3 * columns + 1, 3 * lines + 0.6), squeeze=False)
+    for ax in axes.flat[len(groups):]:
+        ax.axis("off")
+    for ax, group in zip(axes.flat, groups):
+        rows = [r for r in part["rows"] if (r["python"], r["target"]) == group]
+        rates = [str(r) for r in dict.fromkeys(r["rate"] for r in rows if r["rate"])]
+        whos = known(rows)
+        for i, who in enumerate(whos):
+            mine = [r for r in rows if r["who"] == who]
+            colour, shape = LOOKS[who]
+            shift = (i - (len(whos) - 1) / 2) * 0.11
+            middle = [r["slowdown"]["middle"] for r in mine]
+            ax.errorbar([rates.index(str(r["rate"])) + shift for r in mine], middle,
+                        yerr=[[m - r["slowdown"]["low"] for m, r in zip(middle, mine)],
+                              [r["slowdown"]["high"] - m for m, r in zip(middle, mine)]],
+                        fmt=shape, color=colour, label=who, capsize=2, markersize=5)
+        null = next((r["slowdown"] for r in rows if r["who"] == "nobody"), None)
+        if null:
+            ax.axhspan(null["low"], null["high"], color="#d5e8df", label="nobody: without beside without")
+        ax.axhline(0, color="#999999", linewidth=0.8)
+        ax.set_yscale("symlog", linthresh=2)
+        ax.set(title=f"{group[1]}, Python {group[0]}", xticks=range(len(rates)),
+               xticklabels=[r if r == "max" else f"{int(r):,} Hz".replace(",", " ") for r in rates],
+               yticks=[-10, -2, -1, 0, 1, 2, 10, 100, 1000],
+               yticklabels=["-10", "-2", "-1", "0", "1", "2", "10", "100", "1000"])
+        ax.set_ylim(-20, max(30, ax.get_ylim()[1]))
+        ax.set_xlim(-0.5, len(rates) - 0.5)
+    for line in axes:
+        line[0].set_ylabel("slower by, %")
+    figure.suptitle("What does the target feel?")
+    legend(figure, list(axes.flat))
+    save(figure, folder, "overhead", 0.12 / lines)
+
+
+def main(folder):
+    with open(os.path.join(folder, "results.json"), encoding="utf-8") as f:
+        results = json.load(f)
+    for name, draw in (("accuracy", accuracy), ("speed", speed), ("cost", cost), ("overhead", overhead)):
+        if name in results and results[name]["rows"]:
+            draw(results[name], folder)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

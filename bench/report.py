@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: MIT
+"""Writes the report, of results.json alone."""
+
+import math
+import os
+
+import stats
+
+WHO = ("pysample", "profiling.sampling", "py-spy", "py-spy --nonblocking", "Austin 4", "Austin 3")
+STOPS = {"py-spy"}
+
+
+def table(head, rows, words=1):
+    """A Markdown table; so many columns to the left, the others to the right."""
+    out = ["| " + " | ".join(head) + " |", "|" + "---|" * words + "---:|" * (len(head) - words)]
+    out += ["| " + " | ".join(str(c) for c in row) + " |" for row in rows]
+    return out
+
+
+def percent(v, digits=2):
+    if v is None or math.isnan(v):
+        return "–"
+    return f"{v:.{digits}f}" if v else "0"
+
+
+def thousands(v):
+    return f"{v:,.0f}".replace(",", " ")
+
+
+def present(rows, key="who"):
+    names = {r[key] for r in rows}
+    return [n for n in WHO if n in names] + sorted(n for n in names if n.startswith("pysample -r"))
+
+
+# --- What was compared, and where.
+
+def facts(f, part):
+    out = [f"Taken {part['when']} in {part['took'] / 60:.0f} minutes, {'quick: wide intervals, ' if f['quick'] else ''}"
+           f"pysample at commit `{f['commit']}`, {f['cores']} cores of {f['cpu']}, Linux {f['kernel'].split('-')[0]}."]
+    return out
+
+
+def introduction(results):
+    part = next(iter(results.values()))
+    f = part["facts"]
+    out = ["## Who was compared", ""]
+    rows = []
+    for name, version in f["versions"].items():
+        reads = [v for v, verdict in f["support"].items() if not verdict[name]]
+        rows.append([name, version, ", ".join(reads), f"`{f['commands'][name]}`"])
+    rows.append(["the truth", "pysample", ", ".join(f["pythons"]), f"`{f['commands']['stopped target']}`"])
+    out += table(["who", "version", "reads, by trial", "command"], rows, 4)
+    out += ["", "The interpreters are CPython " + ", ".join(f["pythons"].values()) + " of Debian unstable.",
+            "py-spy stops the target for each sample, unless it is told `--nonblocking`; the others never do.",
+            "`profiling.sampling` reads its own version only, and is asked for all threads (`-a`) but where one thread is said.",
+            "All are ended by Ctrl-C: none is given a duration.", ""]
+    return out
+
+
+# --- Accuracy.
+
+def matrix(rows, cell, whos, last=None):
+    programs = list(dict.fromkeys(r["program"] for r in rows))
+    out = []
+    for program in programs:
+        of = {r["who"]: r for r in rows if r["program"] == program}
+        line = [program] + [cell(of[w]) if w in of else "failed" for w in whos]
+        if last:
+            line.append(last(next(iter(of.values()))))
+        out.append(line)
+    return out
+
+
+def accuracy(part):
+    out = ["## Accuracy", ""] + facts(part["facts"], part) + [
+        "",
+        "Each program was run once under a tracer that wrote down every stack it can have, with the lines of all calls.",
+        "*Impossible* is a sample whose functions are none of these stacks; *wrong line* one whose functions are, but not with these lines.",
+        "*Distance* is the total-variation distance of whole stacks to those of the stopped target, between equal numbers of samples.",
+        "*Floor* is that distance between two recordings of the stopped target: who is at the floor can't be told from the truth.",
+        f"Recordings of {part['seconds']} s in {part['rounds']} round(s), in turns on one live process for each round; the rates asked for are 10 kHz, "
+        "of py-spy 1 kHz, of the stopped target 2 kHz.",
+        "`pysample -r max` is judged as well, in a full run.",
+        "", "![distance to the truth](accuracy.svg)", ""]
+    for version in dict.fromkeys(r["python"] for r in part["rows"]):
+        rows = [r for r in part["rows"] if r["python"] == version]
+        whos = present(rows)
+        out += [f"### Python {part['facts']['pythons'].get(version, version)}", "", "Distance of stacks of functions, in percent; behind it that of stacks of lines:", ""]
+        out += table(["program", *whos, "floor"], matrix(
+            rows, lambda r: f"{r['tvd']:.1f} · {r['tvd_lines']:.1f}", whos,
+            lambda r: f"{r['floor']:.1f} · {r['floor_lines']:.1f}"))
+        for title, key, digits in (("Impossible stacks, in percent of the samples", "impossible", 3),
+                                   ("Wrong lines, in percent of the samples", "wrong_line", 3),
+                                   ("Usable samples, in percent of those it tried", "usable", 2)):
+            also = ["stopped target"] if key != "usable" else []
+            out += ["", title + ":", ""]
+            out += table(["program", *whos, *also], [
+                line + ([percent(truth[key], digits)] if also else [])
+                for line, truth in zip(matrix(rows, lambda r, k=key, d=digits: percent(r[k], d), whos),
+                                       [r for r in rows if r["who"] == "truth"])])
+        out.append("")
+    split = [r for r in part["rows"] if "off_split" in r]
+    if split:
+        out += ["`split` spends 10, 30 and 60 percent of each millisecond in three functions, by the clock.",
+                "By how many points at most the shares are off that:", ""]
+        whos = present(split)
+        versions = list(dict.fromkeys(r["python"] for r in split))
+        out += table(["Python", *whos, "stopped target"], [
+            [v, *[next((percent(r["off_split"]) for r in split if r["python"] == v and r["who"] == w), "–")
+                  for w in [*whos, "truth"]]] for v in versions])
+        out.append("")
+    out += weak(part["rows"])
+    return out
+
+
+def weak(rows, most=8):
+    """Where pysample differs most from the truth, and how: what to work on next."""
+    ours = sorted((r for r in rows if r["who"] == "pysample"), key=lambda r: r["floor"] - r["tvd"])
+    out = ["### Where pysample is furthest from the truth", ""]
+    for r in ours[:most]:
+        if r["tvd"] < 1.5 * r["floor"] and r["impossible"] <= 0.01 and r["wrong_line"] <= 0.1:
+            continue
+        a, b, stack = r["differs"][0]
+        tail = ";".join(stack.split(";")[-3:])
+        out.append(f"* `{r['program']}` on {r['python']}: distance {r['tvd']:.1f} over a floor of {r['floor']:.1f}; "
+                   f"most of all `…{tail}` has {a:.1f} % instead of {b:.1f} %.")
+    return out + [""]
+
+
+# --- Modes.
+
+def modes(part):
+    out = ["## Modes", ""] + facts(part["facts"], part) + [
+        "", "Programs that spend known shares of the wall clock asleep, without the GIL, in the collector and with exceptions, at 1 kHz.",
+        "Each cell is what was shown, in percent of a thread's wall-clock time, and behind it what is known.", ""]
+    for version, program in dict.fromkeys((r["python"], r["program"]) for r in part["rows"]):
+        rows = [r for r in part["rows"] if (r["python"], r["program"]) == (version, program)]
+        names = list(dict.fromkeys(f for r in rows for f in r["shares"]))
+        out += [f"`{program}`, Python {version}:", ""]
+        out += table(["who", "mode", *[f"`{n}`" for n in names]], [
+            [r["who"], r["mode"], *[("{:.1f} · {:g}".format(*r["shares"][n]) if n in r["shares"] else "–") for n in names]]
+            for r in rows], 2)
+        out.append("")
+    return out
+
+
+# --- Speed.
+
+def speed(part):
+    out = ["## Speed", ""] + facts(part["facts"], part) + [
+        "", "How often each looks at all threads, 33 Python frames deep and CPU-bound, if asked for all it can.",
+        f"Medians of {part['rounds']} rounds of {part['seconds']} s on one live process, in turns; in brackets the least and the most.",
+        "*Bare reads* call `process_vm_readv` for the same bytes and do nothing else: the limit; *sampler_tick* samples without pacing and output.",
+        "", "![speed](speed.svg)", ""]
+    for (version, threads) in dict.fromkeys((r["python"], r["threads"]) for r in part["rows"]):
+        rows = [r for r in part["rows"] if (r["python"], r["threads"]) == (version, threads)]
+        out += [f"{threads} thread{'s' if threads > 1 else ''}, Python {version}:", ""]
+        out += table(["who", "looks/s", "usable %", "pysample's looks to its"], [
+            [r["who"], f"{thousands(r['middle'])} ({thousands(min(r['hz']))}–{thousands(max(r['hz']))})",
+             percent(r["usable"], 1), f"{r['ratio']['middle']:.2g} × ({r['ratio']['low']:.2g}–{r['ratio']['high']:.2g})"]
+            for r in rows])
+        out.append("")
+    return out
+
+
+# --- Cost.
+
+def cost(part):
+    out = ["## What the profiler costs by itself", ""] + facts(part["facts"], part) + [
+        "", "CPU time of the profiler while it samples (its start and its output are not in it), in percent of one core, and the most memory that it held.",
+        "The target's threads are CPU-bound, 33 frames deep, and call small functions all the time.", ""]
+    rows = part["rows"]
+    for version in dict.fromkeys(r["python"] for r in rows):
+        mine = [r for r in rows if r["python"] == version]
+        cells = list(dict.fromkeys((r["threads"], r["rate"]) for r in mine))
+        whos = present(mine)
+        out += [f"Python {version}:", ""]
+        out += table(["threads, rate", *whos], [
+            [f"{t}, {thousands(rate)} Hz"] + [cost_cell(mine, w, t, rate) for w in whos] for t, rate in cells])
+        out.append("")
+    out += ["A bracket says at how many Hz it really looked, where that is less than 80 % of what was asked; *blind* is who got no usable sample.", "",
+            "![how the cost grows](cost.svg)", ""]
+    for what in dict.fromkeys(r["what"] for r in part["curves"]):
+        mine = [r for r in part["curves"] if r["what"] == what]
+        xs, whos = list(dict.fromkeys(r["x"] for r in mine)), present(mine)
+        out += [f"Microseconds of CPU for one look at 1 kHz, by the number of {what}:", ""]
+        out += table([what, *whos], [[thousands(x)] + [curve_cell(mine, w, x) for w in whos] for x in xs])
+        out.append("")
+    out += ["From the start of the profiler's process to its first sample, attached, in milliseconds: median (least, most).",
+            "The target's stack tells the time to a millisecond, so nobody has to be believed.", ""]
+    firsts = part["firsts"]
+    out += table(["Python", "who", "ms"], [
+        [r["python"], r["who"], "{:.0f} ({:.0f}–{:.0f})".format(*stats.spread(r["ms"]))] for r in firsts], 2)
+    return out + [""]
+
+
+def cost_cell(rows, who, threads, rate):
+    for r in rows:
+        if (r["who"], r["threads"], r["rate"]) == (who, threads, rate):
+            if not r["stacks"]:
+                return f"blind ({r['cpu']:.0f} %)"
+            slow = f" ({thousands(r['hz'])})" if r["hz"] < 0.8 * rate else ""
+            return f"{r['cpu']:.1f} %{slow} · {r['mib']:.1f} MiB"
+    return "–"
+
+
+def curve_cell(rows, who, x):
+    for r in rows:
+        if (r["who"], r["x"]) == (who, x):
+            return "blind" if not r["stacks"] else f"{r['us_a_look']:.0f} · {r['mib']:.1f} MiB"
+    return "–"
+
+
+# --- Overhead.
+
+def overhead(part):
+    out = ["## What the target feels", ""] + facts(part["facts"], part) + [
+        "", "A fixed amount of work is timed with and without the profiler, in pairs that follow upon one another on one live process.",
+        f"By how many percent it took longer: mean and 95 % confidence interval of {part['rounds']} pairs (fewer, where it took more than twice as long); in bold where that excludes zero.",
+        "*nobody* compares without with without: what cannot be told apart; *a busy core* is a process that spins beside the target and reads nothing.",
+        "*Allocation* takes and gives back memory page by page; *1 of 150 threads* has one thread at work and the others waiting.",
+        "", "![slowdown of the target](overhead.svg)", ""]
+    rows = part["rows"]
+    for version, target in dict.fromkeys((r["python"], r["target"]) for r in rows):
+        mine = [r for r in rows if (r["python"], r["target"]) == (version, target)]
+        rates = list(dict.fromkeys(r["rate"] for r in mine if r["rate"]))
+        whos = [*present(mine), "a busy core"]
+        out += [f"{target}, Python {version} (nobody: {interval(mine[-1]['slowdown'])}):", ""]
+        out += table(["who", *[f"{thousands(r)} Hz" if r != "max" else "max" for r in rates]], [
+            [w] + [next((interval(r["slowdown"]) for r in mine if r["who"] == w and r["rate"] == rate), "–") for rate in rates]
+            for w in whos])
+        out.append("")
+    return out
+
+
+def interval(s):
+    words = f"{s['middle']:+.1f} % ({s['low']:+.1f} to {s['high']:+.1f})"
+    return f"**{words}**" if s["low"] > 0 or s["high"] < 0 else words
+
+
+# --- The goals.
+
+def goals(results):
+    """The figures to reach, beside those that were."""
+    out = []
+
+    def goal(what, aim, reached, met):
+        out.append([what, aim, reached, "yes" if met else "**no**"])
+
+    if "accuracy" in results:
+        rows = [r for r in results["accuracy"]["rows"] if r["who"].startswith("pysample")]
+        newer = [r for r in rows if r["python"] != "3.13"]
+        if newer:
+            worst = max(newer, key=lambda r: r["impossible"])
+            goal("impossible stacks, every program, 3.14 and newer", "≤ 0.01 %",
+                 f"{percent(worst['impossible'], 4)} % (`{worst['program']}`, {worst['python']})", worst["impossible"] <= 0.01)
+        worst = max(rows, key=lambda r: r["wrong_line"])
+        goal("wrong lines, every program", "≤ 0.01 %", f"{percent(worst['wrong_line'], 4)} % (`{worst['program']}`, {worst['python']})",
+             worst["wrong_line"] <= 0.01)
+        worst = min(rows, key=lambda r: r["usable"])
+        goal("usable samples, every program", "≥ 99 %", f"{worst['usable']:.2f} % (`{worst['program']}`, {worst['python']})",
+             worst["usable"] >= 99)
+        beaten, floors, cells = compare(results["accuracy"]["rows"])
+        goal("nearer to the truth than every peer that does not stop the target", "every program", f"{beaten} of {cells}", beaten == cells)
+        goal("at the noise floor (within a third of it)", "ordinary programs", f"{floors} of {cells}", floors == cells)
+    for threads in (1, 20):
+        rows = [r for r in results.get("speed", {"rows": []})["rows"] if r["threads"] == threads]
+        for who, aim in (("profiling.sampling", 6), ("py-spy", 20), ("py-spy --nonblocking", 20), ("Austin 4", 20)):
+            got = [r["ratio"]["middle"] for r in rows if r["who"] == who]
+            if got:
+                goal(f"looks/s to those of {who}, {threads} thread{'s' if threads > 1 else ''}", f"≥ {aim} ×", f"{min(got):.1f} ×", min(got) >= aim)
+    if "overhead" in results:
+        for r in results["overhead"]["rows"]:
+            if r["who"] == "pysample" and r["rate"] == 1000 and r["target"] != "allocation":
+                goal(f"slowdown at 1 kHz, {r['target']}, {r['python']}", "≤ 1 %", interval(r["slowdown"]).strip("*"), r["slowdown"]["middle"] <= 1)
+    for r in results.get("cost", {"rows": []})["rows"]:
+        aim = {1: 1, 150: 15}.get(r["threads"])
+        if r["who"] == "pysample" and r["rate"] == 1000 and aim:
+            goal(f"CPU of pysample at 1 kHz, {r['threads']} thread{'s' if r['threads'] > 1 else ''}, {r['python']}", f"≤ {aim} % of a core", f"{r['cpu']:.1f} %", r["cpu"] <= aim)
+    for r in results.get("cost", {"firsts": []})["firsts"]:
+        if r["who"] == "pysample":
+            middle = stats.spread(r["ms"]).middle
+            goal(f"start to first sample, attached, {r['python']}", "≤ 20 ms", f"{middle:.0f} ms", middle <= 20)
+    return ["## Goals and figures", ""] + table(["what", "goal", "reached", "met"], out, 4) + [""] if out else []
+
+
+def compare(rows):
+    """(programs where no peer that lets the target run is nearer to the truth, those where
+    the floor is reached, all of them)"""
+    beaten = floors = cells = 0
+    for key in dict.fromkeys((r["program"], r["python"]) for r in rows):
+        of = {r["who"]: r for r in rows if (r["program"], r["python"]) == key}
+        if "pysample" not in of:
+            continue
+        cells += 1
+        peers = [of[w]["tvd"] for w in WHO[1:] if w in of and w not in STOPS]
+        beaten += all(of["pysample"]["tvd"] <= p for p in peers)
+        floors += of["pysample"]["tvd"] <= of["pysample"]["floor"] * 4 / 3
+    return beaten, floors, cells
+
+
+def write(results, folder):
+    order = [p for p in ("accuracy", "modes", "speed", "cost", "overhead") if p in results]
+    if not order:
+        return
+    out = ["# What was measured", "",
+           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--quick` takes some seven minutes, a full run some forty.",
+           "The machine is a virtual one, so ratios count, not absolute rates.", ""]
+    out += goals(results) + introduction({p: results[p] for p in order})
+    for part in order:
+        out += {"accuracy": accuracy, "modes": modes, "speed": speed, "cost": cost, "overhead": overhead}[part](results[part])
+        if results[part]["failures"]:
+            out += ["What failed, and is missing above:", ""]
+            out += [f"* {' '.join(f.split())[:160]}" for f in results[part]["failures"]] + [""]
+    with open(os.path.join(folder, "README.md"), "w", encoding="utf-8") as f:
+        f.write("\n".join(out))
