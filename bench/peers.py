@@ -8,6 +8,7 @@
 
 import glob
 import os
+import shutil
 import subprocess
 import sys
 
@@ -34,7 +35,10 @@ INSTALLS = (
 def install():
     """Leaves what is there as it is. Says what could not be had; measures without it."""
     if not os.path.exists(PLOTTER):
-        subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
+        done = subprocess.run([sys.executable, "-m", "venv", HOME], capture_output=True, text=True)
+        if done.returncode:
+            shutil.rmtree(HOME, ignore_errors=True)
+            return [f"a virtual environment (Debian: python3-venv): {(done.stdout + done.stderr).strip()[:300]}"]
     missing = []
     for path, what in INSTALLS:
         if os.path.exists(path):

@@ -5,6 +5,7 @@ import math
 import os
 
 import stats
+from accuracy.measure import DISTURBED
 
 WHO = ("pysample", "profiling.sampling", "py-spy", "py-spy --nonblocking", "Austin 4", "Austin 3")
 STOPS = {"py-spy"}
@@ -35,8 +36,12 @@ def present(rows, key="who"):
 # --- What was compared, and where.
 
 def facts(f, part):
-    out = [f"Taken {part['when']} in {part['took'] / 60:.0f} minutes, {'quick: wide intervals, ' if f['quick'] else ''}"
+    """When and where a part was measured, and whether the machine was its own."""
+    out = [f"Taken {part['when']} in {part['took'] / 60:.0f} minutes{', quick, so with wide intervals' if f['quick'] else ''}: "
            f"pysample at commit `{f['commit']}`, {f['cores']} cores of {f['cpu']}, Linux {f['kernel'].split('-')[0]}."]
+    if max(part["others"]) > 10:
+        before, after = part["others"]
+        out.append(f"**The machine was not idle: other processes used {before:.0f} % of a core before, {after:.0f} % after.**")
     return out
 
 
@@ -64,7 +69,7 @@ def matrix(rows, cell, whos, last=None):
     out = []
     for program in programs:
         of = {r["who"]: r for r in rows if r["program"] == program}
-        line = [program] + [cell(of[w]) if w in of else "failed" for w in whos]
+        line = [program + (" *" if program in DISTURBED else "")] + [cell(of[w]) if w in of else "failed" for w in whos]
         if last:
             line.append(last(next(iter(of.values()))))
         out.append(line)
@@ -81,6 +86,8 @@ def accuracy(part):
         f"Recordings of {part['seconds']} s in {part['rounds']} round(s), in turns on one live process for each round; the rates asked for are 10 kHz, "
         "of py-spy 1 kHz, of the stopped target 2 kHz.",
         "`pysample -r max` is judged as well, in a full run.",
+        "Programs with a star change when they are stopped (to make a thread takes longer under ptrace), so their distances are to a program that behaves otherwise, and are not counted above.",
+        "The share of something that was not seen in 10 000 samples is below 0.03 %, with 95 % confidence.",
         "", "![distance to the truth](accuracy.svg)", ""]
     for version in dict.fromkeys(r["python"] for r in part["rows"]):
         rows = [r for r in part["rows"] if r["python"] == version]
@@ -115,7 +122,7 @@ def accuracy(part):
 
 def weak(rows, most=8):
     """Where pysample differs most from the truth, and how: what to work on next."""
-    ours = sorted((r for r in rows if r["who"] == "pysample"), key=lambda r: r["floor"] - r["tvd"])
+    ours = sorted((r for r in rows if r["who"] == "pysample" and r["program"] not in DISTURBED), key=lambda r: r["floor"] - r["tvd"])
     out = ["### Where pysample is furthest from the truth", ""]
     for r in ours[:most]:
         if r["tvd"] < 1.5 * r["floor"] and r["impossible"] <= 0.01 and r["wrong_line"] <= 0.1:
@@ -290,7 +297,7 @@ def compare(rows):
     beaten = floors = cells = 0
     for key in dict.fromkeys((r["program"], r["python"]) for r in rows):
         of = {r["who"]: r for r in rows if (r["program"], r["python"]) == key}
-        if "pysample" not in of:
+        if "pysample" not in of or key[0] in DISTURBED:
             continue
         cells += 1
         peers = [of[w]["tvd"] for w in WHO[1:] if w in of and w not in STOPS]

@@ -26,6 +26,9 @@ PROGRAMS = {
     "exceptions": 2, "classes": 2, "shortlived": 2, "crowd": 2, "churn": 2, "split": 3, "library": 3,
 }
 QUICK = ("families", "generators", "classes")  # what a quick run looks at under every Python
+# Where being traced changes the program itself, so that the stopped target is another one:
+# making a thread takes much longer under ptrace.
+DISTURBED = ("shortlived",)
 BESIDE = {"library": (PACKAGES,)}
 # What is asked for; py-spy is asked for what it reaches, for it skips nothing: where it is
 # late it looks again at once, and what is slow to look at is seen too often.

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""The report says what the figures say."""
+
+import report
+
+
+def row(who, tvd, **more):
+    return {"program": "families", "python": "3.15", "who": who, "tvd": tvd, "floor": 3.0, "tvd_lines": tvd + 1,
+            "floor_lines": 4.0, "impossible": 0.0, "wrong_line": 0.0, "usable": 100.0, "samples": 9000,
+            "differs": [(20.0, 10.0, "<module>;main;a1")], **more}
+
+
+FACTS = {"versions": {"pysample": "1", "py-spy": "2"}, "commands": {"pysample": "pysample record", "py-spy": "py-spy record",
+         "stopped target": "pysample --blocking"}, "support": {"3.15": {"pysample": "", "py-spy": "not this one"}},
+         "commit": "abc", "pythons": {"3.15": "3.15.2"}, "cpu": "some CPU", "cores": 2, "kernel": "6.1.0-x", "quick": True}
+
+
+def part(**more):
+    return {"when": "2026-01-01 00:00", "took": 60, "others": [0.0, 0.0], "facts": FACTS, "failures": [], **more}
+
+
+def accuracy_part(*rows):
+    return part(rows=list(rows), seconds=1, rounds=1)
+
+
+def test_percent_tells_none_from_zero():
+    assert report.percent(0.0) == "0" and report.percent(None) == "–" and report.percent(0.004, 3) == "0.004"
+
+
+def test_programs_are_counted_against_peers_that_let_the_target_run():
+    peers = [row("py-spy", 1.0), row("py-spy --nonblocking", 60.0), row("profiling.sampling", 30.0)]
+    assert report.compare([row("pysample", 3.5), *peers]) == (1, 1, 1)
+    assert report.compare([row("pysample", 40.0), *peers]) == (0, 0, 1)
+    assert report.compare([row("pysample", 40.0, program="shortlived")]) == (0, 0, 0)
+
+
+def test_goals_that_are_missed_are_said():
+    bad = row("pysample", 3.5, impossible=0.5, usable=93.0)
+    words = "\n".join(report.goals({"accuracy": accuracy_part(row("truth", 3.0), bad)}))
+    assert "| impossible stacks, every program, 3.14 and newer | ≤ 0.01 % | 0.5000 % (`families`, 3.15) | **no** |" in words
+    assert "| usable samples, every program | ≥ 99 % | 93.00 % (`families`, 3.15) | **no** |" in words
+
+
+def test_an_interval_without_zero_is_bold():
+    assert report.interval({"middle": 3.0, "low": 1.0, "high": 5.0}) == "**+3.0 % (+1.0 to +5.0)**"
+    assert report.interval({"middle": 0.3, "low": -1.0, "high": 1.6}) == "+0.3 % (-1.0 to +1.6)"
+
+
+def test_the_whole_is_written(tmp_path):
+    slow = {"middle": 2.0, "low": 1.0, "high": 3.0}
+    results = {
+        "accuracy": accuracy_part(row("truth", 3.0), row("pysample", 50.0), row("py-spy", 3.2)),
+        "speed": part(rows=[{"who": "pysample", "python": "3.15", "threads": 1, "hz": [10.0, 12.0], "middle": 11.0,
+                             "ratio": {"middle": 1.0, "low": 1.0, "high": 1.0}, "usable": 100.0}], seconds=1, rounds=2),
+        "overhead": part(rows=[{"target": "1 thread", "python": "3.15", "who": "pysample", "rate": 1000, "hz": 1.0, "slowdown": slow},
+                               {"target": "1 thread", "python": "3.15", "who": "nobody", "rate": 0, "hz": 0, "slowdown": slow}], rounds=3),
+    }
+    results["accuracy"]["others"] = [80.0, 3.0]
+    results["accuracy"]["failures"] = ["families under 3.15: somebody: words"]
+    report.write(results, str(tmp_path))
+    text = (tmp_path / "README.md").read_text()
+    for words in ("| families | 50.0 · 51.0 | 3.2 · 4.2 | 3.0 · 4.0 |", "**The machine was not idle: other processes used 80 %",
+                  "* families under 3.15: somebody: words", "distance 50.0 over a floor of 3.0", "| pysample | **+2.0 % (+1.0 to +3.0)** |"):
+        assert words in text
