@@ -36,6 +36,8 @@ static const uint16_t field_rows[LAYOUT_NFIELDS][NVERSIONS] = {
 	[F_THREAD_BASE_FRAME] = { 0, 0, 0x0d8 },
 	[F_THREAD_STATUS] = { 0x0d8, 0x0f0, 0x108 },
 	[F_THREAD_GIL_REQUESTED] = { 0, 0, 0x118 },
+	[F_THREAD_RAISED] = { 0, 0, 0x120 },
+	[F_THREAD_EXC_STATE] = { 0, 0, 0x128 },
 	[F_THREAD_IDENT] = { 0x0c0, 0x0d8, 0x0f0 },
 	[F_THREAD_TID] = { 0x0c8, 0x0e0, 0x0f8 },
 	[F_THREAD_CHUNK] = { 0x0d0, 0x0e8, 0x100 },
@@ -44,6 +46,7 @@ static const uint16_t field_rows[LAYOUT_NFIELDS][NVERSIONS] = {
 	[F_FRAME_INSTR] = { 0x0f8, 0x110, 0x150 },
 	[F_FRAME_STACKPOINTER] = { 0, 0x128, 0x168 },
 	[F_FRAME_OWNER] = { 0x108, 0x120, 0x160 },
+	[F_EXC_VALUE] = { 0, 0, 0x130 },
 	[F_CODE_FIRSTLINE] = { 0x138, 0x160, 0x1a0 },
 	[F_CODE_FILENAME] = { 0x118, 0x140, 0x180 },
 	[F_CODE_QUALNAME] = { 0x128, 0x150, 0x190 },
@@ -66,6 +69,7 @@ enum word {
 	W_FREE_THREADED,
 	W_INTERP_GC,
 	W_GC_COLLECTING,
+	W_GC_FRAME,
 	W_OBJECT_SIZE,
 	W_OBJECT_TYPE,
 	W_FRAME_LOCALS,
@@ -80,13 +84,21 @@ enum word {
 	NWORDS
 };
 static const uint16_t word_rows[NWORDS][NVERSIONS] = {
-	[W_FREE_THREADED] = { 0x010, 0x010, 0x010 }, [W_INTERP_GC] = { 0x050, 0x058, 0x058 },
-	[W_GC_COLLECTING] = { 0x240, 0x290, 0x2f8 }, [W_OBJECT_SIZE] = { 0x160, 0x190, 0x1d0 },
-	[W_OBJECT_TYPE] = { 0x168, 0x198, 0x1d8 },   [W_FRAME_LOCALS] = { 0x100, 0x118, 0x158 },
-	[W_CODE_ARGCOUNT] = { 0x140, 0x168, 0x1a8 }, [W_CODE_ADAPTIVE] = { 0x158, 0x180, 0x1c0 },
-	[W_BYTES_DATA] = { 0x210, 0x260, 0x2c0 },    [W_ASCII_SIZE] = { 0x230, 0x280, 0x2e0 },
-	[W_COMPACT_SIZE] = { 0, 0, 0x2e8 },          [W_FRAME_TLBC] = { 0, 0x130, 0x170 },
-	[W_CODE_TLBC] = { 0, 0x188, 0x1c8 },         [W_GENERATOR_FRAME] = { 0, 0x2a8, 0x328 },
+	[W_FREE_THREADED] = { 0x010, 0x010, 0x010 },
+	[W_INTERP_GC] = { 0x050, 0x058, 0x058 },
+	[W_GC_COLLECTING] = { 0x240, 0x290, 0x2f8 },
+	[W_OBJECT_SIZE] = { 0x160, 0x190, 0x1d0 },
+	[W_OBJECT_TYPE] = { 0x168, 0x198, 0x1d8 },
+	[W_FRAME_LOCALS] = { 0x100, 0x118, 0x158 },
+	[W_CODE_ARGCOUNT] = { 0x140, 0x168, 0x1a8 },
+	[W_CODE_ADAPTIVE] = { 0x158, 0x180, 0x1c0 },
+	[W_BYTES_DATA] = { 0x210, 0x260, 0x2c0 },
+	[W_ASCII_SIZE] = { 0x230, 0x280, 0x2e0 },
+	[W_COMPACT_SIZE] = { 0, 0, 0x2e8 },
+	[W_FRAME_TLBC] = { 0, 0x130, 0x170 },
+	[W_CODE_TLBC] = { 0, 0x188, 0x1c8 },
+	[W_GENERATOR_FRAME] = { 0, 0x2a8, 0x328 },
+	[W_GC_FRAME] = { 0, 0, 0x300 },
 };
 
 struct reader {
@@ -167,6 +179,27 @@ static void derive_fields(struct reader *r, struct layout *l)
 		l->unicode_compact_at = l->unicode_ascii_at + 16;
 }
 
+/* What a thread raises and handles. PyThreadState, cpython/pystate.h: current_exception,
+ * exc_info, ...; datastack_chunk, _top, _limit, exc_state. Before 3.15 the table has none of
+ * it; the places are those of 3.13.0, 3.13.18, 3.14.10 and their free-threaded headers, and
+ * are proved on the target before anything is made of them: see exceptions.c. */
+static void derive_exceptions(struct layout *l, unsigned minor)
+{
+	if (minor < 15) {
+		l->at[F_THREAD_RAISED] = l->at[F_THREAD_IDENT] - 40;
+		l->at[F_THREAD_EXC_STATE] = l->at[F_THREAD_CHUNK] + 24;
+		l->at[F_EXC_VALUE] = 0;
+	}
+	l->at[F_THREAD_EXC_INFO] = l->at[F_THREAD_RAISED] + 8;
+	l->at[F_THREAD_EXC_VALUE] = l->at[F_THREAD_EXC_STATE] + l->at[F_EXC_VALUE];
+	/* _PyErr_StackItem: exc_value, previous_item */
+	l->at[F_EXC_PREVIOUS] = l->at[F_EXC_VALUE] + 8;
+	l->size[S_EXC] = l->at[F_EXC_PREVIOUS] + 8;
+	/* PyGenObject (pycore_interpframe_structs.h): gi_exc_state, gi_origin_or_finalizer,
+	 * four chars, gi_frame_state, gi_iframe */
+	l->exc_before_frame = 32;
+}
+
 static void derive_by_version(struct reader *r, struct layout *l)
 {
 	unsigned minor = FIRST_MINOR + r->column;
@@ -181,6 +214,9 @@ static void derive_by_version(struct reader *r, struct layout *l)
 		l->at[F_HEAPTYPE_CACHED_KEYS] = 864 + l->object_size;
 		l->size[S_HEAPTYPE] = 936;
 	}
+	derive_exceptions(l, minor);
+	if (minor >= 15)
+		l->at[F_INTERP_GC_FRAME] = named_word(r, W_INTERP_GC) + named_word(r, W_GC_FRAME);
 	l->clears_executable = minor >= 14;
 	l->tag_mask = minor >= 14 ? 3 : 0;
 	/* PyThreadState._status: active is bit 4 from 3.12 on; 3.13 has holds_gil before

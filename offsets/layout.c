@@ -61,6 +61,7 @@ static enum ps_status validate_scalars(const struct layout *l, struct ps_err *er
 		{ "code_units_at", l->code_units_at, 64, l->size[S_CODE] },
 		{ "frame_locals_at", l->frame_locals_at, 32, l->size[S_FRAME] },
 		{ "generator_frame_at", l->generator_frame_at, 16, ROOM_FOR_DATA_MAX },
+		{ "exc_before_frame", l->exc_before_frame, l->span[S_EXC], ROOM_FOR_DATA_MAX },
 		{ "bytes_data_at", l->bytes_data_at, 16, ROOM_FOR_DATA_MAX },
 		{ "unicode_ascii_at", l->unicode_ascii_at, 16, ROOM_FOR_DATA_MAX },
 		{ "unicode_compact_at", l->unicode_compact_at, 16, ROOM_FOR_DATA_MAX },

@@ -29,6 +29,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "layout_get() widens i
 	X(S_INTERP, 0)      \
 	X(S_THREAD, 1024)   \
 	X(S_FRAME, 256)     \
+	X(S_EXC, 64)        \
 	X(S_CODE, 512)      \
 	X(S_TYPE, 1024)     \
 	X(S_HEAPTYPE, 2048) \
@@ -45,55 +46,62 @@ enum layout_struct {
 };
 
 /*      field               inside      bytes  */
-#define LAYOUT_FIELDS(X)                                                        \
-	X(F_RUNTIME_INTERPRETERS_HEAD, S_RUNTIME, 8)                            \
-	X(F_RUNTIME_INTERPRETERS_MAIN, S_RUNTIME, 8)                            \
-	X(F_INTERP_ID, S_INTERP, 8)                                             \
-	X(F_INTERP_NEXT, S_INTERP, 8)                                           \
-	X(F_INTERP_THREADS_HEAD, S_INTERP, 8)                                   \
-	X(F_INTERP_GC_COLLECTING, S_INTERP, 4)                                  \
-	X(F_INTERP_MODULES, S_INTERP, 8)                                        \
-	X(F_INTERP_GENERATION, S_INTERP, 8) /* code objects freed; 3.14+ */     \
-	X(F_THREAD_NEXT, S_THREAD, 8)                                           \
-	X(F_THREAD_INTERP, S_THREAD, 8)                                         \
-	X(F_THREAD_FRAME, S_THREAD, 8)                                          \
-	X(F_THREAD_BASE_FRAME, S_THREAD, 8) /* sentinel at the bottom; 3.15+ */ \
-	X(F_THREAD_STATUS, S_THREAD, 4)                                         \
-	X(F_THREAD_GIL_REQUESTED, S_THREAD, 4) /* waits for the GIL; 3.15+ */   \
-	X(F_THREAD_IDENT, S_THREAD, 8)                                          \
-	X(F_THREAD_TID, S_THREAD, 8)                                            \
-	X(F_THREAD_CHUNK, S_THREAD, 8)                                          \
-	X(F_THREAD_TOP, S_THREAD, 8)                                            \
-	X(F_FRAME_EXECUTABLE, S_FRAME, 8)                                       \
-	X(F_FRAME_PREVIOUS, S_FRAME, 8)                                         \
-	X(F_FRAME_INSTR, S_FRAME, 8)                                            \
-	X(F_FRAME_STACKTOP, S_FRAME, 4)     /* 3.13 only */                     \
-	X(F_FRAME_STACKPOINTER, S_FRAME, 8) /* as last saved; 3.14+ */          \
-	X(F_FRAME_OWNER, S_FRAME, 1)                                            \
-	X(F_FRAME_TLBC_INDEX, S_FRAME, 4) /* free-threaded 3.14+ */             \
-	X(F_CODE_TYPE, S_CODE, 8)                                               \
-	X(F_CODE_UNITS, S_CODE, 8)                                              \
-	X(F_CODE_FLAGS, S_CODE, 4)                                              \
-	X(F_CODE_STACKSIZE, S_CODE, 4)                                          \
-	X(F_CODE_FIRSTLINE, S_CODE, 4)                                          \
-	X(F_CODE_NLOCALSPLUS, S_CODE, 4)                                        \
-	X(F_CODE_FRAMESIZE, S_CODE, 4)                                          \
-	X(F_CODE_VERSION, S_CODE, 4)                                            \
-	X(F_CODE_FILENAME, S_CODE, 8)                                           \
-	X(F_CODE_QUALNAME, S_CODE, 8)                                           \
-	X(F_CODE_LINETABLE, S_CODE, 8)                                          \
-	X(F_CODE_TLBC, S_CODE, 8) /* free-threaded 3.14+ */                     \
-	X(F_TYPE_NAME, S_TYPE, 8)                                               \
-	X(F_TYPE_BASICSIZE, S_TYPE, 8)                                          \
-	X(F_TYPE_FLAGS, S_TYPE, 8)                                              \
-	X(F_HEAPTYPE_CACHED_KEYS, S_HEAPTYPE, 8)                                \
-	X(F_UNICODE_LENGTH, S_UNICODE, 8)                                       \
-	X(F_UNICODE_HASH, S_UNICODE, 8)                                         \
-	X(F_UNICODE_STATE, S_UNICODE, 4)                                        \
-	X(F_BYTES_SIZE, S_BYTES, 8)                                             \
-	X(F_DICT_KEYS, S_DICT, 8)                                               \
-	X(F_DICT_VALUES, S_DICT, 8)                                             \
-	X(F_LONG_TAG, S_LONG, 8)                                                \
+#define LAYOUT_FIELDS(X)                                                           \
+	X(F_RUNTIME_INTERPRETERS_HEAD, S_RUNTIME, 8)                               \
+	X(F_RUNTIME_INTERPRETERS_MAIN, S_RUNTIME, 8)                               \
+	X(F_INTERP_ID, S_INTERP, 8)                                                \
+	X(F_INTERP_NEXT, S_INTERP, 8)                                              \
+	X(F_INTERP_THREADS_HEAD, S_INTERP, 8)                                      \
+	X(F_INTERP_GC_COLLECTING, S_INTERP, 4)                                     \
+	X(F_INTERP_GC_FRAME, S_INTERP, 8) /* below the collection; 3.15+ */        \
+	X(F_INTERP_MODULES, S_INTERP, 8)                                           \
+	X(F_INTERP_GENERATION, S_INTERP, 8) /* code objects freed; 3.14+ */        \
+	X(F_THREAD_NEXT, S_THREAD, 8)                                              \
+	X(F_THREAD_INTERP, S_THREAD, 8)                                            \
+	X(F_THREAD_FRAME, S_THREAD, 8)                                             \
+	X(F_THREAD_BASE_FRAME, S_THREAD, 8) /* sentinel at the bottom; 3.15+ */    \
+	X(F_THREAD_STATUS, S_THREAD, 4)                                            \
+	X(F_THREAD_GIL_REQUESTED, S_THREAD, 4) /* waits for the GIL; 3.15+ */      \
+	X(F_THREAD_RAISED, S_THREAD, 8)        /* an exception that propagates */  \
+	X(F_THREAD_EXC_INFO, S_THREAD, 8)      /* the topmost S_EXC */             \
+	X(F_THREAD_EXC_STATE, S_THREAD, 8)     /* its own S_EXC, the lowest */     \
+	X(F_THREAD_EXC_VALUE, S_THREAD, 8)     /* F_EXC_VALUE of that */           \
+	X(F_THREAD_IDENT, S_THREAD, 8)                                             \
+	X(F_THREAD_TID, S_THREAD, 8)                                               \
+	X(F_THREAD_CHUNK, S_THREAD, 8)                                             \
+	X(F_THREAD_TOP, S_THREAD, 8)                                               \
+	X(F_FRAME_EXECUTABLE, S_FRAME, 8)                                          \
+	X(F_FRAME_PREVIOUS, S_FRAME, 8)                                            \
+	X(F_FRAME_INSTR, S_FRAME, 8)                                               \
+	X(F_FRAME_STACKTOP, S_FRAME, 4)     /* 3.13 only */                        \
+	X(F_FRAME_STACKPOINTER, S_FRAME, 8) /* as last saved; 3.14+ */             \
+	X(F_FRAME_OWNER, S_FRAME, 1)                                               \
+	X(F_FRAME_TLBC_INDEX, S_FRAME, 4) /* free-threaded 3.14+ */                \
+	X(F_EXC_VALUE, S_EXC, 8)          /* an exception that is being handled */ \
+	X(F_EXC_PREVIOUS, S_EXC, 8)                                                \
+	X(F_CODE_TYPE, S_CODE, 8)                                                  \
+	X(F_CODE_UNITS, S_CODE, 8)                                                 \
+	X(F_CODE_FLAGS, S_CODE, 4)                                                 \
+	X(F_CODE_STACKSIZE, S_CODE, 4)                                             \
+	X(F_CODE_FIRSTLINE, S_CODE, 4)                                             \
+	X(F_CODE_NLOCALSPLUS, S_CODE, 4)                                           \
+	X(F_CODE_FRAMESIZE, S_CODE, 4)                                             \
+	X(F_CODE_VERSION, S_CODE, 4)                                               \
+	X(F_CODE_FILENAME, S_CODE, 8)                                              \
+	X(F_CODE_QUALNAME, S_CODE, 8)                                              \
+	X(F_CODE_LINETABLE, S_CODE, 8)                                             \
+	X(F_CODE_TLBC, S_CODE, 8) /* free-threaded 3.14+ */                        \
+	X(F_TYPE_NAME, S_TYPE, 8)                                                  \
+	X(F_TYPE_BASICSIZE, S_TYPE, 8)                                             \
+	X(F_TYPE_FLAGS, S_TYPE, 8)                                                 \
+	X(F_HEAPTYPE_CACHED_KEYS, S_HEAPTYPE, 8)                                   \
+	X(F_UNICODE_LENGTH, S_UNICODE, 8)                                          \
+	X(F_UNICODE_HASH, S_UNICODE, 8)                                            \
+	X(F_UNICODE_STATE, S_UNICODE, 4)                                           \
+	X(F_BYTES_SIZE, S_BYTES, 8)                                                \
+	X(F_DICT_KEYS, S_DICT, 8)                                                  \
+	X(F_DICT_VALUES, S_DICT, 8)                                                \
+	X(F_LONG_TAG, S_LONG, 8)                                                   \
 	X(F_LONG_DIGITS, S_LONG, 8)
 
 enum layout_field {
@@ -119,6 +127,7 @@ struct layout {
 	uint32_t code_units_at;      /* where a code object's bytecode begins */
 	uint32_t frame_locals_at;    /* where a frame's localsplus begins */
 	uint32_t generator_frame_at; /* in a generator object, its frame */
+	uint32_t exc_before_frame;   /* how far before that frame its S_EXC lies */
 	uint32_t bytes_data_at;
 	uint32_t unicode_ascii_at;   /* data of compact ASCII strings */
 	uint32_t unicode_compact_at; /* data of other compact strings */

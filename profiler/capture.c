@@ -152,11 +152,12 @@ static unsigned group_end(const struct capture_batch *b, const struct thread *t,
 static void add_foreign(struct capture_batch *b, const struct thread *t, enum piece_kind kind)
 {
 	for (unsigned i = 0; i < t->nforeign;) {
-		raddr from = t->foreign[i].at;
-		uint32_t len;
+		/* The exceptions that a generator handles stand before its frame. */
+		uint32_t before = t->foreign[i].generator ? b->layout->exc_before_frame : 0, len;
+		raddr from = t->foreign[i].at - before;
 
 		i = group_end(b, t, i, &len);
-		add_piece(b, kind, from, len, len);
+		add_piece(b, kind, from, before + len, before + len);
 	}
 }
 
@@ -265,8 +266,12 @@ static void split_group(const struct capture_batch *b, const struct thread *t, s
 		uint32_t offset = (uint32_t)(t->foreign[*next].at - group.at);
 		uint32_t came = group.len > offset ? group.len - offset : 0;
 
-		ret[*next] = (struct region){ t->foreign[*next].at, came < span ? came : span, span,
-					      span, group.bytes + offset };
+		ret[*next] = (struct region){ .at = t->foreign[*next].at,
+					      .len = came < span ? came : span,
+					      .asked = span,
+					      .size = span,
+					      .before = offset,
+					      .bytes = group.bytes + offset };
 	}
 }
 
@@ -282,9 +287,11 @@ void capture_get(const struct capture_batch *b, unsigned which, struct capture *
 	ret->gap = b->thread[which].gap;
 	for (unsigned i = first; i < first + n; i++) {
 		const struct piece *p = &b->piece[i];
-		struct region r = { (uintptr_t)b->remote[i].iov_base, p->got,
-				    (uint32_t)b->remote[i].iov_len, p->size,
-				    b->buffer + p->offset };
+		struct region r = { .at = (uintptr_t)b->remote[i].iov_base,
+				    .len = p->got,
+				    .asked = (uint32_t)b->remote[i].iov_len,
+				    .size = p->size,
+				    .bytes = b->buffer + p->offset };
 
 		if (p->kind == PIECE_STATE)
 			ret->state = p->got == p->size ? r.bytes : NULL;

@@ -13,9 +13,10 @@
 
 struct region {
 	raddr at;
-	uint32_t len;   /* that came; less than asked: the rest could not be read */
-	uint32_t asked; /* the part from its start that was asked for ... */
-	uint32_t size;  /* ... of so many bytes that there are */
+	uint32_t len;    /* that came; less than asked: the rest could not be read */
+	uint32_t asked;  /* the part from its start that was asked for ... */
+	uint32_t size;   /* ... of so many bytes that there are */
+	uint32_t before; /* so many bytes lie readable before these, too: foreign frames only */
 	const unsigned char *bytes;
 };
 

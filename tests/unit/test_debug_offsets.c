@@ -19,6 +19,7 @@ static const struct {
 	{ F_INTERP_NEXT, { 7264, 7264, 7264, 7272, 7272, 7264, 7264 } },
 	{ F_INTERP_THREADS_HEAD, { 7344, 7344, 7344, 7344, 7344, 7336, 7336 } },
 	{ F_INTERP_GC_COLLECTING, { 7600, 7600, 7600, 7600, 7600, 7512, 7512 } },
+	{ F_INTERP_GC_FRAME, { -1, -1, -1, -1, -1, 7520, 7520 } },
 	{ F_INTERP_MODULES, { 7656, 7656, 7664, 7688, 7712, 7592, 7592 } },
 	{ F_INTERP_GENERATION, { -1, -1, -1, 7992, 8024, 7944, 7952 } },
 	{ F_THREAD_NEXT, { 8, 8, 8, 8, 8, 8, 8 } },
@@ -27,6 +28,10 @@ static const struct {
 	{ F_THREAD_FRAME, { 72, 72, 72, 72, 72, 72, 72 } },
 	{ F_THREAD_BASE_FRAME, { -1, -1, -1, -1, -1, 80, 80 } },
 	{ F_THREAD_GIL_REQUESTED, { -1, -1, -1, -1, -1, 40, 40 } },
+	{ F_THREAD_RAISED, { 112, 112, 112, 112, 112, 136, 136 } },
+	{ F_THREAD_EXC_INFO, { 120, 120, 120, 120, 120, 144, 144 } },
+	{ F_THREAD_EXC_STATE, { 256, 256, 256, 256, 256, 288, 288 } },
+	{ F_THREAD_EXC_VALUE, { 256, 256, 256, 256, 256, 288, 288 } },
 	{ F_THREAD_IDENT, { 152, 152, 152, 152, 152, 176, 176 } },
 	{ F_THREAD_TID, { 160, 160, 160, 160, 160, 184, 184 } },
 	{ F_THREAD_CHUNK, { 232, 232, 232, 232, 232, 256, 256 } },
@@ -38,6 +43,8 @@ static const struct {
 	{ F_FRAME_STACKPOINTER, { -1, -1, -1, 64, 64, 64, 64 } },
 	{ F_FRAME_OWNER, { 70, 70, 70, 74, 78, 74, 78 } },
 	{ F_FRAME_TLBC_INDEX, { -1, -1, -1, -1, 72, -1, 72 } },
+	{ F_EXC_VALUE, { 0, 0, 0, 0, 0, 0, 0 } },
+	{ F_EXC_PREVIOUS, { 8, 8, 8, 8, 8, 8, 8 } },
 	{ F_CODE_TYPE, { 8, 8, 24, 8, 24, 8, 24 } },
 	{ F_CODE_UNITS, { 16, 16, 32, 16, 32, 16, 32 } },
 	{ F_CODE_FLAGS, { 48, 48, 64, 48, 64, 48, 64 } },
@@ -135,6 +142,7 @@ Test(debug_offsets, every_scalar_is_what_the_headers_say)
 		cr_expect_eq(l.object_size, want[id].object);
 		cr_expect_eq(l.code_units_at, want[id].units);
 		cr_expect_eq(l.frame_locals_at, want[id].locals);
+		cr_expect_eq(l.exc_before_frame, 32);
 		cr_expect_eq(l.bytes_data_at, want[id].data);
 		cr_expect_eq(l.unicode_ascii_at, want[id].ascii);
 		cr_expect_eq(l.unicode_compact_at, want[id].compact);
@@ -216,9 +224,9 @@ static void check_harmless(const struct layout *l)
 	static const struct {
 		enum layout_struct owner;
 		uint32_t room; /* of the buffers that readers have for it */
-	} room[] = { { S_THREAD, 1024 }, { S_FRAME, 256 },   { S_CODE, 512 },
-		     { S_TYPE, 1024 },   { S_UNICODE, 128 }, { S_BYTES, 128 },
-		     { S_DICT, 128 },    { S_LONG, 128 },    { S_HEAPTYPE, 2048 } };
+	} room[] = { { S_THREAD, 1024 }, { S_FRAME, 256 },    { S_EXC, 64 },    { S_CODE, 512 },
+		     { S_TYPE, 1024 },   { S_UNICODE, 128 },  { S_BYTES, 128 }, { S_DICT, 128 },
+		     { S_LONG, 128 },    { S_HEAPTYPE, 2048 } };
 
 	for (size_t i = 0; i < sizeof room / sizeof *room; i++) {
 		cr_assert_leq(l->span[room[i].owner], room[i].room);
@@ -227,6 +235,7 @@ static void check_harmless(const struct layout *l)
 	cr_assert_leq(l->unicode_ascii_at, 256);
 	cr_assert_leq(l->unicode_compact_at, 256);
 	cr_assert_leq(l->bytes_data_at, 256);
+	cr_assert_leq(l->span[S_EXC], l->exc_before_frame);
 	cr_assert_geq(l->frame_locals_at, 32);
 	cr_assert_eq(l->frame_locals_at % 8, 0);
 	cr_assert_leq(l->frame_locals_at, l->size[S_FRAME]);

@@ -11,8 +11,8 @@ Test(layout, spans_end_with_the_last_field_that_is_read)
 	for (int id = 0; id < NTABLES; id++) {
 		struct layout l = table_layout(id);
 
-		cr_expect_eq(l.span[S_THREAD], layout_minor(&l) == 15 ? 272u : 248u,
-			     "datastack_top is the last");
+		cr_expect_eq(l.span[S_THREAD], layout_minor(&l) == 15 ? 296u : 264u,
+			     "exc_state is the last");
 		cr_expect_eq(l.span[S_FRAME], l.at[F_FRAME_OWNER] + 1);
 		cr_expect_eq(l.span[S_UNICODE], l.at[F_UNICODE_STATE] + 4);
 	}
