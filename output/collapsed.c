@@ -107,7 +107,7 @@ static enum ps_status label_frame(struct labels *l, struct profile_function f, u
 	char tail[24];
 
 	PS_TRY(put_name(l, f.name));
-	if (f.file.len && f.kind != FUNCTION_OMITTED) {
+	if (f.file.len && f.kind == FUNCTION_PYTHON) {
 		PS_TRY(put(l, " (", 2));
 		PS_TRY(put_name(l, f.file));
 		snprintf(tail, sizeof tail, line ? ":%" PRIu32 ")" : ")", line);

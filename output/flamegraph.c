@@ -25,7 +25,7 @@ struct columns {
 	uint32_t ntexts, texts_cap;
 	struct column_function {
 		uint32_t name, file, line;
-		bool omitted;
+		bool marker;
 	} * function;
 	uint32_t nfunctions;
 	uint32_t *new_function; /* by func_id: its number in the page plus one; 0 if unused */
@@ -59,7 +59,7 @@ static enum ps_status add_function(struct columns *c, func_id id)
 	PS_TRY(text_number(c, f.name, &column->name));
 	PS_TRY(text_number(c, f.file, &column->file));
 	column->line = f.line;
-	column->omitted = f.kind == FUNCTION_OMITTED;
+	column->marker = f.kind != FUNCTION_PYTHON;
 	c->new_function[id.v] = ++c->nfunctions;
 	return PS_OK;
 }
@@ -119,7 +119,7 @@ static void write_functions(struct json *j, const struct columns *c)
 	COLUMN(j, "name", c->nfunctions, c->function[i].name);
 	COLUMN(j, "file", c->nfunctions, c->function[i].file);
 	COLUMN(j, "line", c->nfunctions, c->function[i].line);
-	COLUMN(j, "omitted", c->nfunctions, c->function[i].omitted);
+	COLUMN(j, "marker", c->nfunctions, c->function[i].marker);
 	json_close(j, '}');
 	json_key(j, "frames");
 	json_open(j, '{');
@@ -232,8 +232,10 @@ static void write_view(struct json *j, const struct view *v, const struct tree *
 	json_open(j, '{');
 	json_key(j, "idle");
 	json_bool(j, v->idle);
-	json_key(j, "gil_only");
-	json_bool(j, v->gil_only);
+	json_key(j, "mode");
+	json_string(j, view_mode_name(v->mode));
+	json_key(j, "gc");
+	json_bool(j, !v->no_gc);
 	json_key(j, "threads");
 	json_bool(j, v->threads);
 	json_key(j, "functions");
@@ -243,8 +245,8 @@ static void write_view(struct json *j, const struct view *v, const struct tree *
 	json_open(j, '{');
 	json_key(j, "idle");
 	json_uint(j, t->hidden.idle);
-	json_key(j, "without_gil");
-	json_uint(j, t->hidden.without_gil);
+	json_key(j, "by_mode");
+	json_uint(j, t->hidden.by_mode);
 	json_key(j, "frameless");
 	json_uint(j, t->hidden.frameless);
 	json_close(j, '}');

@@ -52,6 +52,17 @@ function element(tag, text, className) {
 	return e;
 }
 
+/* By the view's mode: what is shown, what hides the rest, and how to see that. */
+const MODES = {
+	wall: { shows: "wall: all of the time" },
+	cpu: { shows: "cpu: time on a CPU", hides: "that were not on a CPU", remedy: "with --mode wall" },
+	gil: { shows: "gil: time with the GIL held", hides: "that did not hold the GIL", remedy: "without -g (--gil)" },
+	exception: {
+		shows: "exception: while one propagates or is handled",
+		hides: "without an exception", remedy: "with --mode wall",
+	},
+};
+
 /* What is known of the recording, as [name, text] in the order of asking. */
 function factRows(model) {
 	const f = model.facts, rows = [];
@@ -68,6 +79,7 @@ function factRows(model) {
 	add("Rate achieved", `${Number((f.rate_achieved || 0).toPrecision(5))} a second`);
 	add("Rounds", `${formatCount(f.ticks)} over all threads, ${formatCount(f.skipped)} skipped because too late`);
 	add("Lateness", `${formatTime(f.late_mean_ns)} on average, ${formatTime(f.late_max_ns)} at most`);
+	add("Mode", MODES[model.view.mode].shows + (model.view.idle ? ", idle threads too" : ""));
 	add("Target", f.blocking ? "stopped for each sample" : "never stopped");
 	add("Consistent samples", formatCount(f.consistent));
 	add("Repaired samples", counted(f.repaired));
@@ -83,8 +95,8 @@ function hiddenReasons(model) {
 	const h = model.hidden, hidden = [];
 	if (h.idle)
 		hidden.push(`${plural(h.idle, "sample")} of idle threads`);
-	if (h.without_gil)
-		hidden.push(`${plural(h.without_gil, "sample")} that did not hold the GIL`);
+	if (h.by_mode)
+		hidden.push(`${plural(h.by_mode, "sample")} ${MODES[model.view.mode].hides}`);
 	if (h.frameless)
 		hidden.push(`${plural(h.frameless, "sample")} without a Python frame`);
 	return hidden;
@@ -95,8 +107,8 @@ function emptyReasons(model) {
 	const h = model.hidden, lines = [];
 	if (h.idle)
 		lines.push(`${plural(h.idle, "sample")} found threads idle: waiting or sleeping. Record with -i (--idle) to see where.`);
-	if (h.without_gil)
-		lines.push(`${plural(h.without_gil, "sample")} found threads without the GIL. Record without -g (--gil) to see them.`);
+	if (h.by_mode)
+		lines.push(`There are ${plural(h.by_mode, "sample")} ${MODES[model.view.mode].hides}. Record ${MODES[model.view.mode].remedy} to see them.`);
 	if (h.frameless)
 		lines.push(`${plural(h.frameless, "sample")} found threads that were running no Python function.`);
 	const lost = model.facts.lost.reduce((total, [, n]) => total + n, 0);

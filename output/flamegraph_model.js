@@ -8,8 +8,8 @@
 
 /* The columns as the writer puts them:
  *   strings     each text once
- *   functions   name, file: numbers of strings; line; omitted: 1 for a frame that stands
- *               for others, left out of the middle of a deep stack
+ *   functions   name, file: numbers of strings; line; marker: 1 for what is no function: a
+ *               garbage collection, or frames left out of the middle of a deep stack
  *   frames      function; line being executed
  *   nodes       from node 1 on (0 is the root): up: number minus parent's number; frame
  *   samples     thread, node: where the thread's stack ended; count: in periods
@@ -29,7 +29,7 @@ function readModel(text) {
 		functions: {
 			n: d.functions.name.length,
 			name: Int32Array.from(d.functions.name), file: Int32Array.from(d.functions.file),
-			line: Float64Array.from(d.functions.line), omitted: Uint8Array.from(d.functions.omitted),
+			line: Float64Array.from(d.functions.line), marker: Uint8Array.from(d.functions.marker),
 		},
 		frames: {
 			n: d.frames.function.length,
@@ -72,7 +72,7 @@ function functionName(model, f) {
 }
 
 function functionFile(model, f) {
-	return model.functions.omitted[f] ? "" : visible(model.strings[model.functions.file[f]]);
+	return model.functions.marker[f] ? "" : visible(model.strings[model.functions.file[f]]);
 }
 
 function threadLabel(model, t) {

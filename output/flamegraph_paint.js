@@ -8,8 +8,8 @@ const PAD = 5;
 /* Where a function comes from; each kind has hues of its own. */
 const OWN = 0, PACKAGE = 1, STDLIB = 2, MARKER = 3, THREAD = 4;
 
-function originOf(name, file, omitted) {
-	if (omitted || (!file && name.startsWith("<")))
+function originOf(name, file, marker) {
+	if (marker || (!file && name.startsWith("<")))
 		return MARKER;
 	if (/[/\\](site|dist)-packages[/\\]/.test(file))
 		return PACKAGE;
@@ -99,7 +99,7 @@ class Painter {
 			return THREAD;
 		const f = keys.functionOf(key);
 		return originOf(functionName(this.model, f), functionFile(this.model, f),
-			this.model.functions.omitted[f]);
+			this.model.functions.marker[f]);
 	}
 
 	fill(keys, key) {

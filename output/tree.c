@@ -93,8 +93,8 @@ static bool total_shown(const struct view *v, const struct profile_total *total,
 			struct tree_hidden *hidden)
 {
 	if (!view_shows(v, total)) {
-		if (v->gil_only && (v->idle || (total->state & STATE_CPU)))
-			hidden->without_gil += total->count;
+		if (view_mode_hides(v, total))
+			hidden->by_mode += total->count;
 		else
 			hidden->idle += total->count;
 		return false;
@@ -136,12 +136,15 @@ static enum ps_status add_nodes(struct tree *t, const struct profile *p, const s
 
 		if (!node[s])
 			continue;
+		depth[s] = depth[stack.parent.v];
+		node[s] = node[stack.parent.v];
+		if (v->no_gc && profile_function_at(p, stack.function).kind == FUNCTION_GC)
+			continue;
 		if (v->functions)
 			line = profile_function_at(p, stack.function).line;
 		PS_TRY(frame_of(t, stack.function, line, &frame));
-		PS_TRY(node_of(t, node[stack.parent.v], frame, &node[s]));
-		depth[s] = depth[stack.parent.v] + 1;
-		if (depth[s] > t->depth)
+		PS_TRY(node_of(t, node[s], frame, &node[s]));
+		if (++depth[s] > t->depth)
 			t->depth = depth[s];
 	}
 	return PS_OK;

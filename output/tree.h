@@ -30,8 +30,8 @@ struct tree_sample {
 
 /* What the view leaves out, by why. */
 struct tree_hidden {
-	uint64_t idle; /* neither on a CPU nor executing Python */
-	uint64_t without_gil;
+	uint64_t idle;      /* neither executing Python nor ready to run */
+	uint64_t by_mode;   /* not of the view's mode */
 	uint64_t frameless; /* no Python frame at all: there is no stack to show */
 };
 

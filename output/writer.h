@@ -17,10 +17,20 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Which samples: by what each recorded, so that one profile can be shown in any mode. */
+enum view_mode {
+	MODE_WALL,      /* all */
+	MODE_CPU,       /* on a CPU: STATE_CPU */
+	MODE_GIL,       /* held the GIL: STATE_GIL */
+	MODE_EXCEPTION, /* raised or handled an exception: STATE_EXCEPTION */
+	NMODES
+};
+
 /* What the user wants to see of the profile. Writers ask view_shows() of every total. */
 struct view {
+	enum view_mode mode;
 	bool idle;      /* also samples of threads that were idle */
-	bool gil_only;  /* only samples that held the GIL */
+	bool no_gc;     /* garbage collections are not frames of their own */
 	bool threads;   /* tell threads apart */
 	bool functions; /* merge a function's lines into one frame */
 };
@@ -51,5 +61,9 @@ const struct writer *writer_for_file(const char *path);
 const char *writer_foreign(const char *path);
 
 bool view_shows(const struct view *v, const struct profile_total *t);
+/* Would it be shown but for the mode? */
+bool view_mode_hides(const struct view *v, const struct profile_total *t);
+/* "wall", "cpu", "gil", "exception" */
+const char *view_mode_name(enum view_mode m);
 
 #endif

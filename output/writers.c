@@ -116,9 +116,40 @@ const char *writer_foreign(const char *path)
 	return NULL;
 }
 
+static bool view_has(const struct view *v, const struct profile_total *t)
+{
+	return v->idle || (t->state & STATE_WORK);
+}
+
+static bool mode_has(enum view_mode m, unsigned state)
+{
+	static const unsigned needed[NMODES] = {
+		[MODE_CPU] = STATE_CPU,
+		[MODE_GIL] = STATE_GIL,
+		[MODE_EXCEPTION] = STATE_EXCEPTION,
+	};
+
+	return (state & needed[m]) == needed[m];
+}
+
 bool view_shows(const struct view *v, const struct profile_total *t)
 {
-	if (v->gil_only && !(t->state & STATE_GIL))
-		return false;
-	return v->idle || (t->state & STATE_CPU);
+	return view_has(v, t) && mode_has(v->mode, t->state);
+}
+
+bool view_mode_hides(const struct view *v, const struct profile_total *t)
+{
+	return view_has(v, t) && !mode_has(v->mode, t->state);
+}
+
+const char *view_mode_name(enum view_mode m)
+{
+	static const char *const names[NMODES] = {
+		[MODE_WALL] = "wall",
+		[MODE_CPU] = "cpu",
+		[MODE_GIL] = "gil",
+		[MODE_EXCEPTION] = "exception",
+	};
+
+	return names[m];
 }

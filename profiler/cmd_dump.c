@@ -73,6 +73,12 @@ static void print_activity(const struct sampler *s, const struct thread *t, FILE
 		waiting_describe(s->target->pid, t->tid, where);
 		fprintf(out, "idle%s%s", *where ? ": " : "", where);
 	}
+	if (t->collects)
+		fputs(", collecting garbage", out);
+	if (t->exception)
+		fputs(t->exception == EXCEPTION_RAISED ? ", raising an exception"
+						       : ", handling an exception",
+		      out);
 }
 
 static void print_thread(const struct sampler *s, const struct thread *t, const struct options *o,
@@ -125,7 +131,7 @@ static enum ps_status print_all(const struct sampler *s, const struct options *o
 		order[i] = &s->threads[i];
 	qsort(order, s->nthreads, sizeof *order, compare_threads);
 	for (uint32_t i = 0; i < s->nthreads; i++) {
-		if (!o->view.gil_only || order[i]->status & s->site.layout.gil_holder)
+		if (o->view.mode != MODE_GIL || order[i]->status & s->site.layout.gil_holder)
 			print_thread(s, order[i], o, out);
 	}
 	free(order);

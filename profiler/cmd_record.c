@@ -225,6 +225,20 @@ static bool is_stopped(int pid)
 	return proc_read_stat(pid, pid, &stat) == PS_OK && stat.state == 'T';
 }
 
+static const struct {
+	const char *hidden;        /* "in which they ..." */
+	const char *nothing, *try; /* why there was nothing to write, and what helps */
+} mode_words[NMODES] = {
+	[MODE_WALL] = { "were idle (seen with -i)", NULL, NULL },
+	[MODE_CPU] = { "were not on a CPU (seen with --mode wall -i)",
+		       "no thread was on a CPU in any sample", "--mode wall -i" },
+	[MODE_GIL] = { "did not hold the GIL (seen without -g)", "no sample held the GIL",
+		       "recording without -g" },
+	[MODE_EXCEPTION] = { "neither raised nor handled an exception (seen with --mode wall)",
+			     "no exception was raised or handled in any sample",
+			     "--mode wall; or -i, if it is handled by waiting" },
+};
+
 /* Time that was sampled and is not shown should not go missing without a word. */
 static void report_hidden(const struct recording *r)
 {
@@ -236,8 +250,7 @@ static void report_hidden(const struct recording *r)
 	if (hidden)
 		fprintf(stderr, "Not shown: %.1f %% of the threads' time, in which they %s\n",
 			100.0 * (double)hidden / (double)all,
-			r->options->view.gil_only ? "did not hold the GIL (seen without -g)"
-						  : "were idle (seen with -i)");
+			mode_words[r->options->view.mode].hidden);
 }
 
 static int report_nothing(const struct recording *r)
@@ -245,10 +258,10 @@ static int report_nothing(const struct recording *r)
 	const struct sample_counts *c = &r->facts.counts;
 	struct ps_err err;
 
-	if (counts_usable(c) && r->options->view.gil_only) {
-		ps_fail(&err, PS_GONE, "process %d: no sample held the GIL, so nothing was written",
-			r->pid);
-		ps_hint(&err, "recording without -g");
+	if (counts_usable(c) && r->options->view.mode != MODE_WALL) {
+		ps_fail(&err, PS_GONE, "process %d: %s, so nothing was written", r->pid,
+			mode_words[r->options->view.mode].nothing);
+		ps_hint(&err, "%s", mode_words[r->options->view.mode].try);
 	} else if (counts_usable(c) && is_stopped(r->pid)) {
 		ps_fail(&err, PS_GONE,
 			"process %d is stopped by a signal and idle, so nothing was "

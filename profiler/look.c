@@ -1,43 +1,64 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/look.h"
 
-enum { INTERPRETERS_PER_BATCH = 16 };
+enum { INTERPRETERS_PER_BATCH = 16, SPAN_MAX = 4096 };
 
-struct interp_span {
-	uint32_t from, len;
+/* What is looked at, in the order of need. */
+static const enum layout_field looked_fields[] = {
+	F_INTERP_THREADS_HEAD,
+	F_INTERP_GENERATION,
+	F_INTERP_GC_COLLECTING,
+	F_INTERP_GC_FRAME,
 };
+enum { NFIELDS = sizeof looked_fields / sizeof *looked_fields };
 
-/* The head of the thread list and the count of freed code objects, read as one piece. */
-static struct interp_span interp_span(const struct layout *l)
+struct look_span look_span(const struct layout *l)
 {
-	uint32_t a = l->at[F_INTERP_THREADS_HEAD], b = a;
+	struct look_span span = { l->at[F_INTERP_THREADS_HEAD], l->at[F_INTERP_THREADS_HEAD] };
 
-	if (layout_has(l, F_INTERP_GENERATION))
-		b = l->at[F_INTERP_GENERATION];
-	if ((a > b ? a - b : b - a) > 4096)
-		return (struct interp_span){ a, 8 };
-	return (struct interp_span){ a < b ? a : b, (a < b ? b - a : a - b) + 8 };
+	for (unsigned i = 0; i < NFIELDS; i++) {
+		enum layout_field f = looked_fields[i];
+		uint32_t at = l->at[f], end = at + (uint32_t)layout_width(f), from, to;
+
+		if (!layout_has(l, f))
+			continue;
+		from = at < span.from ? at & ~7u : span.from;
+		to = end > span.to ? (end + 7) & ~7u : span.to;
+		if (to - from <= SPAN_MAX)
+			span = (struct look_span){ from, to };
+	}
+	return span;
+}
+
+static bool look_get(const struct layout *l, enum layout_field f, const unsigned char *bytes,
+		     struct look_span span, uint64_t *ret)
+{
+	if (!layout_has(l, f) || l->at[f] < span.from || l->at[f] + layout_width(f) > span.to)
+		return false;
+	*ret = 0;
+	memcpy(ret, bytes + (l->at[f] - span.from), layout_width(f));
+	return true;
 }
 
 static void look_at_interpreter(struct sampler *s, struct interpreter *in,
-				const unsigned char *bytes, struct interp_span span)
+				const unsigned char *bytes, struct look_span span)
 {
 	const struct layout *l = &s->site.layout;
-	raddr head;
-	uint64_t generation;
+	uint64_t head, generation, collecting, frame;
+	bool told;
 
 	if (!bytes) {
 		s->relist = true;
 		return;
 	}
-	memcpy(&head, bytes + (l->at[F_INTERP_THREADS_HEAD] - span.from), 8);
-	if (head != in->threads_head)
+	if (look_get(l, F_INTERP_THREADS_HEAD, bytes, span, &head) && head != in->threads_head)
 		s->relist = true;
-	if (!layout_has(l, F_INTERP_GENERATION) ||
-	    l->at[F_INTERP_GENERATION] - span.from > span.len - 8)
-		return;
-	memcpy(&generation, bytes + (l->at[F_INTERP_GENERATION] - span.from), 8);
-	if (generation != in->generation) {
+	told = look_get(l, F_INTERP_GC_FRAME, bytes, span, &frame);
+	if (look_get(l, F_INTERP_GC_COLLECTING, bytes, span, &collecting))
+		collection_note(&in->collection, collecting != 0, told ? &frame : NULL,
+				s->counts.ticks);
+	if (look_get(l, F_INTERP_GENERATION, bytes, span, &generation) &&
+	    generation != in->generation) {
 		in->generation = generation;
 		code_next_epoch(&s->codes);
 	}
@@ -50,7 +71,7 @@ static struct interpreter *looked_at(struct sampler *s, uint32_t i)
 
 uint32_t look_plan(struct sampler *s)
 {
-	struct interp_span span = interp_span(&s->site.layout);
+	struct look_span span = s->look_span;
 	uint32_t n = 0;
 
 	/* Of many, some at each look, in turns. */
@@ -58,15 +79,20 @@ uint32_t look_plan(struct sampler *s)
 				  ? s->first_looked + INTERPRETERS_PER_BATCH
 				  : 0;
 	while (n < s->ninterpreters && n < INTERPRETERS_PER_BATCH &&
-	       capture_add_extra(s->batch, looked_at(s, n)->at + span.from, (span.len + 7) & ~7u))
+	       capture_add_extra(s->batch, looked_at(s, n)->at + span.from, span.to - span.from))
 		n++;
 	return n;
 }
 
 void look_take(struct sampler *s, uint32_t n)
 {
-	struct interp_span span = interp_span(&s->site.layout);
+	struct look_span span = s->look_span;
 
+	if (!n)
+		return;
 	for (uint32_t i = 0; i < n; i++)
 		look_at_interpreter(s, looked_at(s, i), capture_extra(s->batch, i), span);
+	s->any_collection = false;
+	for (uint32_t i = 0; i < s->ninterpreters; i++)
+		s->any_collection |= s->interpreters[i].collection.running;
 }

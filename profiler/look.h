@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* profiler/look.h - have threads come or gone, have code objects been freed? A few bytes of
- * each interpreter, read along with the threads, tell. */
+/* profiler/look.h - have threads come or gone, have code objects been freed, is garbage being
+ * collected? A few bytes of each interpreter, read along with the threads, tell. */
 #ifndef PROFILER_LOOK_H
 #define PROFILER_LOOK_H
 
 #include "profiler/sampler.h"
 
+/* Where they lie; fields that are too far from the others are left out. */
+struct look_span look_span(const struct layout *l);
 /* Adds those bytes to the sampler's empty batch; returns of how many interpreters. */
 uint32_t look_plan(struct sampler *s);
 /* After the read: notes what has changed. n is what look_plan() returned. */

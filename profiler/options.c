@@ -43,7 +43,11 @@ static const struct option_row rows[] = {
 	  "a function's lines as one: show where it begins" },
 	{ "idle", 'i', KIND_FLAG, RECORD, INTO(view.idle), NULL,
 	  "also show threads that were idle" },
-	{ "gil", 'g', KIND_FLAG, BOTH, INTO(view.gil_only), NULL, "only show what held the GIL" },
+	{ "mode", 0, KIND_TEXT, RECORD, INTO(mode), "MODE",
+	  "show only: wall (all), cpu (on a CPU), gil (held it), exception (raised or handled)" },
+	{ "gil", 'g', KIND_FLAG, BOTH, INTO(gil), NULL, "only show what held the GIL" },
+	{ "no-gc", 0, KIND_FLAG, RECORD, INTO(view.no_gc), NULL,
+	  "garbage collections are not frames of their own" },
 	{ "blocking", 0, KIND_FLAG, BOTH, INTO(blocking), NULL,
 	  "stop the target for each sample: exact, but it is felt" },
 	{ "quiet", 'q', KIND_FLAG, BOTH, INTO(quiet), NULL, "no words but errors" },
@@ -260,6 +264,29 @@ static enum ps_status parse_options(int argc, char **argv, struct options *o, st
 	return PS_OK;
 }
 
+/* --mode, and -g, which is one of its values. */
+static enum ps_status resolve_mode(struct options *o, struct ps_err *err)
+{
+	enum view_mode m = MODE_WALL;
+
+	if (o->mode) {
+		while (m < NMODES && strcmp(view_mode_name(m), o->mode) != 0)
+			m++;
+		if (m == NMODES) {
+			ps_fail(err, PS_USAGE, "--mode: '%s' is not possible", o->mode);
+			ps_hint(err, "give wall, cpu, gil or exception");
+			return PS_USAGE;
+		}
+	}
+	if (o->gil && o->mode && m != MODE_GIL) {
+		ps_fail(err, PS_USAGE, "-g and --mode %s: which of them?", o->mode);
+		ps_hint(err, "-g is --mode gil");
+		return PS_USAGE;
+	}
+	o->view.mode = o->gil ? MODE_GIL : m;
+	return PS_OK;
+}
+
 static enum ps_status bad_rest(const struct options *o, const char *given, bool both,
 			       struct ps_err *err)
 {
@@ -356,6 +383,7 @@ enum ps_status options_parse(int argc, char **argv, struct options *ret, struct 
 	argv++;
 	behind = split_at_dashes(&argc, argv);
 	PS_TRY(parse_options(argc, argv, &o, err));
+	PS_TRY(resolve_mode(&o, err));
 	PS_TRY(parse_rest(argc, argv, behind, &o, err));
 	*ret = o;
 	return PS_OK;

@@ -21,6 +21,8 @@ struct options {
 	uint64_t duration_ns; /* 0: until the target ends */
 	double rate;          /* samples a second; 0: max */
 	bool blocking, quiet, verbose, help, version;
+	bool gil;         /* -g: resolved into the view's mode */
+	const char *mode; /* as given; NULL: none */
 	struct view view;
 };
 

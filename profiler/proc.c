@@ -90,15 +90,21 @@ bool proc_parse_status(const char *text, size_t len, struct proc_status *ret)
 	return true;
 }
 
-bool proc_parse_schedstat(const char *text, size_t len, uint64_t *ret)
+bool proc_parse_schedstat(const char *text, size_t len, struct proc_schedstat *ret)
 {
-	uint64_t v = 0;
+	uint64_t v[3] = { 0 }; /* on a CPU, waiting for one, times that it got one */
 	size_t i = 0;
 
-	for (; i < len && text[i] >= '0' && text[i] <= '9'; i++)
-		v = v * 10 + (uint64_t)(text[i] - '0');
-	*ret = v;
-	return i > 0;
+	for (unsigned n = 0; n < 3; n++) {
+		size_t from = i;
+
+		for (; i < len && text[i] >= '0' && text[i] <= '9'; i++)
+			v[n] = v[n] * 10 + (uint64_t)(text[i] - '0');
+		if (i == from || (n < 2 && (i == len || text[i++] != ' ')))
+			return false;
+	}
+	*ret = (struct proc_schedstat){ .ran_ns = v[0], .times = v[2] };
+	return true;
 }
 
 static enum ps_status read_small(int pid, int tid, const char *name, char *into, size_t room,

@@ -33,8 +33,12 @@ struct proc_status {
 };
 bool proc_parse_status(const char *text, size_t len, struct proc_status *ret) PS_MUST_USE;
 
-/* Nanoseconds that the thread has been on a CPU, from /proc/PID/task/TID/schedstat. */
-bool proc_parse_schedstat(const char *text, size_t len, uint64_t *ret) PS_MUST_USE;
+/* The text of /proc/PID/task/TID/schedstat. */
+struct proc_schedstat {
+	uint64_t ran_ns; /* it has been on a CPU */
+	uint64_t times;  /* it was given one; 0: the kernel does not count */
+};
+bool proc_parse_schedstat(const char *text, size_t len, struct proc_schedstat *ret) PS_MUST_USE;
 
 /* PS_GONE: no such process or thread. */
 enum ps_status proc_read_stat(int pid, int tid, struct proc_stat *ret) PS_MUST_USE;

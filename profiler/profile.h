@@ -45,6 +45,7 @@ struct profile_text {
 enum function_kind {
 	FUNCTION_PYTHON,
 	FUNCTION_OMITTED, /* stands for frames left out in the middle of a very deep stack */
+	FUNCTION_GC,      /* a garbage collection; what is above it are finalizers */
 };
 
 struct profile_function {
@@ -69,9 +70,11 @@ struct profile_thread {
 
 /* What a thread was doing when a sample was taken. */
 enum sample_state {
-	STATE_GIL = 1, /* was executing Python: it held the GIL, or was attached (free-threaded) */
-	STATE_CPU = 2, /* was on a CPU or executing Python; without it, the thread was idle */
-	STATE_NCOMBINATIONS = 4,
+	STATE_GIL = 1,  /* was executing Python: it held the GIL, or was attached (free-threaded) */
+	STATE_WORK = 2, /* was executing Python, or ready to run; without it, it was idle */
+	STATE_CPU = 4,  /* was on a CPU: such samples add up to CPU time */
+	STATE_EXCEPTION = 8, /* an exception propagated, or was being handled */
+	STATE_NCOMBINATIONS = 16,
 };
 
 struct profile_total {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/sampler.h"
 
-#include "profiler/activity.h"
 #include "profiler/blocking.h"
 #include "profiler/listing.h"
 #include "profiler/look.h"
 #include "profiler/plan.h"
+#include "profiler/state.h"
 
 #include <stdlib.h>
 
@@ -24,12 +24,15 @@ enum {
 
 /* --- opening --- */
 
-static enum ps_status note_no_python(struct sampler *s)
+static enum ps_status note_markers(struct sampler *s)
 {
-	static const char text[] = "[no Python code]";
-	struct profile_function f = { .name = { text, sizeof text - 1 }, .kind = FUNCTION_OMITTED };
+	static const char no_python[] = "[no Python code]", gc[] = "<GC>";
+	struct profile_function f = { .name = { no_python, sizeof no_python - 1 },
+				      .kind = FUNCTION_OMITTED };
 
-	return profile_function(s->profile, &f, &s->no_python);
+	PS_TRY(profile_function(s->profile, &f, &s->no_python));
+	f = (struct profile_function){ .name = { gc, sizeof gc - 1 }, .kind = FUNCTION_GC };
+	return profile_function(s->profile, &f, &s->collecting);
 }
 
 static enum ps_status prepare(struct sampler *s)
@@ -37,7 +40,9 @@ static enum ps_status prepare(struct sampler *s)
 	PS_TRY(code_cache_init(&s->codes, s->target, &s->site.layout, s->profile));
 	PS_TRY(capture_create(s->target, &s->site.layout, &s->batch));
 	PS_TRY(capture_create(s->target, &s->site.layout, &s->again));
-	PS_TRY(note_no_python(s));
+	PS_TRY(note_markers(s));
+	s->look_span = look_span(&s->site.layout);
+	s->exceptions = (struct exceptions){ .target = s->target, .layout = &s->site.layout };
 	s->unwinder = (struct unwinder){ .target = s->target,
 					 .layout = &s->site.layout,
 					 .codes = &s->codes,
@@ -114,6 +119,8 @@ enum ps_status sampler_follow_exec(struct sampler *s, struct ps_err *err)
 	PS_TRY(locate(s->target, &site, err));
 	drop_threads(s);
 	s->site = site;
+	s->exceptions.proved = false;
+	s->look_span = look_span(&s->site.layout);
 	code_cache_forget(&s->codes, &s->site.layout);
 	unwinder_forget(&s->unwinder);
 	s->listed_head = 0;
@@ -138,6 +145,7 @@ struct sample {
 static enum ps_status capture_again(struct sampler *s, struct thread *t, struct capture *c)
 {
 	capture_reset(s->again);
+	t->nbefore = UINT32_MAX; /* what comes is compared with what came just now */
 	if (!capture_add(s->again, t))
 		return PS_LIMIT;
 	PS_TRY(capture_read(s->again));
@@ -366,30 +374,17 @@ static void count_sample(struct sampler *s, const struct sample *x)
 		c->consistent++;
 }
 
-static unsigned state_of(struct sampler *s, struct thread *t, uint32_t status)
-{
-	bool held = t->status & s->site.layout.gil_holder;
-
-	t->status = status;
-	if (status & s->site.layout.gil_holder)
-		return STATE_GIL | STATE_CPU;
-	return activity_on_cpu(&t->activity, s->target->pid, t->tid, s->now, held) ? STATE_CPU : 0;
-}
-
 static enum ps_status account(struct sampler *s, struct sample *x)
 {
-	const struct layout *l = &s->site.layout;
 	struct thread *t = x->thread;
-	unsigned state =
-		state_of(s, t, (uint32_t)layout_get(l, x->capture->state, F_THREAD_STATUS));
+	unsigned state = state_take(s, t, x->capture, x->unwound.foreign || s->blocking);
 
-	t->gil_requested = layout_get(l, x->capture->state, F_THREAD_GIL_REQUESTED) != 0;
 	if (!t->nframes)
 		PS_TRY(profile_push(s->profile, STACK_EMPTY, s->no_python, 0, &t->stack));
 	else
 		count_sample(s, x);
-	return profile_add(s->profile, t->id, t->stack, t->nframes ? state : state & ~STATE_CPU,
-			   s->weight);
+	PS_TRY(collection_mark(s, t, !x->unwound.cut, &t->collects));
+	return profile_add(s->profile, t->id, t->stack, state, s->weight);
 }
 
 static enum lost_reason why_lost(enum ps_status st, const struct sample *x)

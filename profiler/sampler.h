@@ -9,6 +9,8 @@
 
 #include "profiler/capture.h"
 #include "profiler/code.h"
+#include "profiler/collection.h"
+#include "profiler/exceptions.h"
 #include "profiler/facts.h"
 #include "profiler/locate.h"
 #include "profiler/profile.h"
@@ -23,9 +25,15 @@ struct interpreter {
 	raddr threads_head;  /* as listed */
 	uint64_t generation; /* of its code objects, at the last tick; 3.14+ */
 	raddr names_dict;
+	struct collection collection;
 };
 
 struct blocking;
+
+/* The part of an interpreter that is looked at: bytes [from, to). */
+struct look_span {
+	uint32_t from, to;
+};
 
 struct sampler {
 	struct target *target;
@@ -37,12 +45,16 @@ struct sampler {
 	struct capture capture;
 	uint32_t *codes_seen;
 	uint32_t codes_seen_cap;
-	func_id no_python; /* what a thread without Python frames is shown as */
+	func_id no_python;  /* what a thread without Python frames is shown as */
+	func_id collecting; /* and a garbage collection */
+	struct exceptions exceptions;
 
 	struct interpreter *interpreters;
 	uint32_t ninterpreters, first_looked;
+	struct look_span look_span;
 	struct thread *threads; /* in the order of the target's lists */
 	uint32_t nthreads, threads_cap;
+	bool any_collection; /* runs, in any of the interpreters */
 	raddr listed_head;
 
 	struct sample_counts counts;

@@ -87,6 +87,7 @@ struct thread {
 	uint32_t gap_at;           /* the first frame behind what was not copied; 0: all was */
 	uint32_t nstacks;          /* leading frames whose .stack is good */
 	uint32_t nsame;            /* leading frames that are as at the sample before */
+	uint32_t nbefore;          /* frames of the sample before; UINT32_MAX: not to be compared */
 	uint32_t verified_epoch;   /* of the code cache, in which all frames[].code were seen */
 	bool truncated;
 	stack_id stack; /* of the last usable sample, the whole of it */
@@ -94,6 +95,8 @@ struct thread {
 
 	uint32_t status; /* of the last sample, the thread's status word */
 	bool gil_requested;
+	unsigned exception;        /* of enum exception_state */
+	bool collects;             /* garbage */
 	bool has_generators;       /* some were seen among the foreign frames */
 	bool has_frames;           /* the thread had Python frames at the last sample */
 	struct activity *activity; /* what the scheduler says; NULL until asked */

@@ -9,13 +9,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = (const char *)data;
 	struct proc_stat stat;
 	struct proc_status status;
-	uint64_t ns;
+	struct proc_schedstat sched;
 	char *copy = malloc(size + 1);
 
 	CHECK(copy);
 	(void)!proc_parse_stat(text, size, &stat);
 	(void)!proc_parse_status(text, size, &status);
-	(void)!proc_parse_schedstat(text, size, &ns);
+	(void)!proc_parse_schedstat(text, size, &sched);
 	memcpy(copy, data, size);
 	copy[size] = '\0';
 	proc_make_printable(copy);

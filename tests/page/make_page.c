@@ -61,6 +61,8 @@ static stack_id call(stack_id parent, const char *name, const char *file, uint32
 
 	if (strcmp(name, "<frames left out>") == 0)
 		f.kind = FUNCTION_OMITTED;
+	if (strcmp(name, "<GC>") == 0)
+		f.kind = FUNCTION_GC;
 	must(profile_function(profile, &f, &id));
 	must(profile_push(profile, parent, id, line, &parent));
 	return parent;
@@ -68,7 +70,7 @@ static stack_id call(stack_id parent, const char *name, const char *file, uint32
 
 static void add(thread_id t, stack_id s, uint32_t count)
 {
-	must(profile_add(profile, t, s, STATE_GIL | STATE_CPU, count));
+	must(profile_add(profile, t, s, STATE_GIL | STATE_WORK | STATE_CPU, count));
 }
 
 #define APP  "/srv/shop/server.py"
@@ -242,7 +244,7 @@ static void empty(void)
 	stack_id s = call(STACK_EMPTY, "<module>", APP, 1, 2);
 
 	must(profile_add(profile, t, s, 0, 5000));
-	must(profile_add(profile, t, STACK_EMPTY, STATE_CPU, 7));
+	must(profile_add(profile, t, STACK_EMPTY, STATE_WORK, 7));
 }
 
 static void nothing(void)
@@ -265,7 +267,10 @@ static struct view view_of(int n, char **options)
 
 	for (int i = 0; i < n; i++) {
 		v.idle |= strcmp(options[i], "--idle") == 0;
-		v.gil_only |= strcmp(options[i], "--gil") == 0;
+		if (strcmp(options[i], "--gil") == 0)
+			v.mode = MODE_GIL;
+		if (strcmp(options[i], "--exception") == 0)
+			v.mode = MODE_EXCEPTION;
 		v.threads |= strcmp(options[i], "--threads") == 0;
 		v.functions |= strcmp(options[i], "--function") == 0;
 	}

@@ -26,15 +26,29 @@ thread_id built_thread(struct profile *p, const char *name, uint64_t tid)
 	return id;
 }
 
+static stack_id push(struct profile *p, stack_id parent, const struct profile_function *f,
+		     uint32_t line)
+{
+	func_id id;
+
+	cr_assert_eq(profile_function(p, f, &id), PS_OK);
+	cr_assert_eq(profile_push(p, parent, id, line, &parent), PS_OK);
+	return parent;
+}
+
 stack_id built_call(struct profile *p, stack_id parent, const char *name, const char *file,
 		    uint32_t first, uint32_t line)
 {
 	struct profile_function f = { text(name), text(file), first, FUNCTION_PYTHON };
-	func_id id;
 
-	cr_assert_eq(profile_function(p, &f, &id), PS_OK);
-	cr_assert_eq(profile_push(p, parent, id, line, &parent), PS_OK);
-	return parent;
+	return push(p, parent, &f, line);
+}
+
+stack_id built_marker(struct profile *p, stack_id parent, const char *name, enum function_kind kind)
+{
+	struct profile_function f = { .name = text(name), .kind = kind };
+
+	return push(p, parent, &f, 0);
 }
 
 void built_add(struct profile *p, thread_id t, stack_id s, unsigned state, uint32_t count)

@@ -12,6 +12,9 @@ thread_id built_thread(struct profile *p, const char *name, uint64_t tid);
 /* The stack with one more frame: a function that starts at first and executes line. */
 stack_id built_call(struct profile *p, stack_id parent, const char *name, const char *file,
 		    uint32_t first, uint32_t line);
+/* The stack with a frame that is no function. */
+stack_id built_marker(struct profile *p, stack_id parent, const char *name,
+		      enum function_kind kind);
 void built_add(struct profile *p, thread_id t, stack_id s, unsigned state, uint32_t count);
 
 /* What a writer makes of it; ended by NUL, freed by the caller. */

@@ -68,6 +68,15 @@ Test(options, refuses_bad_input_and_says_what_would_do)
 		{ "pysample record 1 2", "'2' is one too many" },
 		{ "pysample record -o", "-o needs a value" },
 		{ "pysample record --output", "--output needs a value" },
+		{ "pysample record --mode", "--mode needs a value" },
+		{ "pysample record --mode on 1", "--mode: 'on' is not possible" },
+		{ "pysample record --mode WALL 1", "--mode: 'WALL'" },
+		{ "pysample record --mode= 1", "--mode: ''" },
+		{ "pysample record --mode cp 1", "--mode: 'cp'" },
+		{ "pysample record -g --mode cpu 1", "-g and --mode cpu" },
+		{ "pysample record --mode wall -g 1", "-g and --mode wall" },
+		{ "pysample dump --mode cpu 1", "no option --mode" },
+		{ "pysample dump --no-gc 1", "no option --no-gc" },
 		{ "pysample record --bogus 1", "no option --bogus" },
 		{ "pysample record -Z 1", "no option -Z" },
 		{ "pysample dump -r 10 1", "no option -r" },
@@ -131,17 +140,46 @@ Test(options, takes_every_option)
 {
 	struct parsed *p =
 		parse("pysample record -o out.html -f collapsed -d 1m -r 10k -t -F -i -g "
-		      "--blocking -q -v 7");
+		      "--no-gc --blocking -q -v 7");
 
 	cr_assert_eq(p->st, PS_OK, "%s", p->err.msg);
 	cr_expect_str_eq(p->o.output, "out.html");
 	cr_expect_str_eq(p->o.format, "collapsed");
 	cr_expect_eq(p->o.duration_ns, 60000000000u);
 	cr_expect_eq(p->o.rate, 10000);
-	cr_expect(p->o.view.threads && p->o.view.functions && p->o.view.idle && p->o.view.gil_only);
-	cr_expect(p->o.blocking && p->o.quiet && p->o.verbose);
+	cr_expect(p->o.view.threads && p->o.view.functions && p->o.view.idle && p->o.gil &&
+		  p->o.view.mode == MODE_GIL);
+	cr_expect(p->o.view.no_gc && p->o.blocking && p->o.quiet && p->o.verbose);
 	cr_expect_eq(p->o.pid, 7);
 	drop(p);
+}
+
+Test(options, modes_by_name)
+{
+	static const struct {
+		const char *line;
+		enum view_mode mode;
+	} rows[] = { { "pysample record 1", MODE_WALL },
+		     { "pysample record --mode wall 1", MODE_WALL },
+		     { "pysample record --mode cpu 1", MODE_CPU },
+		     { "pysample record --mode=gil 1", MODE_GIL },
+		     { "pysample record --mode exception 1", MODE_EXCEPTION },
+		     { "pysample record --mode cpu --mode exception 1", MODE_EXCEPTION },
+		     { "pysample record -g 1", MODE_GIL },
+		     { "pysample record --mode gil -g 1", MODE_GIL },
+		     { "pysample dump -g 1", MODE_GIL },
+		     { "pysample dump 1", MODE_WALL } };
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct parsed *p = parse(rows[i].line);
+
+		cr_assert_eq(p->st, PS_OK, "%s: %s", rows[i].line, p->err.msg);
+		cr_expect_eq(p->o.view.mode, rows[i].mode, "%s", rows[i].line);
+		cr_expect_not(p->o.view.no_gc);
+		drop(p);
+	}
+	for (unsigned m = 0; m < NMODES; m++)
+		cr_expect(view_mode_name(m)[0]);
 }
 
 Test(options, help_and_version_need_nothing_else)
@@ -228,7 +266,8 @@ Test(options, help_names_every_option_and_format)
 	static const char *const names[] = {
 		"-p, --pid PID", "-o, --output FILE", "-f, --format NAME", "-d, --duration TIME",
 		"-r, --rate HZ", "-t, --threads",     "-F, --function",    "-i, --idle",
-		"-g, --gil",     "--blocking",        "-q, --quiet",       "-v, --verbose"
+		"-g, --gil",     "--mode MODE",       "--no-gc",           "--blocking",
+		"-q, --quiet",   "-v, --verbose"
 	};
 	char *record = help_of(COMMAND_RECORD), *dump = help_of(COMMAND_DUMP), *all = help_of(0);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNNING = STATE_GIL | STATE_CPU };
+enum { RUNNING = STATE_GIL | STATE_WORK | STATE_CPU };
 
 static void expect(struct profile *p, struct view v, const char *expected)
 {

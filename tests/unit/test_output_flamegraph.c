@@ -12,7 +12,8 @@ static char *page_of(const char *name)
 	thread_id t = built_thread(p, name, 7);
 	char *page;
 
-	built_add(p, t, built_call(p, STACK_EMPTY, name, name, 1, 2), STATE_GIL | STATE_CPU, 41);
+	built_add(p, t, built_call(p, STACK_EMPTY, name, name, 1, 2),
+		  STATE_GIL | STATE_WORK | STATE_CPU, 41);
 	page = built_output(p, "flamegraph", (struct view){ 0 });
 	profile_destroy(p);
 	return page;

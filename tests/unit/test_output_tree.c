@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-enum { RUNNING = STATE_GIL | STATE_CPU };
+enum { RUNNING = STATE_GIL | STATE_WORK | STATE_CPU };
 
 /* Two threads below one function at two lines; idle, without the GIL, and frameless. */
 static struct profile *two_threads(void)
@@ -17,7 +17,7 @@ static struct profile *two_threads(void)
 
 	built_add(p, a, at7, RUNNING, 3);
 	built_add(p, b, at7, RUNNING, 4);
-	built_add(p, a, at8, STATE_CPU, 5);
+	built_add(p, a, at8, STATE_WORK | STATE_CPU, 5);
 	built_add(p, a, built_call(p, at8, "sleep", "t.py", 1, 1), 0, 100);
 	built_add(p, b, STACK_EMPTY, RUNNING, 9);
 	return p;
@@ -43,7 +43,7 @@ Test(tree, merges_threads_and_drops_what_is_hidden)
 	cr_expect_eq(t.depth, 2);
 	cr_expect_eq(t.hidden.idle, 100);
 	cr_expect_eq(t.hidden.frameless, 9);
-	cr_expect_eq(t.hidden.without_gil, 0);
+	cr_expect_eq(t.hidden.by_mode, 0);
 	tree_deinit(&t);
 	profile_destroy(p);
 }
@@ -72,18 +72,48 @@ Test(tree, merges_lines)
 	profile_destroy(p);
 }
 
-Test(tree, says_what_was_without_the_gil)
+Test(tree, says_what_the_mode_hides)
 {
 	struct profile *p = two_threads();
-	struct tree t = build(p, (struct view){ .gil_only = true });
+	struct tree t = build(p, (struct view){ .mode = MODE_GIL });
 
 	cr_expect_eq(t.count, 7);
-	cr_expect_eq(t.hidden.without_gil, 5);
+	cr_expect_eq(t.hidden.by_mode, 5);
 	cr_expect_eq(t.hidden.idle, 100);
 	tree_deinit(&t);
-	t = build(p, (struct view){ .gil_only = true, .idle = true });
-	cr_expect_eq(t.hidden.without_gil, 105);
+	t = build(p, (struct view){ .mode = MODE_GIL, .idle = true });
+	cr_expect_eq(t.hidden.by_mode, 105);
 	cr_expect_eq(t.hidden.idle, 0);
+	tree_deinit(&t);
+	profile_destroy(p);
+}
+
+/* main > f > <GC> > __del__, and <GC> as a leaf, below two lines of f. */
+Test(tree, collections_are_frames_or_not)
+{
+	struct profile *p = built_profile();
+	thread_id a = built_thread(p, "a", 1);
+	stack_id f =
+		built_call(p, built_call(p, STACK_EMPTY, "main", "m.py", 1, 5), "f", "m.py", 6, 7);
+	stack_id gc = built_marker(p, f, "<GC>", FUNCTION_GC);
+	struct tree t;
+
+	built_add(p, a, f, RUNNING, 1);
+	built_add(p, a, gc, RUNNING, 2);
+	built_add(p, a, built_call(p, gc, "X.__del__", "m.py", 9, 9), RUNNING, 4);
+	t = build(p, (struct view){ 0 });
+	cr_expect_eq(t.nnodes, 5);
+	cr_expect_eq(t.nsamples, 3);
+	cr_expect_eq(t.depth, 4);
+	tree_deinit(&t);
+	t = build(p, (struct view){ .no_gc = true });
+	cr_expect_eq(t.nnodes, 4, "root, main, f, __del__");
+	cr_expect_eq(t.nsamples, 2);
+	cr_expect_eq(t.count, 7);
+	cr_expect_eq(t.depth, 3);
+	cr_expect_eq(t.samples[0].count, 3, "f, and the collection on it");
+	for (uint32_t i = 1; i < t.nnodes; i++)
+		cr_expect_lt(t.nodes[i].parent, i);
 	tree_deinit(&t);
 	profile_destroy(p);
 }

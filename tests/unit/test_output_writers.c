@@ -99,9 +99,9 @@ Test(writers, do_not_mind_names_that_mean_nothing)
 	}
 }
 
-static bool shows(bool idle, bool gil_only, unsigned state)
+static bool shows(enum view_mode mode, bool idle, unsigned state)
 {
-	struct view v = { .idle = idle, .gil_only = gil_only };
+	struct view v = { .mode = mode, .idle = idle };
 	struct profile_total t = { .state = state, .count = 1 };
 
 	return view_shows(&v, &t);
@@ -109,16 +109,35 @@ static bool shows(bool idle, bool gil_only, unsigned state)
 
 Test(view, hides_idle_threads_unless_asked)
 {
-	cr_expect_not(shows(false, false, 0));
-	cr_expect(shows(false, false, STATE_CPU));
-	cr_expect(shows(false, false, STATE_CPU | STATE_GIL));
-	cr_expect(shows(true, false, 0));
+	cr_expect_not(shows(MODE_WALL, false, 0));
+	cr_expect_not(shows(MODE_WALL, false, STATE_EXCEPTION));
+	cr_expect(shows(MODE_WALL, false, STATE_WORK));
+	cr_expect(shows(MODE_WALL, false, STATE_WORK | STATE_GIL));
+	cr_expect(shows(MODE_WALL, true, 0));
 }
 
-Test(view, shows_only_the_gil_if_asked)
+/* Each mode shows the samples that have its state, and idle ones only if asked. */
+Test(view, modes_are_decided_by_what_each_sample_recorded)
 {
-	cr_expect_not(shows(false, true, STATE_CPU));
-	cr_expect_not(shows(true, true, 0));
-	cr_expect(shows(false, true, STATE_CPU | STATE_GIL));
-	cr_expect(shows(true, true, STATE_CPU | STATE_GIL));
+	static const unsigned needs[NMODES] = { 0, STATE_CPU, STATE_GIL, STATE_EXCEPTION };
+
+	for (unsigned m = 0; m < NMODES; m++) {
+		for (unsigned state = 0; state < STATE_NCOMBINATIONS; state++) {
+			bool has = (state & needs[m]) == needs[m];
+			struct view v = { .mode = m };
+			struct profile_total t = { .state = state };
+
+			cr_expect_eq(shows(m, true, state), has, "mode %u, state %u", m, state);
+			cr_expect_eq(shows(m, false, state), has && (state & STATE_WORK));
+			cr_expect_eq(view_mode_hides(&v, &t), !has && (state & STATE_WORK));
+		}
+	}
+}
+
+Test(view, modes_have_names)
+{
+	cr_expect_str_eq(view_mode_name(MODE_WALL), "wall");
+	cr_expect_str_eq(view_mode_name(MODE_CPU), "cpu");
+	cr_expect_str_eq(view_mode_name(MODE_GIL), "gil");
+	cr_expect_str_eq(view_mode_name(MODE_EXCEPTION), "exception");
 }

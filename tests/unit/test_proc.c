@@ -117,16 +117,22 @@ Test(proc, status_cut_at_any_length)
 	}
 }
 
-Test(proc, schedstat_is_its_first_number)
+Test(proc, schedstat_is_three_numbers)
 {
-	uint64_t v;
+	static const char *const bad[] = { "",     "x",     "7",      "7 ",    "7 5",
+					   "7 5 ", "7 5 x", "7  5 6", " 7 5 6" };
+	struct proc_schedstat s = { 77, 77 };
 
-	cr_expect(proc_parse_schedstat(tail_page("123456789 5 6\n", 14), 14, &v));
-	cr_expect_eq(v, 123456789);
-	cr_expect(proc_parse_schedstat(tail_page("7", 1), 1, &v));
-	cr_expect_eq(v, 7);
-	cr_expect_not(proc_parse_schedstat(tail_page("", 0), 0, &v));
-	cr_expect_not(proc_parse_schedstat(tail_page("x", 1), 1, &v));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_expect_not(
+			proc_parse_schedstat(tail_page(bad[i], strlen(bad[i])), strlen(bad[i]), &s),
+			"'%s'", bad[i]);
+	cr_expect_eq(s.ran_ns, 77, "unchanged on failure");
+	cr_expect(proc_parse_schedstat(tail_page("123456789 5 6\n", 14), 14, &s));
+	cr_expect_eq(s.ran_ns, 123456789);
+	cr_expect_eq(s.times, 6);
+	cr_expect(proc_parse_schedstat(tail_page("0 0 0", 5), 5, &s));
+	cr_expect_eq(s.times, 0);
 }
 
 Test(proc, printable_text_is_utf8_without_controls)

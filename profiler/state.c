@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/state.h"
+
+#include "profiler/activity.h"
+
+/* Has the thread done something since its last sample, or may have? */
+static bool has_moved(const struct thread *t)
+{
+	return t->nsame != t->nframes || t->nframes != t->nbefore;
+}
+
+unsigned state_take(struct sampler *s, struct thread *t, const struct capture *c, bool may_read)
+{
+	const struct layout *l = &s->site.layout;
+	uint32_t status = (uint32_t)layout_get(l, c->state, F_THREAD_STATUS);
+	struct activity_sample x = {
+		.now = s->now,
+		.attached = status & l->gil_holder,
+		.moved = ((t->status ^ status) & l->gil_holder) || has_moved(t),
+		.traced = s->blocking != NULL,
+	};
+	unsigned activity = activity_of(&t->activity, s->target->pid, t->tid, &x), state = 0;
+
+	t->status = status;
+	t->gil_requested = layout_get(l, c->state, F_THREAD_GIL_REQUESTED) != 0;
+	t->nbefore = t->nframes;
+	t->exception = exceptions_of(&s->exceptions, t, c, may_read);
+	if (x.attached)
+		state |= STATE_GIL | STATE_WORK;
+	if (activity & ACTIVITY_READY)
+		state |= STATE_WORK;
+	if (activity & ACTIVITY_CPU)
+		state |= STATE_CPU;
+	if (t->exception)
+		state |= STATE_EXCEPTION;
+	/* Without a Python frame there is nothing that it could be at work on. */
+	return t->nframes ? state : state & ~(unsigned)(STATE_WORK | STATE_CPU);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/state.h - what a thread was doing when its sample was taken. */
+#ifndef PROFILER_STATE_H
+#define PROFILER_STATE_H
+
+#include "profiler/sampler.h"
+
+/* After the sample was unwound: of enum sample_state. Leaves the thread's status and
+ * exception in it. may_read: further calls were needed for this sample anyway. */
+unsigned state_take(struct sampler *s, struct thread *t, const struct capture *c, bool may_read);
+
+#endif
