@@ -510,7 +510,7 @@ static void start_epoch_by_time(struct sampler *s)
 static enum ps_status tick_all(struct sampler *s)
 {
 	if (code_make_room(&s->codes))
-		stillness_clear(&s->unwinder.stillness); /* it goes by the codes' indices */
+		unwinder_forget(&s->unwinder); /* it goes by the codes' indices */
 	start_epoch_by_time(s);
 	for (uint32_t from = 0, next; from < s->nthreads || from == 0; from = next) {
 		PS_TRY(tick_batch(s, from, &next));

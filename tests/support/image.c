@@ -381,7 +381,9 @@ raddr image_push(struct image_thread *t, raddr code, unsigned unit)
 raddr image_push_generator(struct image_thread *t, raddr code, unsigned unit)
 {
 	uint32_t bytes = (uint32_t)image_get(t->im, code, F_CODE_FRAMESIZE) * 8;
-	raddr at = image_take(t->im, bytes);
+	/* In a generator object, which also keeps the exceptions that it handles. */
+	uint32_t before = (t->im->layout.generator_frame_at + 15) & ~15u;
+	raddr at = image_take(t->im, before + bytes) + before;
 
 	if (!t->nframes)
 		image_push_shim(t);

@@ -35,7 +35,8 @@ static void build_sampler(struct world *w)
 	s->unwinder = (struct unwinder){
 		.target = t, .layout = &s->site.layout, .codes = &s->codes, .profile = s->profile
 	};
-	cr_assert_eq(stillness_init(&s->unwinder.stillness), PS_OK);
+	cr_assert_eq(unwinder_init(&s->unwinder), PS_OK);
+	s->exceptions = (struct exceptions){ .target = t, .layout = &s->site.layout };
 	cr_assert_eq(listing_refresh(s), PS_OK);
 }
 
