@@ -101,7 +101,8 @@ static bool find_running(struct walk *w, const struct use *use, struct candidate
 						 ? &w->c->foreign[i]
 						 : &w->c->foreign_again[i - w->c->nforeign];
 
-		if (copy_is_of(w, r, use->generator, ret) && leads_to(w, use, ret->previous))
+		if (copy_is_of(w, r, use->generator, ret) && leads_to(w, use, ret->previous) &&
+		    !walk_frame_is_known(w, ret->at))
 			return true;
 	}
 	return false;
@@ -134,6 +135,7 @@ static void put(struct walk *w, struct chain *chain, raddr at, uint32_t code, ui
 		.alive = true,
 	};
 	w->out->told = true;
+	w->ntold++;
 }
 
 /* Nothing stands on the generator, so far as the data stack knows. */
@@ -151,8 +153,8 @@ static void tell_on_top(struct walk *w, const struct use *use, struct chain *ret
 		ret->known = true;
 		return;
 	}
-	/* Of a generator that calls itself, the bytecode does not tell how often. */
-	if (use->by->code == use->generator ||
+	/* Of generators that call each other, the bytecode does not tell how often. */
+	if (use->by->code == use->generator || w->ntold >= TOLD_MAX ||
 	    !callsite_place(&w->u->callsites, use->generator, DOING_ON_TOP, &unit))
 		return;
 	put(w, ret, 0, use->generator, unit);

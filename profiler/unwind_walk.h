@@ -6,7 +6,7 @@
 
 #include "profiler/unwind_frame.h"
 
-enum { CHAIN_MAX = 64 };
+enum { CHAIN_MAX = 64, TOLD_MAX = 4 };
 
 struct walk {
 	struct unwinder *u;
@@ -18,6 +18,7 @@ struct walk {
 	uint32_t same;       /* so many of them are as they were at the last sample */
 	uint32_t before;     /* frames of the last sample that are there to compare with */
 	unsigned nregions;   /* chunks of the capture that hang together */
+	unsigned ntold;      /* generators that were told without a copy */
 	uint32_t judged;     /* frames that there were when the top was judged to be still ... */
 	bool judgement;      /* ... or not */
 	uint32_t gap_at;     /* the first frame behind what was not copied; 0: all was */
