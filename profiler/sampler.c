@@ -19,7 +19,7 @@ enum {
 	CHURN_NS = 1000 * MS, /* after one was seen to be reused, look at every tick */
 	LOOK_NS = 50000,      /* else look at the interpreters no more often than this */
 	NAMES_ROUNDS = 20,    /* a thread that C code made may never get a name */
-	CUT_ATTEMPTS = 1,     /* for a top that is uncertain, before it is left out */
+	CUT_ATTEMPTS = 4,     /* for a top that is uncertain, before it is left out */
 };
 
 /* --- opening --- */
