@@ -5,9 +5,8 @@
 
 #include "profiler/error.h"
 
-/* Looks at what the kernel checks (ptrace(2), "Ptrace access mode checking"), in its
- * order, and writes the first that forbids this process to read pid's memory, with the
- * command that helps as hint. Always returns PS_DENIED. */
+/* Writes the first of the checks (checks.h) that forbids this process to read pid's memory,
+ * with what helps as hint. Always returns PS_DENIED. */
 enum ps_status denied_explain(int pid, struct ps_err *err);
 
 #endif

@@ -8,6 +8,17 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { PF_KTHREAD = 0x200000 }; /* include/linux/sched.h */
+
+static uint64_t decimal(const char *at, const char *end)
+{
+	uint64_t v = 0;
+
+	for (; at < end && *at >= '0' && *at <= '9'; at++)
+		v = v * 10 + (uint64_t)(*at - '0');
+	return v;
+}
+
 bool proc_parse_stat(const char *text, size_t len, struct proc_stat *ret)
 {
 	/* The name is between the first "(" and the *last* ")". */
@@ -19,16 +30,17 @@ bool proc_parse_stat(const char *text, size_t len, struct proc_stat *ret)
 		return false;
 	at = close + 2;
 	s.state = *at;
-	/* starttime is field 22, the state is field 3 (proc(5)) */
+	/* starttime is field 22, flags field 9, the state field 3 (proc(5)) */
 	for (unsigned field = 3; field < 22; field++) {
 		while (at < end && *at != ' ')
 			at++;
 		if (at == end)
 			return false;
 		at++;
+		if (field + 1 == 9)
+			s.kernel = decimal(at, end) & PF_KTHREAD;
 	}
-	for (; at < end && *at >= '0' && *at <= '9'; at++)
-		s.starttime = s.starttime * 10 + (uint64_t)(*at - '0');
+	s.starttime = decimal(at, end);
 	*ret = s;
 	return true;
 }
@@ -48,44 +60,52 @@ static const char *find_field(const char *text, const char *name)
 	return NULL;
 }
 
-static long last_number(const char *line)
+/* The numbers of a line; returns how many there are, keeps the first max and the last. */
+static int numbers(const char *line, uint32_t *ret, int max, long *ret_last)
 {
-	long v = 0;
+	int n = 0;
 	char *end;
 
-	for (const char *at = line; *at && *at != '\n'; at = end) {
-		long n = strtol(at, &end, 10);
+	for (const char *at = line; at && *at && *at != '\n'; at = end, n++) {
+		long v = strtol(at, &end, 10);
 
 		if (end == at)
 			break;
-		v = n;
+		if (n < max)
+			ret[n] = (uint32_t)v;
+		*ret_last = v;
 		while (*end == ' ' || *end == '\t')
 			end++;
 	}
-	return v;
+	return n;
+}
+
+static uint64_t one_number(const char *text, const char *name, int base)
+{
+	const char *at = find_field(text, name);
+
+	return at ? strtoull(at, NULL, base) : 0;
 }
 
 bool proc_parse_status(const char *text, size_t len, struct proc_status *ret)
 {
 	SCOPE_FREE char *copy = strndup(text, len);
 	struct proc_status s = { 0 };
-	const char *at;
+	long last = 0;
 
-	if (!copy || !(at = find_field(copy, "Tgid:")))
+	if (!copy || !find_field(copy, "Tgid:"))
 		return false;
-	s.tgid = (int)strtol(at, NULL, 10);
-	at = find_field(copy, "TracerPid:");
-	s.tracer = at ? (int)strtol(at, NULL, 10) : 0;
-	at = find_field(copy, "NSpid:");
-	s.inner_tid = at ? (int)last_number(at) : 0;
-	at = find_field(copy, "Seccomp:");
-	s.seccomp = at ? (int)strtol(at, NULL, 10) : 0;
-	at = find_field(copy, "CapEff:");
-	s.cap_effective = at ? strtoull(at, NULL, 16) : 0;
-	at = find_field(copy, "Uid:");
-	if (at)
-		sscanf(at, "%" SCNu32 "%" SCNu32 "%" SCNu32 "%" SCNu32, &s.uid[0], &s.uid[1],
-		       &s.uid[2], &s.uid[3]);
+	s.tgid = (int)one_number(copy, "Tgid:", 10);
+	s.ppid = (int)one_number(copy, "PPid:", 10);
+	s.tracer = (int)one_number(copy, "TracerPid:", 10);
+	s.threads = (uint32_t)one_number(copy, "Threads:", 10);
+	s.seccomp = (int)one_number(copy, "Seccomp:", 10);
+	s.cap_permitted = one_number(copy, "CapPrm:", 16);
+	s.cap_effective = one_number(copy, "CapEff:", 16);
+	s.pid_depth = numbers(find_field(copy, "NSpid:"), NULL, 0, &last);
+	s.inner_tid = (int)last;
+	numbers(find_field(copy, "Uid:"), s.uid, 4, &last);
+	numbers(find_field(copy, "Gid:"), s.gid, 4, &last);
 	*ret = s;
 	return true;
 }
@@ -105,6 +125,14 @@ bool proc_parse_schedstat(const char *text, size_t len, struct proc_schedstat *r
 	}
 	*ret = (struct proc_schedstat){ .ran_ns = v[0], .times = v[2] };
 	return true;
+}
+
+bool proc_is_ours(void)
+{
+	char self[24] = "";
+	ssize_t n = readlink("/proc/self", self, sizeof self - 1);
+
+	return n > 0 && atoi(self) == getpid();
 }
 
 static enum ps_status read_small(int pid, int tid, const char *name, char *into, size_t room,

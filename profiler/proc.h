@@ -16,6 +16,7 @@
 
 struct proc_stat {
 	char state;         /* R, S, D, T, t, Z, X, I */
+	bool kernel;        /* a thread of the kernel: there is no program in it */
 	uint64_t starttime; /* ticks since boot: tells two users of one pid apart */
 };
 
@@ -25,11 +26,15 @@ bool proc_parse_stat(const char *text, size_t len, struct proc_stat *ret) PS_MUS
 /* The text of /proc/PID/status: the value of "Name:" fields. */
 struct proc_status {
 	int tgid;        /* the process that this thread belongs to */
+	int ppid;        /* 0: its parent is not of this pid namespace, or there is none */
 	int tracer;      /* pid that traces it; 0: none */
 	int inner_tid;   /* its id in its own, innermost pid namespace */
+	int pid_depth;   /* ids that it has: 1 unless it is in an inner pid namespace */
 	uint32_t uid[4]; /* real, effective, saved, file system */
-	int seccomp;     /* 0 none, 1 strict, 2 filter */
-	uint64_t cap_effective;
+	uint32_t gid[4];
+	uint32_t threads;
+	int seccomp; /* 0 none, 1 strict, 2 filter */
+	uint64_t cap_permitted, cap_effective;
 };
 bool proc_parse_status(const char *text, size_t len, struct proc_status *ret) PS_MUST_USE;
 
@@ -39,6 +44,10 @@ struct proc_schedstat {
 	uint64_t times;  /* it was given one; 0: the kernel does not count */
 };
 bool proc_parse_schedstat(const char *text, size_t len, struct proc_schedstat *ret) PS_MUST_USE;
+
+/* Does /proc show this process by the id that it has itself? Else it is mounted for another
+ * pid namespace, and an id there is not the process that the kernel takes it for. */
+bool proc_is_ours(void);
 
 /* PS_GONE: no such process or thread. */
 enum ps_status proc_read_stat(int pid, int tid, struct proc_stat *ret) PS_MUST_USE;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -51,6 +52,15 @@ static enum ps_status choose_reader(struct target *t, struct ps_err *err)
 	return PS_OK;
 }
 
+/* /proc can be mounted so that it hides others' processes (hidepid). Signal 0 is none: it
+ * only asks whether there is somebody. */
+static enum ps_status not_shown(int pid, struct ps_err *err)
+{
+	if (pid > 0 && (kill(pid, 0) == 0 || errno == EPERM))
+		return denied_explain(pid, err);
+	return ps_fail(err, PS_GONE, "there is no process %d", pid);
+}
+
 enum ps_status target_open(int pid, struct target *ret, struct ps_err *err)
 {
 	struct target t = { .pid = pid, .pidfd = -1, .memfd = -1 };
@@ -58,8 +68,10 @@ enum ps_status target_open(int pid, struct target *ret, struct ps_err *err)
 	struct proc_stat stat;
 	enum ps_status st;
 
+	if (!proc_is_ours())
+		return denied_explain(pid, err);
 	if (pid <= 0 || proc_read_stat(pid, pid, &stat) != PS_OK)
-		return ps_fail(err, PS_GONE, "there is no process %d", pid);
+		return not_shown(pid, err);
 	if (proc_read_status(pid, pid, &status) == PS_OK && status.tgid != pid) {
 		ps_fail(err, PS_USAGE, "%d is a thread of process %d", pid, status.tgid);
 		ps_hint(err, "give the process: %d", status.tgid);

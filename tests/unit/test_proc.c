@@ -35,6 +35,22 @@ Test(proc, stat_of_any_name)
 	}
 }
 
+Test(proc, stat_tells_threads_of_the_kernel)
+{
+	struct proc_stat s;
+
+	cr_assert(stat_of("2 (kthreadd) S 0 0 0 0 -1 2129984 7 8 9 10 11 12 13 14 15 16 17 18 1\n",
+			  &s));
+	cr_expect(s.kernel);
+	cr_assert(stat_of("77 (a) S 0 0 0 0 -1 4194304 7 8 9 10 11 12 13 14 15 16 17 18 1\n", &s));
+	cr_expect_not(s.kernel);
+}
+
+Test(proc, knows_whether_proc_is_its_own)
+{
+	cr_expect(proc_is_ours());
+}
+
 Test(proc, stat_cut_at_any_length_is_refused_or_shorter)
 {
 	static const char text[] = "77 (a) R) S" REST;
@@ -70,14 +86,22 @@ Test(proc, status_takes_the_innermost_namespace)
 {
 	struct proc_status s;
 
-	cr_assert(status_of("Name:\tx\nTgid:\t40\nPid:\t41\nTracerPid:\t9\nUid:\t1\t2\t3\t4\n"
-			    "NSpid:\t41\t17\t3\nCapEff:\t000001ffffffffff\nSeccomp:\t2\n",
+	cr_assert(status_of("Name:\tx\nTgid:\t40\nPid:\t41\nPPid:\t39\nTracerPid:\t9\n"
+			    "Uid:\t1\t2\t3\t4294967295\nGid:\t5\t6\t7\t8\n"
+			    "NSpid:\t41\t17\t3\nThreads:\t12\nCapPrm:\t00000000000000ff\n"
+			    "CapEff:\t000001ffffffffff\nSeccomp:\t2\n",
 			    &s));
+	cr_expect_eq(s.ppid, 39);
+	cr_expect_eq(s.pid_depth, 3);
+	cr_expect_eq(s.gid[0], 5);
+	cr_expect_eq(s.gid[3], 8);
+	cr_expect_eq(s.threads, 12);
+	cr_expect_eq(s.cap_permitted, 0xff);
 	cr_expect_eq(s.tgid, 40);
 	cr_expect_eq(s.inner_tid, 3);
 	cr_expect_eq(s.tracer, 9);
 	cr_expect_eq(s.uid[0], 1);
-	cr_expect_eq(s.uid[3], 4);
+	cr_expect_eq(s.uid[3], UINT32_MAX);
 	cr_expect_eq(s.seccomp, 2);
 	cr_expect_eq(s.cap_effective, 0x1ffffffffffull);
 }
@@ -100,6 +124,7 @@ Test(proc, status_of_an_old_kernel_has_gaps)
 
 	cr_assert(status_of("Tgid:\t40\nNSpid:\t\n", &s));
 	cr_expect_eq(s.inner_tid, 0);
+	cr_expect_eq(s.pid_depth, 0);
 	cr_expect_eq(s.seccomp, 0);
 	cr_assert(status_of("Tgid:", &s));
 	cr_expect_eq(s.tgid, 0);

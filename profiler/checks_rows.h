@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/checks_rows.h - the tests of the table in checks.c, which alone is to call them. */
+#ifndef PROFILER_CHECKS_ROWS_H
+#define PROFILER_CHECKS_ROWS_H
+
+#include "profiler/checks.h"
+
+/* Writes the message, keeps the hint, returns v: a test's answer is one statement. */
+enum verdict check_say(struct ps_err *say, enum verdict v, const char *fmt, ...) PS_PRINTF(3, 4);
+/* Does any of the kernel's rules forbid it? Then what else might needs no blame. */
+bool checks_explain(const struct diagnosis *d);
+
+/* checks_access.c: may this process look into that one? */
+enum verdict check_own_proc(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_seen(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_alive(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_user(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_user_namespace(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_dumpable(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_capabilities(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_yama(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_modules(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_memory(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_pid_namespace(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_mount_namespace(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_seccomp(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_tracer(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_ptrace(const struct diagnosis *d, struct ps_err *say);
+
+#endif
