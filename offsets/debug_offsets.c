@@ -30,6 +30,7 @@ static const uint16_t field_rows[LAYOUT_NFIELDS][NVERSIONS] = {
 	[F_INTERP_THREADS_HEAD] = { 0x048, 0x048, 0x048 },
 	[F_INTERP_MODULES] = { 0x058, 0x060, 0x060 },
 	[F_INTERP_GENERATION] = { 0, 0x0a0, 0x0a0 },
+	[F_INTERP_REMOTE_DEBUG] = { 0, 0x2d8, 0x358 },
 	[F_THREAD_NEXT] = { 0x0a8, 0x0c0, 0x0c0 },
 	[F_THREAD_INTERP] = { 0x0b0, 0x0c8, 0x0c8 },
 	[F_THREAD_FRAME] = { 0x0b8, 0x0d0, 0x0d0 },
@@ -237,6 +238,12 @@ bool debug_offsets_recognize(const void *bytes, size_t len)
 	       word_at(bytes, 8) >> 24 == 3 && word_at(bytes, 16) <= 1;
 }
 
+void debug_offsets_head(const void *bytes, uint32_t *ret_version, bool *ret_free_threaded)
+{
+	*ret_version = (uint32_t)word_at(bytes, 8);
+	*ret_free_threaded = word_at(bytes, 16) == 1;
+}
+
 enum ps_status debug_offsets_parse(const void *bytes, size_t len, struct layout *ret,
 				   struct ps_err *err)
 {
@@ -246,8 +253,7 @@ enum ps_status debug_offsets_parse(const void *bytes, size_t len, struct layout 
 
 	if (!debug_offsets_recognize(bytes, len))
 		return ps_fail(err, PS_FORMAT, "no table of debug offsets");
-	l.version = (uint32_t)word_at(bytes, 8);
-	l.free_threaded = word_at(bytes, 16) == 1;
+	debug_offsets_head(bytes, &l.version, &l.free_threaded);
 	minor = layout_minor(&l);
 	if (minor < FIRST_MINOR || minor >= FIRST_MINOR + NVERSIONS) {
 		char name[64];

@@ -20,6 +20,9 @@ enum {
 /* Are these the first bytes of such a table? len may be less than a whole table. */
 bool debug_offsets_recognize(const void *bytes, size_t len);
 
+/* What a recognized table says of its interpreter. */
+void debug_offsets_head(const void *bytes, uint32_t *ret_version, bool *ret_free_threaded);
+
 /* PS_FORMAT: no such table, or one that does not hold together. PS_UNSUPPORTED: a
  * version that we do not know; the message names it. On success *ret is validated. */
 enum ps_status debug_offsets_parse(const void *bytes, size_t len, struct layout *ret,

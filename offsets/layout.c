@@ -100,14 +100,22 @@ enum ps_status layout_validate(struct layout *l, struct ps_err *err)
 	return validate_scalars(l, err);
 }
 
-void layout_describe(const struct layout *l, char ret[static 64])
+void layout_describe_version(uint32_t version, char ret[static 32])
 {
 	static const char *const levels[16] = { [0xa] = "a", [0xb] = "b", [0xc] = "rc" };
-	const char *level = levels[l->version >> 4 & 15];
+	const char *level = levels[version >> 4 & 15];
 	char serial[8] = "";
 
 	if (level)
-		snprintf(serial, sizeof serial, "%s%u", level, l->version & 15);
-	snprintf(ret, 64, "CPython %u.%u.%u%s%s", l->version >> 24, l->version >> 16 & 0xff,
-		 l->version >> 8 & 0xff, serial, l->free_threaded ? " free-threaded" : "");
+		snprintf(serial, sizeof serial, "%s%u", level, version & 15);
+	snprintf(ret, 32, "%u.%u.%u%s", version >> 24, version >> 16 & 0xff, version >> 8 & 0xff,
+		 serial);
+}
+
+void layout_describe(const struct layout *l, char ret[static 64])
+{
+	char version[32];
+
+	layout_describe_version(l->version, version);
+	snprintf(ret, 64, "CPython %s%s", version, l->free_threaded ? " free-threaded" : "");
 }

@@ -46,62 +46,63 @@ enum layout_struct {
 };
 
 /*      field               inside      bytes  */
-#define LAYOUT_FIELDS(X)                                                           \
-	X(F_RUNTIME_INTERPRETERS_HEAD, S_RUNTIME, 8)                               \
-	X(F_RUNTIME_INTERPRETERS_MAIN, S_RUNTIME, 8)                               \
-	X(F_INTERP_ID, S_INTERP, 8)                                                \
-	X(F_INTERP_NEXT, S_INTERP, 8)                                              \
-	X(F_INTERP_THREADS_HEAD, S_INTERP, 8)                                      \
-	X(F_INTERP_GC_COLLECTING, S_INTERP, 4)                                     \
-	X(F_INTERP_GC_FRAME, S_INTERP, 8) /* below the collection; 3.15+ */        \
-	X(F_INTERP_MODULES, S_INTERP, 8)                                           \
-	X(F_INTERP_GENERATION, S_INTERP, 8) /* code objects freed; 3.14+ */        \
-	X(F_THREAD_NEXT, S_THREAD, 8)                                              \
-	X(F_THREAD_INTERP, S_THREAD, 8)                                            \
-	X(F_THREAD_FRAME, S_THREAD, 8)                                             \
-	X(F_THREAD_BASE_FRAME, S_THREAD, 8) /* sentinel at the bottom; 3.15+ */    \
-	X(F_THREAD_STATUS, S_THREAD, 4)                                            \
-	X(F_THREAD_GIL_REQUESTED, S_THREAD, 4) /* waits for the GIL; 3.15+ */      \
-	X(F_THREAD_RAISED, S_THREAD, 8)        /* an exception that propagates */  \
-	X(F_THREAD_EXC_INFO, S_THREAD, 8)      /* the topmost S_EXC */             \
-	X(F_THREAD_EXC_STATE, S_THREAD, 8)     /* its own S_EXC, the lowest */     \
-	X(F_THREAD_EXC_VALUE, S_THREAD, 8)     /* F_EXC_VALUE of that */           \
-	X(F_THREAD_IDENT, S_THREAD, 8)                                             \
-	X(F_THREAD_TID, S_THREAD, 8)                                               \
-	X(F_THREAD_CHUNK, S_THREAD, 8)                                             \
-	X(F_THREAD_TOP, S_THREAD, 8)                                               \
-	X(F_FRAME_EXECUTABLE, S_FRAME, 8)                                          \
-	X(F_FRAME_PREVIOUS, S_FRAME, 8)                                            \
-	X(F_FRAME_INSTR, S_FRAME, 8)                                               \
-	X(F_FRAME_STACKTOP, S_FRAME, 4)     /* 3.13 only */                        \
-	X(F_FRAME_STACKPOINTER, S_FRAME, 8) /* as last saved; 3.14+ */             \
-	X(F_FRAME_OWNER, S_FRAME, 1)                                               \
-	X(F_FRAME_TLBC_INDEX, S_FRAME, 4) /* free-threaded 3.14+ */                \
-	X(F_EXC_VALUE, S_EXC, 8)          /* an exception that is being handled */ \
-	X(F_EXC_PREVIOUS, S_EXC, 8)                                                \
-	X(F_CODE_TYPE, S_CODE, 8)                                                  \
-	X(F_CODE_UNITS, S_CODE, 8)                                                 \
-	X(F_CODE_FLAGS, S_CODE, 4)                                                 \
-	X(F_CODE_STACKSIZE, S_CODE, 4)                                             \
-	X(F_CODE_FIRSTLINE, S_CODE, 4)                                             \
-	X(F_CODE_NLOCALSPLUS, S_CODE, 4)                                           \
-	X(F_CODE_FRAMESIZE, S_CODE, 4)                                             \
-	X(F_CODE_VERSION, S_CODE, 4)                                               \
-	X(F_CODE_FILENAME, S_CODE, 8)                                              \
-	X(F_CODE_QUALNAME, S_CODE, 8)                                              \
-	X(F_CODE_LINETABLE, S_CODE, 8)                                             \
-	X(F_CODE_TLBC, S_CODE, 8) /* free-threaded 3.14+ */                        \
-	X(F_TYPE_NAME, S_TYPE, 8)                                                  \
-	X(F_TYPE_BASICSIZE, S_TYPE, 8)                                             \
-	X(F_TYPE_FLAGS, S_TYPE, 8)                                                 \
-	X(F_HEAPTYPE_CACHED_KEYS, S_HEAPTYPE, 8)                                   \
-	X(F_UNICODE_LENGTH, S_UNICODE, 8)                                          \
-	X(F_UNICODE_HASH, S_UNICODE, 8)                                            \
-	X(F_UNICODE_STATE, S_UNICODE, 4)                                           \
-	X(F_BYTES_SIZE, S_BYTES, 8)                                                \
-	X(F_DICT_KEYS, S_DICT, 8)                                                  \
-	X(F_DICT_VALUES, S_DICT, 8)                                                \
-	X(F_LONG_TAG, S_LONG, 8)                                                   \
+#define LAYOUT_FIELDS(X)                                                               \
+	X(F_RUNTIME_INTERPRETERS_HEAD, S_RUNTIME, 8)                                   \
+	X(F_RUNTIME_INTERPRETERS_MAIN, S_RUNTIME, 8)                                   \
+	X(F_INTERP_ID, S_INTERP, 8)                                                    \
+	X(F_INTERP_NEXT, S_INTERP, 8)                                                  \
+	X(F_INTERP_THREADS_HEAD, S_INTERP, 8)                                          \
+	X(F_INTERP_GC_COLLECTING, S_INTERP, 4)                                         \
+	X(F_INTERP_GC_FRAME, S_INTERP, 8) /* below the collection; 3.15+ */            \
+	X(F_INTERP_MODULES, S_INTERP, 8)                                               \
+	X(F_INTERP_GENERATION, S_INTERP, 8)   /* code objects freed; 3.14+ */          \
+	X(F_INTERP_REMOTE_DEBUG, S_INTERP, 4) /* 1: may be asked to run code; 3.14+ */ \
+	X(F_THREAD_NEXT, S_THREAD, 8)                                                  \
+	X(F_THREAD_INTERP, S_THREAD, 8)                                                \
+	X(F_THREAD_FRAME, S_THREAD, 8)                                                 \
+	X(F_THREAD_BASE_FRAME, S_THREAD, 8) /* sentinel at the bottom; 3.15+ */        \
+	X(F_THREAD_STATUS, S_THREAD, 4)                                                \
+	X(F_THREAD_GIL_REQUESTED, S_THREAD, 4) /* waits for the GIL; 3.15+ */          \
+	X(F_THREAD_RAISED, S_THREAD, 8)        /* an exception that propagates */      \
+	X(F_THREAD_EXC_INFO, S_THREAD, 8)      /* the topmost S_EXC */                 \
+	X(F_THREAD_EXC_STATE, S_THREAD, 8)     /* its own S_EXC, the lowest */         \
+	X(F_THREAD_EXC_VALUE, S_THREAD, 8)     /* F_EXC_VALUE of that */               \
+	X(F_THREAD_IDENT, S_THREAD, 8)                                                 \
+	X(F_THREAD_TID, S_THREAD, 8)                                                   \
+	X(F_THREAD_CHUNK, S_THREAD, 8)                                                 \
+	X(F_THREAD_TOP, S_THREAD, 8)                                                   \
+	X(F_FRAME_EXECUTABLE, S_FRAME, 8)                                              \
+	X(F_FRAME_PREVIOUS, S_FRAME, 8)                                                \
+	X(F_FRAME_INSTR, S_FRAME, 8)                                                   \
+	X(F_FRAME_STACKTOP, S_FRAME, 4)     /* 3.13 only */                            \
+	X(F_FRAME_STACKPOINTER, S_FRAME, 8) /* as last saved; 3.14+ */                 \
+	X(F_FRAME_OWNER, S_FRAME, 1)                                                   \
+	X(F_FRAME_TLBC_INDEX, S_FRAME, 4) /* free-threaded 3.14+ */                    \
+	X(F_EXC_VALUE, S_EXC, 8)          /* an exception that is being handled */     \
+	X(F_EXC_PREVIOUS, S_EXC, 8)                                                    \
+	X(F_CODE_TYPE, S_CODE, 8)                                                      \
+	X(F_CODE_UNITS, S_CODE, 8)                                                     \
+	X(F_CODE_FLAGS, S_CODE, 4)                                                     \
+	X(F_CODE_STACKSIZE, S_CODE, 4)                                                 \
+	X(F_CODE_FIRSTLINE, S_CODE, 4)                                                 \
+	X(F_CODE_NLOCALSPLUS, S_CODE, 4)                                               \
+	X(F_CODE_FRAMESIZE, S_CODE, 4)                                                 \
+	X(F_CODE_VERSION, S_CODE, 4)                                                   \
+	X(F_CODE_FILENAME, S_CODE, 8)                                                  \
+	X(F_CODE_QUALNAME, S_CODE, 8)                                                  \
+	X(F_CODE_LINETABLE, S_CODE, 8)                                                 \
+	X(F_CODE_TLBC, S_CODE, 8) /* free-threaded 3.14+ */                            \
+	X(F_TYPE_NAME, S_TYPE, 8)                                                      \
+	X(F_TYPE_BASICSIZE, S_TYPE, 8)                                                 \
+	X(F_TYPE_FLAGS, S_TYPE, 8)                                                     \
+	X(F_HEAPTYPE_CACHED_KEYS, S_HEAPTYPE, 8)                                       \
+	X(F_UNICODE_LENGTH, S_UNICODE, 8)                                              \
+	X(F_UNICODE_HASH, S_UNICODE, 8)                                                \
+	X(F_UNICODE_STATE, S_UNICODE, 4)                                               \
+	X(F_BYTES_SIZE, S_BYTES, 8)                                                    \
+	X(F_DICT_KEYS, S_DICT, 8)                                                      \
+	X(F_DICT_VALUES, S_DICT, 8)                                                    \
+	X(F_LONG_TAG, S_LONG, 8)                                                       \
 	X(F_LONG_DIGITS, S_LONG, 8)
 
 enum layout_field {
@@ -183,6 +184,8 @@ static inline unsigned layout_minor(const struct layout *l)
 
 /* "CPython 3.15.2", "CPython 3.14.0b1 free-threaded"; at most 63 characters. */
 void layout_describe(const struct layout *l, char ret[static 64]);
+/* "3.15.2", "3.14.0b1": what a PY_VERSION_HEX means; at most 31 characters. */
+void layout_describe_version(uint32_t version, char ret[static 32]);
 
 const char *layout_field_name(enum layout_field f);
 

@@ -23,14 +23,20 @@ static void read_loads(Elf *elf, struct elf_python *e)
 	}
 }
 
-static void note_symbol(const char *name, uint64_t value, struct elf_python *e)
+/* struct pypysig_long_struct, rpython/translator/c/src/signals.h: the ticker alone has 8
+ * bytes; with the request's cookie, flag and path it has 4120. */
+enum { PYPY_TICKER_BYTES = 8 };
+
+static void note_symbol(const char *name, const GElf_Sym *sym, struct elf_python *e)
 {
 	if (strcmp(name, "_PyRuntime") == 0) {
 		e->has_symbol = true;
-		e->symbol = value;
-	} else if (strcmp(name, "Py_Version") == 0) {
+		e->symbol = sym->st_value;
+	} else if (strcmp(name, "Py_Version") == 0 || strcmp(name, "PyPy_Version") == 0) {
 		e->has_version = true;
-		e->version = value;
+		e->version = sym->st_value;
+	} else if (strcmp(name, "pypysig_counter") == 0) {
+		e->has_requests = sym->st_size > PYPY_TICKER_BYTES;
 	} else if (strcmp(name, "pypy_execute_source") == 0 ||
 		   strcmp(name, "pypy_main_startup") == 0) {
 		e->is_pypy = true;
@@ -50,11 +56,11 @@ static void read_symbols(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct
 			continue;
 		name = elf_strptr(elf, header->sh_link, s.st_name);
 		if (name)
-			note_symbol(name, s.st_value, e);
+			note_symbol(name, &s, e);
 	}
 }
 
-static void read_sections(Elf *elf, struct elf_python *e)
+static void read_sections(Elf *elf, bool all_symbols, struct elf_python *e)
 {
 	size_t names, count = 0;
 	Elf_Scn *scn = NULL;
@@ -75,26 +81,26 @@ static void read_sections(Elf *elf, struct elf_python *e)
 		}
 		/* One table of each kind is all there is. */
 		if (h.sh_type < 32 && !(seen >> h.sh_type & 1) && h.sh_size <= SYMBOL_BYTES_MAX &&
-		    (h.sh_type == SHT_DYNSYM || h.sh_type == SHT_SYMTAB)) {
+		    (h.sh_type == SHT_DYNSYM || (h.sh_type == SHT_SYMTAB && all_symbols))) {
 			seen |= 1u << h.sh_type;
 			read_symbols(elf, scn, &h, e);
 		}
 	}
 }
 
-static enum ps_status find_python(Elf *elf, struct elf_python *ret)
+static enum ps_status find_python(Elf *elf, bool all_symbols, struct elf_python *ret)
 {
 	struct elf_python e = { 0 };
 
 	if (elf_kind(elf) != ELF_K_ELF || gelf_getclass(elf) != ELFCLASS64)
 		return PS_FORMAT;
 	read_loads(elf, &e);
-	read_sections(elf, &e);
+	read_sections(elf, all_symbols, &e);
 	*ret = e;
 	return PS_OK;
 }
 
-enum ps_status elf_find_python(int fd, struct elf_python *ret)
+static enum ps_status read_file(int fd, bool all_symbols, struct elf_python *ret)
 {
 	enum ps_status st;
 	Elf *elf;
@@ -104,9 +110,19 @@ enum ps_status elf_find_python(int fd, struct elf_python *ret)
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!elf)
 		return PS_FORMAT;
-	st = find_python(elf, ret);
+	st = find_python(elf, all_symbols, ret);
 	elf_end(elf);
 	return st;
+}
+
+enum ps_status elf_find_python(int fd, struct elf_python *ret)
+{
+	return read_file(fd, true, ret);
+}
+
+enum ps_status elf_sniff_python(int fd, struct elf_python *ret)
+{
+	return read_file(fd, false, ret);
 }
 
 enum ps_status elf_find_python_in(char *bytes, size_t len, struct elf_python *ret)
@@ -118,7 +134,7 @@ enum ps_status elf_find_python_in(char *bytes, size_t len, struct elf_python *re
 	elf = elf_memory(bytes, len);
 	if (!elf)
 		return PS_FORMAT;
-	st = find_python(elf, ret);
+	st = find_python(elf, true, ret);
 	elf_end(elf);
 	return st;
 }

@@ -21,9 +21,11 @@ struct elf_python {
 	uint64_t section; /* its virtual address in the file */
 	bool has_symbol;  /* "_PyRuntime": since 3.7, if not stripped */
 	uint64_t symbol;
-	bool has_version; /* "Py_Version": since 3.11 */
+	bool has_version; /* "Py_Version": since 3.11; "PyPy_Version" */
 	uint64_t version; /* virtual address of that 32-bit word */
 	bool is_pypy;
+	bool has_requests; /* "pypysig_counter" with room for a path: PyPy since 7.3.18 */
+	char pypy[16];     /* its own version; not filled here, see mapped_read_python() */
 	unsigned nloads;
 	struct elf_load load[ELF_MAX_LOADS];
 };
@@ -31,6 +33,8 @@ struct elf_python {
 /* Reads the file behind fd. PS_FORMAT: no ELF file of this machine's kind, or broken;
  * a file of another kind of content is not an error of anybody. */
 enum ps_status elf_find_python(int fd, struct elf_python *ret) PS_MUST_USE;
+/* The same without the table of static symbols, which is large where it is there at all. */
+enum ps_status elf_sniff_python(int fd, struct elf_python *ret) PS_MUST_USE;
 
 /* The same of bytes in memory, which libelf may change. */
 enum ps_status elf_find_python_in(char *bytes, size_t len, struct elf_python *ret) PS_MUST_USE;

@@ -3,17 +3,13 @@
 
 #include "offsets/debug_offsets.h"
 #include "profiler/elf.h"
-#include "profiler/maps.h"
+#include "profiler/mapped.h"
 #include "profiler/proc.h"
 #include "profiler/scope.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 enum {
 	MAPS_TEXT_MAX = 64 << 20,
@@ -22,19 +18,22 @@ enum {
 	SCAN_BLOCK = 256 * 1024,
 	SCAN_MAP_MAX =
 		64 << 20, /* an interpreter's data is well below; heaps are not searched whole */
+	VERSION_DATA_MAX = 1 << 20,
 	INTERPRETERS_MAX = 256,
 	THREADS_MAX = 8192,
 };
 
 struct search {
 	struct target *target;
+	const struct locate_how *how;
 	char *maps;
 	size_t maps_len;
 	struct site *site;
 	unsigned candidates;
 	enum ps_status best; /* the most telling failure so far */
 	struct ps_err best_err;
-	char old_python[80]; /* an interpreter seen that we do not read */
+	struct identity other; /* an interpreter seen that we do not read */
+	uint64_t scanned;      /* bytes */
 };
 
 /* A mapped file, by its first mapping. */
@@ -121,154 +120,181 @@ static void keep_failure(struct search *s, enum ps_status st, const struct ps_er
 	}
 }
 
-static bool try_runtime(struct search *s, raddr at, const char *found_by)
+static void tell(struct search *s, enum locate_step step, const struct map *file, raddr at,
+		 enum ps_status result, const char *why)
+{
+	struct locate_try t = { step, file, at, s->scanned, result, why };
+
+	if (s->how->tried)
+		s->how->tried(&t, s->how->ctx);
+}
+
+static struct identity identity_of(const unsigned char *table)
+{
+	struct identity i = { .kind = PYTHON_CPYTHON, .parts = 3 };
+
+	debug_offsets_head(table, &i.version, &i.free_threaded);
+	return i;
+}
+
+/* PS_OK if it is the one; what a table that is there fails by is kept and told. */
+static enum ps_status try_runtime(struct search *s, raddr at, const char *found_by,
+				  struct ps_err *err)
 {
 	unsigned char table[DEBUG_OFFSETS_MAX];
 	struct site site = { .runtime = at, .found_by = found_by };
-	struct ps_err err = { 0 };
 	enum ps_status st;
 
-	if (target_read(s->target, at, table, sizeof table) != PS_OK ||
-	    !debug_offsets_recognize(table, sizeof table) || s->candidates++ >= CANDIDATES_MAX)
-		return false;
-	st = debug_offsets_parse(table, sizeof table, &site.layout, &err);
+	if (target_read(s->target, at, table, sizeof table) != PS_OK)
+		return ps_fail(err, PS_FAULT, "the memory there cannot be read");
+	if (!debug_offsets_recognize(table, sizeof table))
+		return ps_fail(err, PS_NOT_PYTHON, "no table of debug offsets is there");
+	if (s->candidates++ >= CANDIDATES_MAX)
+		return ps_fail(err, PS_LIMIT, "there are too many tables");
+	st = debug_offsets_parse(table, sizeof table, &site.layout, err);
 	if (!st)
-		st = locate_check(s->target, &site, &err);
+		st = locate_check(s->target, &site, err);
 	if (!st) {
 		*s->site = site;
-		return true;
+		s->other = identity_of(table);
+	} else {
+		keep_failure(s, st, err);
 	}
-	keep_failure(s, st, &err);
-	return false;
+	return st;
 }
 
 /* --- by file --- */
 
-static int open_checked(const char *path, const struct map *m, bool must_match)
+static bool try_offset(struct search *s, const struct map *file, uint64_t offset, bool section)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0)
-		return -1;
-	/* A device could block or have effects; another inode is another program. */
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) ||
-	    (must_match && (st.st_ino != m->inode || major(st.st_dev) != m->dev_major ||
-			    minor(st.st_dev) != m->dev_minor))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* maps shows paths relative to *our* root for a chrooted target, and as that target's
- * mount namespace has them if it has one of its own; map_files opens the very inode,
- * deleted or not, but only for the privileged. */
-static int open_mapped(int pid, const struct map *m)
-{
-	static const char deleted[] = " (deleted)";
-	char path[4096 + 64];
-	int len = (int)m->path_len, fd;
-
-	snprintf(path, sizeof path, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, m->start,
-		 m->end);
-	fd = open_checked(path, m, false);
-	if (fd >= 0 || m->path_len > 4096)
-		return fd;
-	snprintf(path, sizeof path, "/proc/%d/root%.*s", pid, len, m->path);
-	fd = open_checked(path, m, true);
-	if (fd >= 0)
-		return fd;
-	snprintf(path, sizeof path, "%.*s", len, m->path);
-	fd = open_checked(path, m, true);
-	if (fd >= 0)
-		return fd;
-	snprintf(path, sizeof path, "/proc/%d/exe", pid);
-	fd = open_checked(path, m, true);
-	/* On overlay file systems the device in maps is not the one of stat. */
-	if (fd < 0 &&
-	    (m->path_len < sizeof deleted || memcmp(m->path + m->path_len - (sizeof deleted - 1),
-						    deleted, sizeof deleted - 1) != 0)) {
-		snprintf(path, sizeof path, "/proc/%d/root%.*s", pid, len, m->path);
-		fd = open_checked(path, m, false);
-	}
-	return fd;
-}
-
-static bool same_file(const struct map *a, const struct map *b)
-{
-	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
-}
-
-static bool try_offset(struct search *s, const struct map *file, uint64_t offset,
-		       const char *found_by)
-{
+	enum locate_step step = section ? LOCATE_SECTION : LOCATE_SYMBOL;
+	struct ps_err err = { .msg = "it is not mapped" };
+	enum ps_status st = PS_NOT_PYTHON;
+	raddr at = 0;
 	struct map m;
 
+	for (size_t pos = 0; st && maps_next(s->maps, s->maps_len, &pos, &m);) {
+		if (!mapped_same_file(&m, file) || offset < m.offset ||
+		    offset - m.offset >= m.end - m.start)
+			continue;
+		at = m.start + (offset - m.offset);
+		st = try_runtime(s, at, section ? "section" : "symbol", &err);
+	}
+	tell(s, step, file, at, st, st ? err.msg : NULL);
+	return st == PS_OK;
+}
+
+/* The word Py_Version of 3.11 and later. */
+static bool read_version_word(struct search *s, const struct map *file, const struct elf_python *e,
+			      uint32_t *ret)
+{
+	uint64_t offset;
+	struct map m;
+
+	if (!e->has_version || !elf_file_offset(e, e->version, &offset))
+		return false;
 	for (size_t pos = 0; maps_next(s->maps, s->maps_len, &pos, &m);) {
-		if (same_file(&m, file) && offset >= m.offset &&
+		if (mapped_same_file(&m, file) && offset >= m.offset &&
 		    offset - m.offset < m.end - m.start &&
-		    try_runtime(s, m.start + (offset - m.offset), found_by))
+		    target_read(s->target, m.start + (offset - m.offset), ret, 4) == PS_OK &&
+		    *ret >> 24 == 3)
 			return true;
 	}
 	return false;
 }
 
-static void note_old_python(struct search *s, const struct map *file, const struct elf_python *e)
+/* Before that, the text that sys.version was made of: a static buffer, so behind the data
+ * of its file, in the memory that has no file because it began as zeros. */
+static bool read_version_text(struct search *s, const struct map *file, uint32_t *ret)
 {
-	uint64_t offset;
+	SCOPE_FREE char *bytes = malloc(VERSION_DATA_MAX);
+	uint64_t end = 0; /* of the file's data so far */
 	struct map m;
 
-	if (e->has_version && elf_file_offset(e, e->version, &offset)) {
-		for (size_t pos = 0; maps_next(s->maps, s->maps_len, &pos, &m);) {
-			uint32_t v;
+	for (size_t pos = 0; bytes && maps_next(s->maps, s->maps_len, &pos, &m);) {
+		size_t len =
+			m.end - m.start < VERSION_DATA_MAX ? m.end - m.start : VERSION_DATA_MAX;
+		bool ours = mapped_same_file(&m, file);
 
-			if (!same_file(&m, file) || offset < m.offset ||
-			    offset - m.offset >= m.end - m.start ||
-			    target_read(s->target, m.start + (offset - m.offset), &v, 4))
-				continue;
-			snprintf(s->old_python, sizeof s->old_python, "CPython %u.%u.%u", v >> 24,
-				 v >> 16 & 0xff, v >> 8 & 0xff);
-			return;
-		}
+		if (!ours && (m.inode || m.start != end))
+			continue;
+		if (ours)
+			end = m.end;
+		if (m.writable && target_read(s->target, m.start, bytes, len) == PS_OK &&
+		    identity_find_version(bytes, len, ret))
+			return true;
 	}
-	if (!s->old_python[0])
-		snprintf(s->old_python, sizeof s->old_python, "CPython 3.12 or older");
+	return false;
+}
+
+static void note_other(struct search *s, const struct map *file, const struct elf_python *e,
+		       enum python_kind kind)
+{
+	struct identity i = { .kind = kind, .parts = 3 }, named;
+	const char *name;
+	size_t len;
+
+	map_basename(file, &name, &len);
+	if (!read_version_word(s, file, e, &i.version) &&
+	    (kind == PYTHON_PYPY || !read_version_text(s, file, &i.version))) {
+		i.parts = 0;
+		i.version = 0;
+		if (identity_by_name(name, len, &named) && named.kind == kind)
+			i = named;
+	}
+	i.has_requests = e->has_requests;
+	memcpy(i.pypy, e->pypy, sizeof i.pypy);
+	s->other = i;
 }
 
 /* "libpypy3.11-c.so", "pypy3.11-c", but no module's "pypytools.so" */
-static bool is_pypy_name(const char *name, size_t len)
+static bool is_pypy_name(const struct map *m)
 {
-	if (len > 3 && memcmp(name, "lib", 3) == 0) {
-		name += 3;
-		len -= 3;
-	}
-	if (len < 4 || memcmp(name, "pypy", 4) != 0)
-		return false;
-	return len == 4 || (name[4] >= '0' && name[4] <= '9') || name[4] == '-';
+	struct identity i;
+	const char *name;
+	size_t len;
+
+	map_basename(m, &name, &len);
+	return identity_by_name(name, len, &i) && i.kind == PYTHON_PYPY;
+}
+
+/* NULL: cannot be opened, or is no ELF file. */
+static const struct elf_python *read_elf(struct search *s, const struct map *m,
+					 struct elf_python *room)
+{
+	enum ps_status st;
+
+	if (s->how->files)
+		return elf_cache_find(s->how->files, s->target->pid, m);
+	st = mapped_read_python(s->target->pid, m, true, room);
+	if (st)
+		tell(s, LOCATE_FILE, m, 0, st,
+		     st == PS_FAULT ? "it cannot be opened from here" : "it is no ELF file");
+	return st ? NULL : room;
 }
 
 static bool try_file(struct search *s, const struct file *f)
 {
-	struct elf_python e;
+	struct elf_python room;
+	const struct elf_python *e = read_elf(s, &f->map, &room);
 	uint64_t offset;
-	const char *name;
-	size_t len;
-	SCOPE_CLOSE int fd = open_mapped(s->target->pid, &f->map);
 
-	if (fd < 0 || elf_find_python(fd, &e) != PS_OK)
+	if (!e)
 		return false;
-	map_basename(&f->map, &name, &len);
-	if (e.is_pypy || (is_pypy_name(name, len) && f->map.path_len))
-		snprintf(s->old_python, sizeof s->old_python, "PyPy");
-	if (e.has_section && elf_file_offset(&e, e.section, &offset) &&
-	    try_offset(s, &f->map, offset, "section"))
+	if (e->is_pypy || (is_pypy_name(&f->map) && s->other.kind == PYTHON_NONE)) {
+		note_other(s, &f->map, e, PYTHON_PYPY);
+		tell(s, LOCATE_FILE, &f->map, 0, PS_UNSUPPORTED, "it is PyPy's");
+	}
+	if (e->has_section && elf_file_offset(e, e->section, &offset) &&
+	    try_offset(s, &f->map, offset, true))
 		return true;
-	if (e.has_symbol && elf_file_offset(&e, e.symbol, &offset) &&
-	    try_offset(s, &f->map, offset, "symbol"))
+	if (e->has_symbol && elf_file_offset(e, e->symbol, &offset) &&
+	    try_offset(s, &f->map, offset, false))
 		return true;
-	if (e.has_section || e.has_symbol)
-		note_old_python(s, &f->map, &e);
+	if (!e->has_section && !e->has_symbol)
+		tell(s, LOCATE_FILE, &f->map, 0, PS_NOT_PYTHON, "it has no runtime");
+	else
+		note_other(s, &f->map, e, PYTHON_CPYTHON);
 	return false;
 }
 
@@ -303,7 +329,7 @@ static size_t list_files(struct search *s, struct file *files)
 		if (!m.inode || !m.writable || !m.path_len || m.path[0] != '/')
 			continue;
 		for (size_t i = 0; i < n && !known; i++)
-			known = same_file(&files[i].map, &m);
+			known = mapped_same_file(&files[i].map, &m);
 		if (!known)
 			files[n++] = (struct file){ m, score_name(&m) };
 	}
@@ -334,9 +360,16 @@ static bool scan_map(struct search *s, const struct map *m, unsigned char *block
 
 		if (target_read(s->target, at, block, len) != PS_OK)
 			return false;
+		s->scanned += len;
 		for (size_t i = 0; i + STRIDE <= len; i += STRIDE) {
-			if (memcmp(block + i, "xdebugpy", 8) == 0 &&
-			    try_runtime(s, at + i, "memory scan"))
+			struct ps_err err = { 0 };
+			enum ps_status st;
+
+			if (memcmp(block + i, "xdebugpy", 8) != 0)
+				continue;
+			st = try_runtime(s, at + i, "memory scan", &err);
+			tell(s, LOCATE_SCAN, m, at + i, st, st ? err.msg : NULL);
+			if (!st)
 				return true;
 		}
 	}
@@ -357,24 +390,36 @@ static bool scan_memory(struct search *s)
 				return true;
 		}
 	}
+	tell(s, LOCATE_SCAN, NULL, 0, PS_NOT_PYTHON, "no more tables of debug offsets");
 	return false;
+}
+
+static enum ps_status refuse_other(const struct search *s, struct ps_err *err)
+{
+	char python[64];
+
+	identity_describe(&s->other, python);
+	if (!identity_can_sample(&s->other))
+		ps_fail(err, PS_UNSUPPORTED, "process %d runs %s, which pysample cannot read yet",
+			s->target->pid, python);
+	else
+		ps_fail(err, PS_UNSUPPORTED, "process %d runs %s, but %s", s->target->pid, python,
+			s->best ? s->best_err.msg : "its table of debug offsets was not found");
+	ps_hint(err, "pysample reads CPython 3.13, 3.14 and 3.15");
+	return PS_UNSUPPORTED;
 }
 
 static enum ps_status conclude(struct search *s, struct ps_err *err)
 {
 	if (target_ended(s->target))
 		return ps_fail(err, PS_GONE, "process %d has ended", s->target->pid);
-	if (s->best == PS_NOT_READY || (s->best && !s->old_python[0])) {
+	if (s->best == PS_NOT_READY || (s->best && s->other.kind == PYTHON_NONE)) {
 		if (err)
 			*err = s->best_err;
 		return s->best == PS_FAULT ? PS_NOT_READY : s->best;
 	}
-	if (s->old_python[0]) {
-		ps_fail(err, PS_UNSUPPORTED, "process %d runs %s, which pysample cannot read yet",
-			s->target->pid, s->old_python);
-		ps_hint(err, "it reads CPython 3.13, 3.14 and 3.15");
-		return PS_UNSUPPORTED;
-	}
+	if (s->other.kind != PYTHON_NONE)
+		return refuse_other(s, err);
 	ps_fail(err, PS_NOT_PYTHON,
 		"process %d is not a Python: no mapped file has a _PyRuntime, "
 		"and its memory has no table of debug offsets",
@@ -382,9 +427,10 @@ static enum ps_status conclude(struct search *s, struct ps_err *err)
 	return PS_NOT_PYTHON;
 }
 
-enum ps_status locate(struct target *t, struct site *ret, struct ps_err *err)
+enum ps_status locate_with(struct target *t, const struct locate_how *how, struct site *ret,
+			   struct identity *ret_who, struct ps_err *err)
 {
-	struct search s = { .target = t, .site = ret };
+	struct search s = { .target = t, .how = how, .site = ret };
 	char name[64];
 	enum ps_status st;
 
@@ -393,10 +439,18 @@ enum ps_status locate(struct target *t, struct site *ret, struct ps_err *err)
 	if (st == PS_GONE && !target_ended(t))
 		return ps_fail(err, PS_NOT_READY, "process %d has no memory yet", t->pid);
 	PS_TRY(st);
-	if (search_files(&s) || scan_memory(&s))
+	if (search_files(&s) || (!how->files_only && scan_memory(&s)))
 		st = PS_OK;
 	else
 		st = conclude(&s, err);
+	*ret_who = s.other;
 	free(s.maps);
 	return st;
+}
+
+enum ps_status locate(struct target *t, struct site *ret, struct ps_err *err)
+{
+	struct identity ignored;
+
+	return locate_with(t, &(struct locate_how){ .files_only = false }, ret, &ignored, err);
 }

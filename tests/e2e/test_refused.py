@@ -113,12 +113,10 @@ def test_a_python_that_is_not_read_yet_is_named(foreign, command, spawn, refused
     code = "import os; os.write(1, b'ready\\n'); os.read(0, 1)"
     child = spawn([*foreign.prefix(), foreign.path, "-c", code], env=foreign.environment())
     assert child.line() == "ready"
-    if foreign.implementation == "pypy":
-        words = ["PyPy"]
-    elif foreign.version < (3, 11):  # nothing in it tells its version
-        words = ["CPython 3.12 or older"]
-    else:
-        words = ["CPython {}.{}".format(*foreign.version)]
+    language = "{}.{}.{}".format(*foreign.version)
+    words = ["PyPy", f"(Python {language})"]
+    if foreign.implementation != "pypy":
+        words = [f"CPython {language}"]
     refused(1, words, command, child.pid)
 
 

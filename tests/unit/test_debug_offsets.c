@@ -22,6 +22,7 @@ static const struct {
 	{ F_INTERP_GC_FRAME, { -1, -1, -1, -1, -1, 7520, 7520 } },
 	{ F_INTERP_MODULES, { 7656, 7656, 7664, 7688, 7712, 7592, 7592 } },
 	{ F_INTERP_GENERATION, { -1, -1, -1, 7992, 8024, 7944, 7952 } },
+	{ F_INTERP_REMOTE_DEBUG, { -1, -1, -1, 8076, 8108, 8028, 8036 } },
 	{ F_THREAD_NEXT, { 8, 8, 8, 8, 8, 8, 8 } },
 	{ F_THREAD_INTERP, { 16, 16, 16, 16, 16, 16, 16 } },
 	{ F_THREAD_STATUS, { 32, 32, 32, 32, 32, 32, 32 } },

@@ -111,6 +111,40 @@ Test(elf, other_files_are_no_elf_file)
 	cr_expect_eq(elf_find_python(-1, &p), PS_FORMAT);
 }
 
+Test(elf, a_pypy_that_takes_requests)
+{
+	struct tiny_elf e;
+	struct elf_python p;
+
+	tiny_elf_make(&e);
+	memcpy(e.strings + 1, "pypysig_counter\0PyPy_Version", 29);
+	e.symbol[2].st_name = 17;
+	e.symbol[1].st_size = 8;
+	cr_assert_eq(find(&e, sizeof e, &p), PS_OK);
+	cr_expect_not(p.has_requests, "a ticker alone");
+	cr_expect(p.has_version);
+	e.symbol[1].st_size = 4120;
+	cr_assert_eq(find(&e, sizeof e, &p), PS_OK);
+	cr_expect(p.has_requests);
+}
+
+Test(elf, sniffing_leaves_static_symbols_alone)
+{
+	struct tiny_elf e;
+	struct elf_python p;
+	int fd = memfd_create("tiny", 0);
+
+	tiny_elf_make(&e);
+	e.section[2].sh_type = SHT_SYMTAB;
+	cr_assert_eq(write(fd, &e, sizeof e), (ssize_t)sizeof e);
+	cr_assert_eq(elf_sniff_python(fd, &p), PS_OK);
+	cr_expect(p.has_section && !p.has_symbol);
+	cr_assert_eq(elf_find_python(fd, &p), PS_OK);
+	cr_expect(p.has_symbol);
+	close(fd);
+	cr_expect_eq(elf_sniff_python(-1, &p), PS_FORMAT);
+}
+
 Test(elf, reads_a_file)
 {
 	struct tiny_elf e;

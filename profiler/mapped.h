@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/mapped.h - files as a target has them mapped. */
+#ifndef PROFILER_MAPPED_H
+#define PROFILER_MAPPED_H
+
+#include "profiler/elf.h"
+#include "profiler/maps.h"
+
+/* Opens the file behind a row of pid's maps, the very inode where the kernel allows it; only
+ * regular files. -1: it cannot be opened from here. */
+int mapped_open(int pid, const struct map *m);
+
+/* What the file says about the interpreter inside it. PS_FAULT: it cannot be opened from
+ * here. PS_FORMAT: no ELF file. */
+enum ps_status mapped_read_python(int pid, const struct map *m, bool all_symbols,
+				  struct elf_python *ret) PS_MUST_USE;
+
+static inline bool mapped_same_file(const struct map *a, const struct map *b)
+{
+	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
+}
+
+/* Is the text somewhere in the file? ret, of room bytes, gets what follows it up to room - 1
+ * bytes, terminated; room 0: nothing. At most MAPPED_SEARCH_MAX bytes are searched. */
+bool mapped_find_text(int fd, const char *text, char *ret, size_t room);
+
+enum { MAPPED_SEARCH_MAX = 256 << 20 };
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* Files of this very process. */
+#include "profiler/mapped.h"
+
+#include "profiler/elf_cache.h"
+#include "profiler/proc.h"
+#include "tests/support/tiny_elf.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BLOCK = 1 << 20 }; /* that the search reads at once */
+
+static int file_with(size_t before, const char *text, size_t behind)
+{
+	int fd = memfd_create("text", 0);
+	char *zeros = calloc(1, before + behind + 1);
+
+	cr_assert_eq(write(fd, zeros, before), (ssize_t)before);
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	cr_assert_eq(write(fd, zeros, behind), (ssize_t)behind);
+	free(zeros);
+	return fd;
+}
+
+Test(mapped, finds_text_across_the_borders_of_blocks)
+{
+	for (size_t before = BLOCK - 16; before <= BLOCK + 2; before++) {
+		int fd = file_with(before, "[PyPy 8.0.1 with", 100);
+		char after[8] = "";
+
+		cr_expect(mapped_find_text(fd, "[PyPy ", NULL, 0), "%zu", before);
+		cr_assert(mapped_find_text(fd, "[PyPy ", after, sizeof after), "%zu", before);
+		cr_expect_str_eq(after, "8.0.1 w", "%zu", before);
+		close(fd);
+	}
+}
+
+Test(mapped, finds_text_at_the_very_end)
+{
+	char after[16] = "old";
+	int fd = file_with(10, "key:v", 0);
+
+	cr_assert(mapped_find_text(fd, "key:", after, sizeof after));
+	cr_expect_str_eq(after, "v");
+	cr_assert(mapped_find_text(fd, "key:v", after, sizeof after));
+	cr_expect_str_eq(after, "");
+	cr_expect_not(mapped_find_text(fd, "key:va", NULL, 0));
+	close(fd);
+	fd = file_with(0, "", 0);
+	cr_expect_not(mapped_find_text(fd, "key", NULL, 0));
+	close(fd);
+	cr_expect_not(mapped_find_text(-1, "key", NULL, 0));
+}
+
+/* The row of this process's maps in which that address lies. */
+static bool row_of(const void *at, char **text, struct map *ret)
+{
+	size_t len, pos = 0;
+
+	cr_assert_eq(proc_read_file(getpid(), "maps", 1 << 20, text, &len, NULL), PS_OK);
+	while (maps_next(*text, len, &pos, ret)) {
+		if ((uintptr_t)at >= ret->start && (uintptr_t)at < ret->end)
+			return true;
+	}
+	return false;
+}
+
+Test(mapped, opens_the_file_that_is_mapped)
+{
+	static const int variable = 5;
+	char *text;
+	struct map m;
+	struct stat own, opened;
+	int fd;
+
+	cr_assert(row_of(&variable, &text, &m));
+	fd = mapped_open(getpid(), &m);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(stat("/proc/self/exe", &own), 0);
+	cr_assert_eq(fstat(fd, &opened), 0);
+	cr_expect_eq(opened.st_ino, own.st_ino);
+	close(fd);
+	free(text);
+}
+
+/* A mapping of that file, and its row. */
+static void *map_file(int fd, char **text, struct map *m)
+{
+	void *at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	cr_assert_neq(at, MAP_FAILED);
+	cr_assert(row_of(at, text, m));
+	return at;
+}
+
+static int temporary(char path[static 64], const void *bytes, size_t len)
+{
+	int fd;
+
+	strcpy(path, "/tmp/pysample-unit-XXXXXX");
+	fd = mkstemp(path);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, bytes, len), (ssize_t)len);
+	return fd;
+}
+
+Test(mapped, reads_what_is_inside)
+{
+	struct tiny_elf e;
+	struct elf_python p;
+	char path[64], *text;
+	struct map m;
+	int fd;
+
+	tiny_elf_make(&e);
+	e.symbol[3].st_shndx = 1; /* one of PyPy's */
+	memcpy(e.data, "[PyPy 7.3.19 with", 18);
+	fd = temporary(path, &e, sizeof e);
+	map_file(fd, &text, &m);
+	cr_assert_eq(mapped_read_python(getpid(), &m, true, &p), PS_OK);
+	cr_expect(p.has_section && p.is_pypy);
+	cr_expect_str_eq(p.pypy, "7.3.19");
+	cr_assert_eq(ftruncate(fd, 20), 0);
+	cr_expect_eq(mapped_read_python(getpid(), &m, true, &p), PS_FORMAT);
+	unlink(path);
+	close(fd);
+	free(text);
+	m.inode++;
+	m.start = m.end = 0;
+	m.path = "/nowhere";
+	m.path_len = 8;
+	cr_expect_eq(mapped_read_python(getpid(), &m, true, &p), PS_FAULT);
+}
+
+Test(elf_cache, reads_a_file_once)
+{
+	struct elf_cache c;
+	struct tiny_elf e;
+	const struct elf_python *p;
+	char path[64], *text;
+	struct map m, other;
+	int fd;
+
+	tiny_elf_make(&e);
+	fd = temporary(path, &e, sizeof e);
+	map_file(fd, &text, &m);
+	elf_cache_init(&c);
+	p = elf_cache_find(&c, getpid(), &m);
+	cr_assert(p && p->has_section);
+	cr_assert_eq(ftruncate(fd, 0), 0);
+	cr_expect(elf_cache_find(&c, getpid(), &m), "what was read is kept");
+	other = m;
+	other.inode++;
+	other.start = 1;
+	other.path_len = 1;
+	cr_expect_null(elf_cache_find(&c, getpid(), &other));
+	cr_expect_null(elf_cache_find(&c, getpid(), &other));
+	cr_expect_eq(c.n, 2);
+	c.mem.max = 0; /* no more room */
+	other.inode++;
+	for (int i = 0; i < 3; i++)
+		cr_expect_null(elf_cache_find(&c, getpid(), &other));
+	unlink(path);
+	close(fd);
+	free(text);
+	elf_cache_deinit(&c);
+}
+
+Test(elf_cache, without_room_still_reads)
+{
+	struct elf_cache c;
+	struct tiny_elf e;
+	const struct elf_python *p;
+	char path[64], *text;
+	struct map m;
+	int fd;
+
+	tiny_elf_make(&e);
+	fd = temporary(path, &e, sizeof e);
+	map_file(fd, &text, &m);
+	elf_cache_init(&c);
+	c.mem.max = 0;
+	for (int i = 0; i < 3; i++) {
+		p = elf_cache_find(&c, getpid(), &m);
+		cr_expect(p && p->section == TINY_SECTION);
+	}
+	cr_expect_eq(c.n, 0);
+	unlink(path);
+	close(fd);
+	free(text);
+	elf_cache_deinit(&c);
+}
