@@ -27,6 +27,24 @@ def enter_private_mounts():
         subprocess.run(["mount", "-t", "proc", "proc", proc], check=True)
 
 
+def machine_busy():
+    """Seconds of CPU that all processes have used so far, and what other guests of the same
+    hardware took away."""
+    with open("/proc/stat") as f:
+        fields = [int(v) for v in f.readline().split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")  # but idle, waiting for a disk
+
+
+def cpu_seconds(pid):
+    """What this process has used so far, all its threads together, and those that ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Target:
     """A running program: its pid, its pipes, and its folder as both sides name it."""
 

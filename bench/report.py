@@ -224,6 +224,7 @@ def overhead(part):
     out = ["## What the target feels", ""] + facts(part["facts"], part) + [
         "", "A fixed amount of work is timed with and without the profiler, in pairs that follow upon one another on one live process.",
         f"By how many percent it took longer: mean and 95 % confidence interval of {part['rounds']} pairs (fewer, where it took more than twice as long); in bold where that excludes zero.",
+        "What was timed while other processes used more than a tenth of a core was timed again.",
         "*nobody* compares without with without: what cannot be told apart; *a busy core* is a process that spins beside the target and reads nothing.",
         "*Allocation* takes and gives back memory page by page; *1 of 150 threads* has one thread at work and the others waiting.",
         "", "![slowdown of the target](overhead.svg)", ""]
@@ -311,7 +312,7 @@ def write(results, folder):
     if not order:
         return
     out = ["# What was measured", "",
-           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--quick` takes some seven minutes, a full run some forty.",
+           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--quick` takes some ten minutes, a full run some forty.",
            "The machine is a virtual one, so ratios count, not absolute rates.", ""]
     out += goals(results) + introduction({p: results[p] for p in order})
     for part in order:
