@@ -74,7 +74,7 @@ function factRows(model) {
 	add("Process", String(f.pid));
 	add("Python", visible(f.python));
 	add("Started", new Date(f.started_ms).toLocaleString());
-	add("Duration", formatTime(f.duration_ns) + (f.ended ? `, ${visible(f.ended)}` : ""));
+	add("Duration", formatTime(f.duration_ns) + (f.ended ? `, ended ${visible(f.ended)}` : ""));
 	add("Rate asked", f.rate_asked > 0 ? `${f.rate_asked} a second` : "as fast as possible");
 	add("Rate achieved", `${Number((f.rate_achieved || 0).toPrecision(5))} a second`);
 	add("Rounds", `${formatCount(f.ticks)} over all threads, ${formatCount(f.skipped)} skipped because too late`);
@@ -433,13 +433,26 @@ class Page {
 
 	boxPlace(box) {
 		const key = this.boxes.key.at[box];
-		return key < 0 ? "" : this.tree.keys.place(key);
+		return key === REST ? "" : key < 0 ? this.rootPlace() : this.tree.keys.place(key);
+	}
+
+	/* What the whole is: more than the time that passed, where threads ran side by side. */
+	rootPlace() {
+		const n = threadTotals(this.model).reduce((count, total) => count + (total > 0), 0);
+		const parts = typeof this.threads !== "number" && n > 1 ? [`time of ${n} threads, added up`] : [];
+		if (this.model.hidden.idle)
+			parts.push("without the time in which threads were idle");
+		if (this.model.hidden.without_gil)
+			parts.push("only while the GIL was held");
+		return parts.join(", ") || "all that was recorded";
 	}
 
 	boxNumbers(box) {
 		const total = this.boxes.total.at[box], parts = [];
-		parts.push(this.timeText(total), `${formatPercent(total, this.whole)} of all`);
-		if (this.zoomed)
+		parts.push(this.timeText(total));
+		if (this.boxes.key.at[box] !== -1)
+			parts.push(`${formatPercent(total, this.whole)} of all`);
+		if (this.zoomed && this.boxes.key.at[box] !== -1)
 			parts.push(`${formatPercent(total, this.boxes.to - this.boxes.from)} of the zoomed`);
 		parts.push(plural(total, "sample"));
 		if (!this.inverted && this.boxes.key.at[box] >= 0)
@@ -447,7 +460,9 @@ class Page {
 		return parts.join(" \u00b7 ");
 	}
 
-	showDetail(box) {
+	/* Without a box: of the whole. */
+	showDetail(which) {
+		const box = which >= 0 || !(this.whole > 0) ? which : this.boxes.find(0, this.boxes.from);
 		$("detail-name").textContent = box < 0 ? "" : this.boxName(box);
 		$("detail-place").textContent = box < 0 ? "" : this.boxPlace(box);
 		$("detail-more").textContent = box < 0 ? "" : this.boxNumbers(box);
@@ -611,6 +626,7 @@ class Page {
 	/* --- Keyboard. */
 
 	key(event) {
+		document.body.classList.add("by-key"); /* where the keys go is of interest now */
 		if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]"))
 			return;
 		const inField = event.target instanceof Element && event.target.closest("input[type=text], select");
@@ -757,12 +773,11 @@ class Page {
 		$("title").textContent = title;
 		$("title").title = title.slice(0, 2000);
 		document.title = `${visible(f.program || "").slice(0, 100) || "recording"} \u2013 pysample`;
-		$("meta").textContent = [`pid ${f.pid}`, visible(f.python || ""), new Date(f.started_ms).toLocaleString(),
-			formatTime(f.duration_ns), f.rate_asked > 0
-				? `${Number((f.rate_achieved || 0).toPrecision(4))} of ${f.rate_asked} samples a second`
-				: `${Number((f.rate_achieved || 0).toPrecision(4))} samples a second`,
-			lost ? `${formatCount(lost)} lost` : "none lost",
-			this.model.hidden.idle ? "idle threads left out" : ""].filter(Boolean).join("  \u00b7  ");
+		const rate = Number((f.rate_achieved || 0).toPrecision(4));
+		const facts = [`pid ${f.pid}`, visible(f.python || ""), new Date(f.started_ms).toLocaleString(), formatTime(f.duration_ns),
+			f.rate_asked > 0 ? `${rate} of ${f.rate_asked} samples a second` : `${rate} samples a second`,
+			lost ? `${formatCount(lost)} lost` : "none lost", this.model.hidden.idle ? "idle threads left out" : ""];
+		$("meta").replaceChildren(...facts.filter(Boolean).map((fact) => element("span", fact)));
 		const list = [];
 		for (const [name, text] of factRows(this.model)) {
 			const dd = element("dd", text);

@@ -79,6 +79,7 @@ class Painter {
 		this.ink = INK[theme];
 		this.fills = new Map();
 		this.stripes = null;
+		this.clear();
 	}
 
 	resize(width, height) {
@@ -90,8 +91,16 @@ class Painter {
 			this.canvas.width = w;
 			this.canvas.height = h;
 			this.stripes = null;
+			this.clear();
 		}
 		this.ratio = ratio;
+	}
+
+	/* A canvas without transparency is black until it is painted, after each change of size. */
+	clear() {
+		this.context.setTransform(1, 0, 0, 1, 0, 0);
+		this.context.fillStyle = this.ink.back;
+		this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
 	}
 
 	origin(keys, key) {

@@ -54,6 +54,19 @@ describe("reading", () => {
 		assert.equal((await graph.hover(4, 0.1)).name, "Cursor.query");
 	});
 
+	page("without a box under the pointer the whole is explained", "small", async (graph) => {
+		const whole = async () => [await graph.text("#detail-name"), await graph.text("#detail-place"), await graph.text("#detail-more")];
+		const said = await whole();
+		assert.match(said[0], /^all . 1\.00 s$/);
+		assert.equal(said[1], "all that was recorded");
+		assert.equal(said[2], "1.00 s \u00b7 1\u202f000 samples");
+		await graph.hover(3, 0.1);
+		assert.notDeepEqual(await whole(), said);
+		await graph.page.mouse.move(5, 5);
+		await graph.settle();
+		assert.deepEqual(await whole(), said);
+	});
+
 	page("there is no tooltip where there is no box", "small", async (graph) => {
 		await graph.hover(3, 0.1);
 		assert.equal(await graph.hover(3, 0.95), null);
@@ -342,8 +355,61 @@ describe("the keyboard", () => {
 	});
 });
 
+describe("room", () => {
+	for (const width of [1280, 800, 480]) {
+		page(`no fact is cut at ${width} pixels, and none hides another`, "small", async (graph) => {
+			const boxes = await graph.page.evaluate(() => [...document.querySelectorAll("#meta span, .corner button, #title, #legend li")].map((e) => {
+				const r = e.getBoundingClientRect();
+				return { text: e.textContent, left: r.left, right: r.right, top: r.top, bottom: r.bottom,
+					cut: e.id !== "title" && (e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflow !== "visible") };
+			}));
+			assert.ok(boxes.length > 12, JSON.stringify(boxes));
+			for (const b of boxes) {
+				assert.ok(b.right > b.left && b.left >= 0 && b.right <= width && !b.cut, JSON.stringify(b));
+				for (const o of boxes)
+					assert.ok(o === b || o.right <= b.left + 1 || b.right <= o.left + 1 || o.bottom <= b.top + 1 || b.bottom <= o.top + 1,
+						`${JSON.stringify(b)} and ${JSON.stringify(o)}`);
+			}
+			const meta = await graph.page.locator("#meta").evaluate((e) => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight);
+			assert.ok(meta, "all facts are in sight");
+			assert.equal((await graph.hover(3, 0.1)).name, "Server.handle");
+		}, { context: { viewport: { width, height: 800 } } });
+	}
+});
+
 describe("themes", () => {
 	const back = (graph) => graph.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+
+	/* The script is held where it would draw for the first time. */
+	for (const [scheme, colour] of [["light", [255, 255, 255]], ["dark", [23, 24, 27]]]) {
+		it(`are there before anything is drawn: ${scheme}`, async () => {
+			const context = await chrome.browser.newContext({ colorScheme: scheme });
+			const page = await context.newPage();
+			await page.addInitScript(() => {
+				window.requestAnimationFrame = () => 1;
+			});
+			await page.goto(pathToFileURL(makePage(chrome.folder, "small")).href);
+			await page.waitForFunction(() => document.getElementById("canvas").height > 200);
+			assert.equal(await page.locator("body[data-ready]").count(), 0, "it is not drawn yet");
+			const seen = await page.evaluate(() => {
+				const c = document.getElementById("canvas"), copy = document.createElement("canvas").getContext("2d");
+				copy.drawImage(c, c.width / 2, c.height / 2, 1, 1, 0, 0, 1, 1);
+				return [...copy.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+			});
+			assert.deepEqual(seen, colour);
+			await context.close();
+		});
+
+		it(`are there before the script: ${scheme}`, async () => {
+			const context = await chrome.browser.newContext({ colorScheme: scheme, javaScriptEnabled: false });
+			const page = await context.newPage();
+			await page.goto(pathToFileURL(makePage(chrome.folder, "small")).href);
+			await page.screenshot({ path: `${chrome.folder}/still.png` });
+			const seen = await page.locator("body").evaluate((b) => getComputedStyle(b).backgroundColor);
+			assert.equal(seen, `rgb(${colour.join(", ")})`);
+			await context.close();
+		});
+	}
 
 	page("follow the system, and the button", "small", async (graph) => {
 		assert.equal(await back(graph), "rgb(23, 24, 27)");
