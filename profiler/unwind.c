@@ -88,15 +88,46 @@ static enum ps_status accept_chain(struct walk *w, const struct chain *chain)
 	return PS_OK;
 }
 
+/* 3.14+: a frame that ends is unlinked, then its locals are cleared from the top down, then
+ * its executable (_PyEval_FrameClearAndPop, _PyFrame_ClearLocals in Python/frame.c). The
+ * clearing sets the stack pointer below the locals first, where no live frame has it. What
+ * it takes is the caller's time, as it is for the interpreter. */
+static bool top_is_cleared(const struct walk *w)
+{
+	const struct layout *l = w->u->layout;
+	const struct frame *f = w->n > 1 ? &w->t->frames[w->n - 1] : NULL;
+	const struct region *r = &w->c->data[w->region];
+	uint32_t nlocalsplus;
+	raddr pointer;
+
+	if (!f || f->foreign || !layout_has(l, F_FRAME_STACKPOINTER) ||
+	    f->at - r->at > r->len - l->span[S_FRAME])
+		return false;
+	nlocalsplus = w->u->codes->codes[f->code].nlocalsplus;
+	pointer = layout_get(l, r->bytes + (f->at - r->at), F_FRAME_STACKPOINTER);
+	return nlocalsplus && pointer - f->at < l->frame_locals_at + nlocalsplus * 8ull;
+}
+
+static void drop_top(struct walk *w)
+{
+	w->n--;
+	w->judged = 0; /* that was of another frame */
+	if (w->same > w->n)
+		w->same = w->n;
+}
+
+static void drop_cleared(struct walk *w)
+{
+	if (top_is_cleared(w))
+		drop_top(w);
+}
+
 /* A frame that is being popped runs destructors: what they call, by C code, stands above
  * it on the data stack, but for the interpreter it is gone already. */
 static void drop_dying(struct walk *w, raddr end)
 {
-	while (w->n && top_address(w) != end && walk_frame_is_known(w, end)) {
-		w->n--;
-		if (w->same > w->n)
-			w->same = w->n;
-	}
+	while (w->n && top_address(w) != end && walk_frame_is_known(w, end))
+		drop_top(w);
 }
 
 /* A live frame on the data stack whose `previous` is no neighbour: C code called it, or
@@ -108,6 +139,7 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 	struct chain chain;
 
 	*ret_cut = false;
+	drop_cleared(w);
 	PS_TRY(walk_tell(w, c->previous, &chain));
 	if (chain.known) {
 		PS_TRY(accept_chain(w, &chain));
@@ -371,30 +403,6 @@ static enum ps_status climb(struct walk *w)
 		/* What a generator calls is on the data stack again. */
 	} while (w->n > top && w->nregions && w->n < FRAMES_MAX);
 	return PS_OK;
-}
-
-/* 3.14+: a frame that ends is unlinked, then its locals are cleared from the top down, then
- * its executable (_PyEval_FrameClearAndPop, _PyFrame_ClearLocals in Python/frame.c). The
- * clearing sets the stack pointer below the locals first, where no live frame has it. What
- * it takes is the caller's time, as it is for the interpreter. */
-static void drop_cleared(struct walk *w)
-{
-	const struct layout *l = w->u->layout;
-	const struct frame *f = w->n > 1 ? &w->t->frames[w->n - 1] : NULL;
-	const struct region *r = &w->c->data[w->region];
-	uint32_t nlocalsplus;
-	raddr pointer;
-
-	if (!f || f->foreign || !layout_has(l, F_FRAME_STACKPOINTER) ||
-	    f->at - r->at > r->len - l->span[S_FRAME])
-		return;
-	nlocalsplus = w->u->codes->codes[f->code].nlocalsplus;
-	pointer = layout_get(l, r->bytes + (f->at - r->at), F_FRAME_STACKPOINTER);
-	if (!nlocalsplus || pointer - f->at >= l->frame_locals_at + nlocalsplus * 8ull)
-		return;
-	w->n--;
-	if (w->same > w->n)
-		w->same = w->n;
 }
 
 enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct capture *c,

@@ -402,6 +402,23 @@ Test(unwind, a_3_13_frame_at_a_return_instruction_is_dead_once_its_stack_is_save
 	}
 }
 
+Test(unwind, what_a_dying_3_14_frame_calls_stands_on_its_caller)
+{
+	for (int id = TABLE_3_14_10; id < NTABLES; id++) {
+		struct world *w = world(id);
+		raddr dying;
+
+		image_push(&w->t, w->main, 4);
+		dying = image_push(&w->t, w->f, 7);
+		image_set(&w->im, dying, F_FRAME_STACKPOINTER,
+			  dying + w->im.layout.frame_locals_at);
+		image_push_shim(&w->t);
+		image_push(&w->t, w->g, 1);
+		expect(w, "main:5 g:201");
+		end(w);
+	}
+}
+
 Test(unwind, a_3_14_frame_whose_locals_are_being_cleared_has_returned)
 {
 	for (int id = TABLE_3_14_10; id < NTABLES; id++) {
