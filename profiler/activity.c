@@ -23,7 +23,7 @@ enum {
 	ASK_MIN_NS = MS,       /* nor one that stays where it is; and ... */
 	ASK_MAX_NS = 16 * MS,  /* ... the longer it does, the more seldom */
 	ACCOUNT_NS = 10 * MS,  /* CPU time is asked for so often at least */
-	CREDIT_NS = 40 * MS,   /* ticks and chance let it come late, and by so much */
+	CREDIT_NS = 25 * MS,   /* ticks and chance let it come late, and by so much */
 };
 
 struct activity {

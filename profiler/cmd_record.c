@@ -363,6 +363,9 @@ static int record(struct recording *r)
 		      r->options->duration_ns);
 	st = loop(r, &err);
 	describe(r, note_end(r, st), (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec);
+	/* Threads may have been renamed since they were last asked. */
+	if (!st)
+		sampler_name_threads(&r->sampler);
 	/* The target runs on before the file is written. */
 	r->reaped = blocking_exit_status(r->sampler.blocking, &r->wait_status);
 	blocking_destroy(r->sampler.blocking);

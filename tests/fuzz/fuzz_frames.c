@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/locate.h"
 #include "profiler/names.h"
+#include "profiler/sampler.h"
 #include "tests/fuzz/frames.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/rig.h"
@@ -52,6 +53,32 @@ static void check_stack(struct rig *r)
 		CHECK(profile_stack_at(r->profile, id).parent.v < id.v);
 }
 
+/* What is told of a thread beside its stack, and a collection on one of its frames. */
+static void check_state(struct rig *r, uint32_t which)
+{
+	struct exceptions e = { .target = r->unwinder.target, .layout = r->unwinder.layout };
+	struct interpreter in = { .at = r->thread.interpreter };
+	struct sampler s = { .profile = r->profile, .interpreters = &in, .ninterpreters = 1 };
+	bool collects;
+
+	CHECK(exceptions_of(&e, &r->thread, &r->capture, false) <= EXCEPTION_HANDLED);
+	CHECK(exceptions_of(&e, &r->thread, &r->capture, true) <= EXCEPTION_HANDLED);
+	s.site.layout = *r->unwinder.layout;
+	s.threads = &r->thread;
+	s.nthreads = 1;
+	s.any_collection = true;
+	r->thread.status = s.site.layout.gil_holder;
+	CHECK(profile_function(r->profile, &(struct profile_function){ .kind = FUNCTION_GC },
+			       &s.collecting) == PS_OK);
+	for (uint32_t tick = 0; tick < 2 && r->thread.nframes; tick++) {
+		raddr frame = r->thread.frames[which % r->thread.nframes].at;
+
+		collection_note(&in.collection, true, &frame, tick);
+		CHECK(collection_mark(&s, &r->thread, true, &collects) == PS_OK);
+		check_stack(r);
+	}
+}
+
 static void walk(struct image *im, struct input *in, raddr thread, raddr interpreter, raddr runtime)
 {
 	struct rig r;
@@ -60,14 +87,18 @@ static void walk(struct image *im, struct input *in, raddr thread, raddr interpr
 	bool changed;
 
 	CHECK(rig_init(&r, im, thread) == PS_OK);
-	if (rig_sample(&r) == PS_OK)
+	if (rig_sample(&r) == PS_OK) {
 		check_stack(&r);
+		check_state(&r, im->fake.fail_at ? 0 : (uint32_t)interpreter);
+	}
 	write_memory(&im->fake, in);
 	code_next_epoch(&r.codes);
 	for (uint32_t i = 0; i < r.codes.ncodes; i++)
 		(void)!code_verify(&r.codes, &i, 1, &changed);
-	if (rig_sample(&r) == PS_OK)
+	if (rig_sample(&r) == PS_OK) {
 		check_stack(&r);
+		check_state(&r, (uint32_t)runtime);
+	}
 	if (rig_sample_stopped(&r) == PS_OK)
 		check_stack(&r);
 	(void)!names_read(&names, ignore_name, NULL);

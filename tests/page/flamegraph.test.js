@@ -80,7 +80,8 @@ describe("reading", () => {
 		const facts = await graph.text("#facts-list");
 		for (const fact of [/Process4242/, /Rate asked1000 a second/, /Rate achieved998\.7/, /13 skipped/,
 			/61\.0 µs on average, 1\.83 ms at most/, /Consistent samples9.900/, /43: 40 × stack had grown/,
-			/19: 2 × memory was gone; 17 ×/, /Truncated stacks5/, /after its duration/])
+			/19: 2 × memory was gone; 17 ×/, /Truncated stacks5/, /after its duration/,
+			/Modewall: all of the time/])
 			assert.match(facts, fact);
 		await graph.press("Escape");
 		assert.equal(await graph.page.locator("#facts").isVisible(), false);
@@ -590,6 +591,14 @@ describe("nothing", () => {
 	page("is explained: none held the GIL", "empty", async (graph) => {
 		assert.match(await graph.text("#empty"), /without -g \(--gil\)/);
 	}, { options: ["--gil", "--idle"] });
+
+	page("is explained: none had an exception", "empty", async (graph) => {
+		assert.match(await graph.text("#empty"), /5.000 samples without an exception.*--mode wall/);
+		await graph.page.click("#show-facts");
+		const facts = await graph.text("#facts-list");
+		assert.match(facts, /exception: while one propagates or is handled, idle threads too/);
+		assert.match(facts, /samples without an exception/);
+	}, { options: ["--exception", "--idle"] });
 
 	page("is shown when asked for", "empty", async (graph) => {
 		assert.equal(await graph.page.locator("#empty").isVisible(), false);

@@ -278,6 +278,7 @@ void image_thread(struct image *im, struct image_thread *t, uint64_t tid, uint64
 	image_set(im, t->at, F_THREAD_STATUS, STATUS);
 	image_set(im, t->at, F_THREAD_TID, tid);
 	image_set(im, t->at, F_THREAD_IDENT, ident);
+	image_set(im, t->at, F_THREAD_EXC_INFO, t->at + l->at[F_THREAD_EXC_STATE]);
 	if (layout_has(l, F_THREAD_BASE_FRAME)) {
 		t->base = image_take(im, l->size[S_FRAME]);
 		image_set(im, t->base, F_FRAME_OWNER, OWNER_ENTRY);
@@ -378,12 +379,49 @@ raddr image_push(struct image_thread *t, raddr code, unsigned unit)
 	return at;
 }
 
+/* PyGenObject: its exception stack item stands before its frame, and goes on top of the
+ * thread's. */
+static raddr generator_frame(struct image_thread *t, uint32_t bytes)
+{
+	const struct layout *l = &t->im->layout;
+	uint32_t before = (l->generator_frame_at + 15) & ~15u;
+	raddr frame = image_take(t->im, before + bytes) + before;
+	raddr item = frame - l->exc_before_frame;
+
+	image_set(t->im, item, F_EXC_PREVIOUS, image_get(t->im, t->at, F_THREAD_EXC_INFO));
+	image_set(t->im, t->at, F_THREAD_EXC_INFO, item);
+	return frame;
+}
+
+static void leave_generator(struct image_thread *t, raddr frame)
+{
+	raddr item = frame - t->im->layout.exc_before_frame;
+
+	image_set(t->im, t->at, F_THREAD_EXC_INFO, image_get(t->im, item, F_EXC_PREVIOUS));
+	image_set(t->im, item, F_EXC_PREVIOUS, 0);
+	image_set(t->im, item, F_EXC_VALUE, 0);
+}
+
+void image_raise(struct image_thread *t, raddr exception)
+{
+	image_set(t->im, t->at, F_THREAD_RAISED, exception);
+}
+
+void image_handle(struct image_thread *t, raddr exception)
+{
+	image_set(t->im, image_get(t->im, t->at, F_THREAD_EXC_INFO), F_EXC_VALUE, exception);
+}
+
+void image_collect(struct image *im, raddr frame)
+{
+	image_set(im, im->interpreter, F_INTERP_GC_COLLECTING, frame != 0);
+	image_set(im, im->interpreter, F_INTERP_GC_FRAME, frame);
+}
+
 raddr image_push_generator(struct image_thread *t, raddr code, unsigned unit)
 {
 	uint32_t bytes = (uint32_t)image_get(t->im, code, F_CODE_FRAMESIZE) * 8;
-	/* In a generator object, which also keeps the exceptions that it handles. */
-	uint32_t before = (t->im->layout.generator_frame_at + 15) & ~15u;
-	raddr at = image_take(t->im, before + bytes) + before;
+	raddr at = generator_frame(t, bytes);
 
 	if (!t->nframes)
 		image_push_shim(t);
@@ -436,6 +474,7 @@ static void pop_frame(struct image_thread *t)
 		publish_data_stack(t);
 	} else if (!f.shim) {
 		image_set(im, f.at, F_FRAME_PREVIOUS, 0);
+		leave_generator(t, f.at);
 	}
 	save_stacktop(t, true);
 }

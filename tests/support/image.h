@@ -96,6 +96,12 @@ raddr image_push_shim(struct image_thread *t);
 /* Return, as the version does it: what is left in memory stays there. To C, if that
  * called: its entry frame ends too. */
 void image_pop(struct image_thread *t);
+/* What the thread raises, and what is handled where it is; 0: nothing. Generators that are
+ * resumed later handle things of their own. */
+void image_raise(struct image_thread *t, raddr exception);
+void image_handle(struct image_thread *t, raddr exception);
+/* Begins a collection of the newest interpreter that stands on that frame; 0 ends it. */
+void image_collect(struct image *im, raddr frame);
 /* Moves the top frame to another unit. */
 void image_step(struct image_thread *t, unsigned unit);
 /* Lets a frame use a thread's copy of the bytecode. */

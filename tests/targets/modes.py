@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: MIT
+"""Spends its time in ways that are told apart by what a sample records, and counts how much
+in each. When it is sent a byte it says so: seconds by the wall clock since its start, by the
+function in which they were spent, its CPU time, and the clock."""
+
+import ctypes
+import gc
+import hashlib
+import os
+import sys
+import threading
+import time
+import zlib
+
+from oracle import say
+
+spent = {}
+rounds = 0
+
+
+def spend(way):
+    began = time.perf_counter()
+    way()
+    spent[way.__name__] = spent.get(way.__name__, 0) + time.perf_counter() - began
+
+
+def spin(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def repeat(function, seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        function()
+
+
+# C code that lets the GIL go, and C code that does not ----------------------------------
+
+DATA = bytes(range(256)) * (1 << 15)
+
+
+def hashes():
+    repeat(lambda: hashlib.sha256(DATA), 0.04)
+
+
+def compresses():
+    repeat(lambda: zlib.compress(DATA, 1), 0.04)
+
+
+def thinks():
+    spin(0.04)
+
+
+def sleeps():
+    time.sleep(0.04)
+
+
+def holds():
+    """Blocks without letting the GIL go."""
+    ctypes.PyDLL(None).usleep(40_000)
+
+
+# Collections -----------------------------------------------------------------------------
+
+
+class Node:
+    pass
+
+
+class Dies:
+    def __del__(self):
+        spin(0.02)
+
+
+def collects():
+    gc.collect()
+
+
+def finalizes():
+    """The collection finds a cycle that takes its time to die."""
+    a = Dies()
+    a.itself = a
+    del a
+    gc.collect()
+
+
+def fill(n):
+    """What each collection goes over."""
+    for _ in range(n):
+        node = Node()
+        node.itself = node
+        yield node
+
+
+# Exceptions ------------------------------------------------------------------------------
+
+
+def handles():
+    try:
+        raise ValueError
+    except ValueError:
+        spin(0.01)
+
+
+def generates():
+    def generator():
+        try:
+            raise ValueError
+        except ValueError:
+            spin(0.01)
+            yield 1
+
+    for _ in generator():
+        pass
+
+
+def awaits():
+    async def inner():
+        try:
+            raise ValueError
+        except ValueError:
+            spin(0.01)
+
+    async def outer():
+        await inner()
+
+    try:
+        outer().send(None)
+    except StopIteration:
+        pass
+
+
+def inherits():
+    """What is called while an exception is handled, be it a generator."""
+
+    def generator():
+        spin(0.01)
+        yield 1
+
+    try:
+        raise ValueError
+    except ValueError:
+        next(generator())
+
+
+def cleans_up():
+    try:
+        try:
+            raise ValueError
+        finally:
+            spin(0.01)
+    except ValueError:
+        pass
+
+
+def has_handled():
+    def generator():
+        try:
+            raise ValueError
+        except ValueError:
+            pass
+        spin(0.01)
+        yield 1
+
+    next(generator())
+    spin(0.01)
+
+
+def suspended():
+    """A generator that handles one, but is not running."""
+
+    def generator():
+        try:
+            raise ValueError
+        except ValueError:
+            yield 1
+
+    waiting = generator()
+    next(waiting)
+    spin(0.02)
+
+
+def falls():
+    """Goes 400 calls down, and an exception comes all the way up."""
+
+    def down(n):
+        if n == 0:
+            raise ValueError
+        down(n - 1)
+
+    def all_the_way():
+        try:
+            down(400)
+        except ValueError:
+            pass
+
+    repeat(all_the_way, 0.04)
+
+
+# How they follow upon one another --------------------------------------------------------
+
+WAYS = {
+    "native": (hashes, compresses, thinks),
+    "crowd": (hashes,),
+    "held": (holds, thinks),
+    "naps": (sleeps, thinks),
+    "garbage": (thinks, collects),
+    "finalizers": (thinks, finalizes),
+    "exceptions": (handles, generates, awaits, inherits, cleans_up, has_handled, suspended),
+    "falling": (falls,),
+    "contention": (),
+}
+
+
+def works(ways):
+    global rounds
+    while True:
+        for way in ways:
+            spend(way)
+        rounds += 1
+
+
+# Names -----------------------------------------------------------------------------------
+
+
+def names():
+    def waits():
+        threading.Event().wait()
+
+    threads = [threading.Thread(target=waits, daemon=True, name=name) for name in ("first", "second", "third")]
+    for thread in threads:
+        thread.start()
+    threads[1].name = "named after its start"
+    say(pid=os.getpid())
+    os.read(0, 1)
+    threads[2].name = "named while it is recorded"
+
+
+work = sys.argv[1]
+if work == "names":
+    names()
+else:
+    kept = list(fill(30_000)) if work == "garbage" else None
+    count = {"crowd": 4, "contention": 2}.get(work, 1)
+    for i in range(count):
+        name = f"works {i}"
+        threading.Thread(target=works, args=(WAYS[work],), name=name, daemon=True).start()
+say(pid=os.getpid())
+while os.read(0, 1):
+    say(spent=dict(spent), cpu=time.process_time(), clock=time.perf_counter(), rounds=rounds)
