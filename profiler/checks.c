@@ -20,8 +20,16 @@ const struct check checks[] = {
 	{ "seccomp",         "",               STAGE_LOOK, PS_DENIED, false, check_seccomp },
 	{ "pid namespace",   "",               STAGE_LOOK, PS_DENIED, false, check_pid_namespace },
 	{ "mount namespace", "",               STAGE_LOOK, PS_DENIED, false, check_mount_namespace },
+	{ "interpreter",     "no Python",      STAGE_SAMPLE, PS_NOT_PYTHON,  false, check_interpreter },
+	{ "version",         "not yet",        STAGE_SAMPLE, PS_UNSUPPORTED, false, check_version },
+	{ "started",         "not running",    STAGE_SAMPLE, PS_NOT_READY,   false, check_started },
+	{ "runtime",         "unreadable",     STAGE_SAMPLE, PS_FORMAT,      false, check_runtime },
 	{ "tracer",          "traced",         STAGE_STOP, PS_DENIED, false, check_tracer },
 	{ "ptrace",          "no ptrace",      STAGE_STOP, PS_DENIED, false, check_ptrace },
+	{ "way in",          "not yet",        STAGE_EXEC, PS_UNSUPPORTED, false, check_way_in },
+	{ "remote debugging", "disabled",      STAGE_EXEC, PS_DENIED, false, check_remote_debug },
+	{ "writing",         "no writing",     STAGE_EXEC, PS_DENIED, false, check_writing },
+	{ "at work",         "",               STAGE_EXEC, PS_NOT_READY, false, check_at_work },
 	/* clang-format on */
 };
 const unsigned nchecks = sizeof checks / sizeof *checks;

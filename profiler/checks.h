@@ -4,13 +4,13 @@
  * One table serves all: `doctor` shows every row, `ls` the first that forbids in a word or
  * two, and every verb that the kernel refuses says that row's text and remedy.
  *
- * To add a check: what it looks at into situation.h, its row here in checks.c in the place
- * where the kernel has it, a test of each answer in tests/unit/test_checks.c.
+ * To add a check: what it looks at into situation.h or inside.h, its row into checks.c, in the
+ * place where the kernel has it, a test of each answer into tests/unit/test_checks.c.
  */
 #ifndef PROFILER_CHECKS_H
 #define PROFILER_CHECKS_H
 
-#include "profiler/situation.h"
+#include "profiler/inside.h"
 
 enum verdict {
 	VERDICT_GOOD,
@@ -21,13 +21,16 @@ enum verdict {
 
 /* What a check is about; later ones need the earlier ones. */
 enum stage {
-	STAGE_LOOK, /* to read its memory */
-	STAGE_STOP, /* to stop it, besides */
+	STAGE_LOOK,   /* to read its memory */
+	STAGE_SAMPLE, /* to understand what is in it */
+	STAGE_STOP,   /* to stop it */
+	STAGE_EXEC,   /* to run code in it */
 };
 
 /* All that is known of one process. */
 struct diagnosis {
 	struct situation situation;
+	struct inside inside;
 };
 
 struct check {

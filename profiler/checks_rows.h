@@ -27,4 +27,14 @@ enum verdict check_seccomp(const struct diagnosis *d, struct ps_err *say);
 enum verdict check_tracer(const struct diagnosis *d, struct ps_err *say);
 enum verdict check_ptrace(const struct diagnosis *d, struct ps_err *say);
 
+/* checks_inside.c: what is in it, and can code be run there? */
+enum verdict check_interpreter(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_version(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_started(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_runtime(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_way_in(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_remote_debug(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_writing(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_at_work(const struct diagnosis *d, struct ps_err *say);
+
 #endif

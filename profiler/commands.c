@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/commands.h"
 
-int command_failed(enum ps_status st, const struct ps_err *err)
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+unsigned command_columns(void)
 {
-	fprintf(stderr, "pysample: %s\n", err->msg[0] ? err->msg : ps_status_name(st));
-	if (err->hint[0])
-		fprintf(stderr, "  hint: %s\n", err->hint);
+	struct winsize w;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
+enum exit_code command_exit_code(enum ps_status st)
+{
 	switch (st) {
 	case PS_OK:
 		return EXIT_DONE;
@@ -20,4 +27,12 @@ int command_failed(enum ps_status st, const struct ps_err *err)
 	default:
 		return EXIT_FAILED;
 	}
+}
+
+int command_failed(enum ps_status st, const struct ps_err *err)
+{
+	fprintf(stderr, "pysample: %s\n", err->msg[0] ? err->msg : ps_status_name(st));
+	if (err->hint[0])
+		fprintf(stderr, "  hint: %s\n", err->hint);
+	return command_exit_code(st);
 }

@@ -15,6 +15,13 @@ enum exit_code {
 
 int cmd_record(const struct options *o);
 int cmd_dump(const struct options *o);
+int cmd_ls(const struct options *o);
+int cmd_doctor(const struct options *o);
+
+/* Columns of the terminal that standard output is; 0 if it is none. */
+unsigned command_columns(void);
+/* The code that belongs to a failure. */
+enum exit_code command_exit_code(enum ps_status st);
 
 /* "pysample: MESSAGE" and its hint to stderr; returns the exit code that belongs to st. */
 int command_failed(enum ps_status st, const struct ps_err *err);

@@ -44,17 +44,22 @@ enum exec_way identity_exec_way(const struct identity *i)
 	return a ? a->exec : EXEC_NOT_YET;
 }
 
+void identity_describe_version(const struct identity *i, char ret[static 32])
+{
+	ret[0] = '\0';
+	if (i->parts == 1)
+		snprintf(ret, 32, "%u", i->version >> 24);
+	else if (i->parts == 2)
+		snprintf(ret, 32, "%u.%u", i->version >> 24, i->version >> 16 & 0xff);
+	else if (i->parts >= 3)
+		layout_describe_version(i->version, ret);
+}
+
 void identity_describe(const struct identity *i, char ret[static 64])
 {
-	char version[32] = "";
+	char version[32];
 
-	if (i->parts == 1)
-		snprintf(version, sizeof version, "%u", i->version >> 24);
-	else if (i->parts == 2)
-		snprintf(version, sizeof version, "%u.%u", i->version >> 24,
-			 i->version >> 16 & 0xff);
-	else if (i->parts >= 3)
-		layout_describe_version(i->version, version);
+	identity_describe_version(i, version);
 	if (i->kind == PYTHON_NONE)
 		snprintf(ret, 64, "no Python");
 	else if (i->kind == PYTHON_CPYTHON)

@@ -24,6 +24,9 @@ struct identity {
  * 8.0.1 (Python 3.11.17)", "no Python". */
 void identity_describe(const struct identity *i, char ret[static 64]);
 
+/* "3.14.10", "3.11", "3", or nothing: as much as is known. */
+void identity_describe_version(const struct identity *i, char ret[static 32]);
+
 /* What the name of a program or library says: "python3.11", "libpython3.8.so.1.0",
  * "pypy3", "libpypy3.11-c.so". */
 bool identity_by_name(const char *name, size_t len, struct identity *ret);

@@ -15,6 +15,7 @@ enum {
 	MAPS_TEXT_MAX = 64 << 20,
 	FILES_MAX = 4096,
 	CANDIDATES_MAX = 64, /* tables that are looked into */
+	CHECKS_MAX = 4,      /* of one table that does not hold together */
 	SCAN_BLOCK = 256 * 1024,
 	SCAN_MAP_MAX =
 		64 << 20, /* an interpreter's data is well below; heaps are not searched whole */
@@ -144,6 +145,7 @@ static enum ps_status try_runtime(struct search *s, raddr at, const char *found_
 	unsigned char table[DEBUG_OFFSETS_MAX];
 	struct site site = { .runtime = at, .found_by = found_by };
 	enum ps_status st;
+	bool parsed;
 
 	if (target_read(s->target, at, table, sizeof table) != PS_OK)
 		return ps_fail(err, PS_FAULT, "the memory there cannot be read");
@@ -152,7 +154,10 @@ static enum ps_status try_runtime(struct search *s, raddr at, const char *found_
 	if (s->candidates++ >= CANDIDATES_MAX)
 		return ps_fail(err, PS_LIMIT, "there are too many tables");
 	st = debug_offsets_parse(table, sizeof table, &site.layout, err);
-	if (!st)
+	parsed = st == PS_OK;
+	/* Threads that come and go meanwhile make it look broken for a moment. */
+	for (int i = 0; parsed && (i == 0 || st == PS_FORMAT || st == PS_FAULT) && i < CHECKS_MAX;
+	     i++)
 		st = locate_check(s->target, &site, err);
 	if (!st) {
 		*s->site = site;

@@ -20,5 +20,15 @@ int main(int argc, char **argv)
 		options_print_help(o.command, argc < 2 ? stderr : stdout);
 		return argc < 2 ? EXIT_USAGE : EXIT_DONE;
 	}
-	return o.command == COMMAND_RECORD ? cmd_record(&o) : cmd_dump(&o);
+	switch (o.command) {
+	case COMMAND_RECORD:
+		return cmd_record(&o);
+	case COMMAND_DUMP:
+		return cmd_dump(&o);
+	case COMMAND_LS:
+		return cmd_ls(&o);
+	case COMMAND_DOCTOR:
+		return cmd_doctor(&o);
+	}
+	return EXIT_USAGE;
 }

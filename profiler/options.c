@@ -25,9 +25,12 @@ struct option_row {
 #define RECORD      COMMAND_RECORD
 #define DUMP        COMMAND_DUMP
 #define BOTH        (COMMAND_RECORD | COMMAND_DUMP)
+#define LS          COMMAND_LS
+#define DOCTOR      COMMAND_DOCTOR
+#define ALL         (BOTH | LS | DOCTOR)
 
 static const struct option_row rows[] = {
-	{ "pid", 'p', KIND_PID, BOTH, INTO(pid), "PID", "the process, as `PID` alone" },
+	{ "pid", 'p', KIND_PID, BOTH | DOCTOR, INTO(pid), "PID", "the process, as `PID` alone" },
 	{ "output", 'o', KIND_TEXT, RECORD, INTO(output), "FILE",
 	  "write there; - is standard output; %p %t %n: pid, time, program" },
 	{ "output", 'o', KIND_TEXT, DUMP, INTO(output), "FILE",
@@ -50,10 +53,13 @@ static const struct option_row rows[] = {
 	  "garbage collections are not frames of their own" },
 	{ "blocking", 0, KIND_FLAG, BOTH, INTO(blocking), NULL,
 	  "stop the target for each sample: exact, but it is felt" },
-	{ "quiet", 'q', KIND_FLAG, BOTH, INTO(quiet), NULL, "no words but errors" },
+	{ "all", 'a', KIND_FLAG, LS, INTO(all), NULL,
+	  "search every process, also those without a sign of Python: slow" },
+	{ "json", 'j', KIND_FLAG, LS | DOCTOR, INTO(json), NULL, "JSON for programs to read" },
+	{ "quiet", 'q', KIND_FLAG, BOTH | LS, INTO(quiet), NULL, "no words but errors" },
 	{ "verbose", 'v', KIND_FLAG, BOTH, INTO(verbose), NULL, "say more about what is done" },
-	{ "help", 'h', KIND_FLAG, BOTH, INTO(help), NULL, "this text" },
-	{ "version", 'V', KIND_FLAG, BOTH, INTO(version), NULL, "print the version" },
+	{ "help", 'h', KIND_FLAG, ALL, INTO(help), NULL, "this text" },
+	{ "version", 'V', KIND_FLAG, ALL, INTO(version), NULL, "print the version" },
 };
 enum { NROWS = sizeof rows / sizeof *rows, LONG_BASE = 256 };
 
@@ -69,6 +75,13 @@ static const struct {
 	  "It only reads the target's memory: the target is not stopped and not changed." },
 	{ "dump", COMMAND_DUMP, "pysample dump [OPTIONS] PID",
 	  "Prints the stack of every thread once, the innermost call first." },
+	{ "ls", COMMAND_LS, "pysample ls [OPTIONS]",
+	  "Lists the Python processes of this machine: which Python, whose, and whether they can\n"
+	  "be sampled and code be run in them, or why not." },
+	{ "doctor", COMMAND_DOCTOR, "pysample doctor [OPTIONS] PID",
+	  "Tests one by one what could keep pysample from that process, and says what helps.\n"
+	  "Changes nothing. Exit code 0: it can be sampled; else that with which record would "
+	  "fail." },
 };
 enum { NCOMMANDS = sizeof commands / sizeof *commands };
 
@@ -225,7 +238,11 @@ static const struct option_row *find_row(unsigned command, int opt)
 
 static const char *command_name(enum command c)
 {
-	return c == COMMAND_RECORD ? "record" : "dump";
+	for (int i = 0; i < NCOMMANDS; i++) {
+		if (commands[i].command == c)
+			return commands[i].name;
+	}
+	return "?";
 }
 
 static enum ps_status bad_option(int opt, char **argv, enum command command, struct ps_err *err)
@@ -302,7 +319,15 @@ static enum ps_status bad_rest(const struct options *o, const char *given, bool 
 		ps_hint(err, "pysample record PID, or to start a program: pysample record -- CMD "
 			     "ARG...");
 	else
-		ps_hint(err, "pysample dump PID");
+		ps_hint(err, "pysample %s PID", command_name(o->command));
+	return PS_USAGE;
+}
+
+static enum ps_status takes_nothing(const struct options *o, const char *given, struct ps_err *err)
+{
+	ps_fail(err, PS_USAGE, "%s takes no argument, and '%s' is one", command_name(o->command),
+		given);
+	ps_hint(err, "pysample doctor PID looks at one process");
 	return PS_USAGE;
 }
 
@@ -313,6 +338,10 @@ static enum ps_status parse_rest(int argc, char **argv, char **behind, struct op
 	char pid[16];
 
 	if (o->help || o->version)
+		return PS_OK;
+	if (o->command == COMMAND_LS && (optind < argc || behind))
+		return takes_nothing(o, optind < argc ? argv[optind] : "--", err);
+	if (o->command == COMMAND_LS)
 		return PS_OK;
 	for (int i = optind; i < argc; i++) {
 		if (o->pid || !parse_pid(argv[i], &o->pid))

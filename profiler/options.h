@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum command { COMMAND_RECORD = 1, COMMAND_DUMP = 2 };
+enum command { COMMAND_RECORD = 1, COMMAND_DUMP = 2, COMMAND_LS = 8, COMMAND_DOCTOR = 16 };
 
 struct options {
 	enum command command;
@@ -23,6 +23,8 @@ struct options {
 	bool blocking, quiet, verbose, help, version;
 	bool gil;         /* -g: resolved into the view's mode */
 	const char *mode; /* as given; NULL: none */
+	bool all;  /* ls: also what shows no sign of a Python */
+	bool json; /* data for programs instead of text */
 	struct view view;
 };
 

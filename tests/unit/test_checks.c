@@ -33,7 +33,13 @@ static struct diagnosis peers(void)
 						  .yama_scope = NO_YAMA,
 						  .root = "/",
 						  .read_error = EFAULT,
-						  .ptrace_error = ESRCH } };
+						  .ptrace_error = ESRCH },
+				   .inside = { .looked = true,
+					       .site = { .runtime = 0x1000, .found_by = "section" },
+					       .identity = { .kind = PYTHON_CPYTHON,
+							     .version = 0x030f02f0,
+							     .parts = 3 },
+					       .remote_debug = ANSWER_YES } };
 }
 
 static struct diagnosis refused(void)
@@ -120,6 +126,18 @@ Test(checks, every_answer_is_one_clause)
 		s->own_proc = CHANCE || CHANCE;
 		if (CHANCE)
 			strcpy(s->own_profile, "docker-default (enforce)");
+		s->own_write_error = s->own_read_error;
+		s->open_rw_error = s->open_error;
+		d.inside.looked = !s->open_error;
+		d.inside.located = (enum ps_status)(seed % PS_NSTATUS);
+		if (d.inside.located)
+			strcpy(d.inside.why.msg, "something is so");
+		d.inside.identity.kind = (enum python_kind)(seed % 3);
+		d.inside.identity.version = (3u << 24) | (8 + seed % 10) << 16;
+		d.inside.remote_debug = (enum answer)(seed / 3 % 3);
+		d.inside.compiled_in = (enum answer)(seed / 9 % 3);
+		d.inside.variable = (enum answer)(seed / 27 % 3);
+		d.inside.identity.has_requests = seed % 5 == 0;
 		for (unsigned i = 0; i < nchecks; i++) {
 			enum verdict v = check_run(&checks[i], &d, &say);
 			size_t len = strlen(say.msg);
@@ -314,6 +332,138 @@ Test(checks, another_tracer_is_in_the_way_of_stopping_only)
 	cr_expect_null(checks_first_bad(&d, STAGE_LOOK, &say));
 	cr_assert(checks_first_bad(&d, STAGE_STOP, &say));
 	cr_expect(strstr(say.msg, "4711"));
+}
+
+/* --- what is inside --- */
+
+static const char *first_of(const struct diagnosis *d, enum stage stage)
+{
+	struct ps_err say;
+	const struct check *c = checks_first_bad(d, stage, &say);
+
+	return c ? c->name : "";
+}
+
+Test(checks, what_is_not_looked_at_is_not_known)
+{
+	struct diagnosis d = refused();
+
+	d.inside = (struct inside){ 0 };
+	cr_expect_str_empty(first_of(&d, STAGE_SAMPLE));
+	cr_expect_str_empty(first_of(&d, STAGE_EXEC));
+	cr_expect_eq(verdict_of(&d, "interpreter", "not looked at"), VERDICT_UNSURE);
+	cr_expect_eq(verdict_of(&d, "way in", "not looked at"), VERDICT_UNSURE);
+}
+
+Test(checks, a_process_that_is_no_python)
+{
+	struct diagnosis d = peers();
+
+	d.inside = (struct inside){ .looked = true, .located = PS_NOT_PYTHON };
+	strcpy(d.inside.why.msg, "process 77 is not a Python");
+	cr_expect_str_eq(first_of(&d, STAGE_SAMPLE), "interpreter");
+	cr_expect_eq(verdict_of(&d, "interpreter", "process 77 is not a Python"), VERDICT_BAD);
+	cr_expect_eq(verdict_of(&d, "remote debugging", "there is none"), VERDICT_UNSURE);
+}
+
+Test(checks, versions_that_are_not_sampled)
+{
+	struct diagnosis d = peers();
+
+	d.inside.located = PS_UNSUPPORTED;
+	d.inside.identity.version = 0x030c01f0;
+	cr_expect_str_eq(first_of(&d, STAGE_SAMPLE), "version");
+	cr_expect_str_empty(first_of(&d, STAGE_EXEC));
+	cr_expect_eq(verdict_of(&d, "interpreter", "CPython 3.12.1"), VERDICT_GOOD);
+	cr_expect_eq(verdict_of(&d, "way in", "pending calls"), VERDICT_GOOD);
+	cr_expect_eq(verdict_of(&d, "remote debugging", "no switch"), VERDICT_GOOD);
+	d.inside.identity.version = 0x031000f0;
+	cr_expect_str_eq(first_of(&d, STAGE_SAMPLE), "version");
+	cr_expect_str_eq(first_of(&d, STAGE_EXEC), "way in");
+	d.inside.identity = (struct identity){ .kind = PYTHON_PYPY, .has_requests = true };
+	cr_expect_str_eq(first_of(&d, STAGE_SAMPLE), "version");
+	cr_expect_str_eq(first_of(&d, STAGE_EXEC), "way in");
+}
+
+Test(checks, interpreters_that_cannot_be_read_yet_or_at_all)
+{
+	struct diagnosis d = peers();
+
+	d.inside.located = PS_NOT_READY;
+	strcpy(d.inside.why.msg, "the interpreter has not started yet");
+	cr_expect_str_eq(first_of(&d, STAGE_SAMPLE), "started");
+	cr_expect_eq(verdict_of(&d, "started", "has not started"), VERDICT_BAD);
+	cr_expect_eq(verdict_of(&d, "runtime", "not looked at"), VERDICT_UNSURE);
+	d.inside.located = PS_UNSUPPORTED;
+	strcpy(d.inside.why.msg, "runs CPython 3.15.2, but its table has absurd values");
+	cr_expect_str_eq(first_of(&d, STAGE_SAMPLE), "runtime");
+	cr_expect_eq(verdict_of(&d, "runtime", "absurd"), VERDICT_BAD);
+}
+
+Test(checks, why_remote_debugging_is_off)
+{
+	struct diagnosis d = peers();
+	struct inside *in = &d.inside;
+
+	cr_expect_eq(verdict_of(&d, "remote debugging", "it is on"), VERDICT_GOOD);
+	in->remote_debug = ANSWER_UNKNOWN;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "cannot be read"), VERDICT_UNSURE);
+	in->remote_debug = ANSWER_NO;
+	in->variable = ANSWER_NO;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "embeds it"), VERDICT_BAD);
+	in->variable = ANSWER_UNKNOWN;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "an option or a variable"), VERDICT_BAD);
+	in->variable = ANSWER_YES;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "PYTHON_DISABLE_REMOTE_DEBUG"),
+		     VERDICT_BAD);
+	in->variable_empty = true;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "though it is empty"), VERDICT_BAD);
+	in->args.ignores_environment = true;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "embeds it"), VERDICT_BAD);
+	in->args.disables_remote_debug = true;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "-X disable-remote-debug"), VERDICT_BAD);
+	in->compiled_in = ANSWER_NO;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "built without it"), VERDICT_BAD);
+	cr_expect_str_eq(first_of(&d, STAGE_EXEC), "remote debugging");
+	cr_expect_str_empty(first_of(&d, STAGE_SAMPLE), "sampling does not need it");
+}
+
+Test(checks, why_a_pypy_takes_no_requests)
+{
+	struct diagnosis d = peers();
+	struct inside *in = &d.inside;
+
+	in->identity = (struct identity){ .kind = PYTHON_PYPY };
+	cr_expect_eq(verdict_of(&d, "remote debugging", "7.3.18"), VERDICT_NOTE);
+	in->identity.has_requests = true;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "nothing at its start"), VERDICT_GOOD);
+	in->variable = ANSWER_YES;
+	in->variable_empty = true;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "nothing at its start"), VERDICT_GOOD);
+	in->variable_empty = false;
+	in->args.ignores_environment = true;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "PYTHON_DISABLE"), VERDICT_BAD);
+	in->args.disables_remote_debug = true;
+	cr_expect_eq(verdict_of(&d, "remote debugging", "-X disable"), VERDICT_BAD);
+}
+
+Test(checks, writing_and_stopped_processes)
+{
+	struct diagnosis d = peers();
+	struct situation *s = &d.situation;
+
+	s->own_write_error = EPERM;
+	cr_expect_eq(verdict_of(&d, "writing", "as a file only"), VERDICT_NOTE);
+	s->open_rw_error = EACCES;
+	cr_expect_eq(verdict_of(&d, "writing", "neither"), VERDICT_BAD);
+	s->own_write_error = 0;
+	cr_expect_eq(verdict_of(&d, "writing", "can be written"), VERDICT_GOOD);
+	s->open_error = EACCES;
+	cr_expect_eq(verdict_of(&d, "writing", "not even reading"), VERDICT_UNSURE);
+	s->stat.state = 'T';
+	cr_expect_eq(verdict_of(&d, "at work", "stopped"), VERDICT_NOTE);
+	s->stat.state = 'Z';
+	cr_expect_eq(verdict_of(&d, "at work", "main thread has ended"), VERDICT_NOTE);
 }
 
 Test(checks, namespaces_and_roots_are_told)

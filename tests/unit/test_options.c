@@ -82,6 +82,15 @@ Test(options, refuses_bad_input_and_says_what_would_do)
 		{ "pysample dump -r 10 1", "no option -r" },
 		{ "pysample dump -- python", "takes a PID" },
 		{ "pysample dump", "which process" },
+		{ "pysample doctor", "which process" },
+		{ "pysample doctor x", "'x' is not a PID" },
+		{ "pysample doctor 1 2", "'2' is one too many" },
+		{ "pysample doctor -- python", "takes a PID" },
+		{ "pysample doctor -a 1", "no option -a for doctor" },
+		{ "pysample ls 1", "ls takes no argument, and '1' is one" },
+		{ "pysample ls -- x", "ls takes no argument" },
+		{ "pysample ls -p 1", "no option -p for ls" },
+		{ "pysample dump -j 1", "no option -j for dump" },
 		{ "pysample 1234", "what is to be done with process 1234" },
 		{ "pysample recrod 1", "no command 'recrod'" },
 	};
@@ -180,6 +189,26 @@ Test(options, modes_by_name)
 	}
 	for (unsigned m = 0; m < NMODES; m++)
 		cr_expect(view_mode_name(m)[0]);
+}
+
+Test(options, of_ls_and_doctor)
+{
+	struct parsed *p = parse("pysample ls -a --json -q");
+
+	cr_assert_eq(p->st, PS_OK, "%s", p->err.msg);
+	cr_expect_eq(p->o.command, COMMAND_LS);
+	cr_expect(p->o.all && p->o.json && p->o.quiet);
+	drop(p);
+	p = parse("pysample ls");
+	cr_assert_eq(p->st, PS_OK, "%s", p->err.msg);
+	cr_expect_not(p->o.all || p->o.json);
+	drop(p);
+	p = parse("pysample doctor -j 77");
+	cr_assert_eq(p->st, PS_OK, "%s", p->err.msg);
+	cr_expect_eq(p->o.command, COMMAND_DOCTOR);
+	cr_expect_eq(p->o.pid, 77);
+	cr_expect(p->o.json);
+	drop(p);
 }
 
 Test(options, help_and_version_need_nothing_else)
