@@ -7,8 +7,8 @@
 const struct check checks[] = {
 	/* clang-format off */
 	/* name              brief             stage       status     rule */
-	{ "/proc",           "wrong /proc",    STAGE_LOOK, PS_DENIED, true,  check_own_proc },
-	{ "visible",         "hidden",         STAGE_LOOK, PS_DENIED, true,  check_seen },
+	{ "/proc",           "wrong /proc",    STAGE_LOOK, PS_DENIED, false, check_own_proc },
+	{ "visible",         "hidden",         STAGE_LOOK, PS_DENIED, false, check_seen },
 	{ "process",         "ended",          STAGE_LOOK, PS_GONE,   false, check_alive },
 	{ "user",            "other user",     STAGE_LOOK, PS_DENIED, true,  check_user },
 	{ "user namespace",  "user namespace", STAGE_LOOK, PS_DENIED, true,  check_user_namespace },
@@ -72,8 +72,8 @@ bool checks_explain(const struct diagnosis *d)
 {
 	struct ps_err ignored;
 
-	for (unsigned i = 0; i < nchecks; i++) {
-		if (checks[i].rule && check_run(&checks[i], d, &ignored) == VERDICT_BAD)
+	for (unsigned i = 0; i < nchecks && checks[i].test != check_modules; i++) {
+		if (check_run(&checks[i], d, &ignored) == VERDICT_BAD)
 			return true;
 	}
 	return false;

@@ -7,7 +7,7 @@
 
 /* Writes the message, keeps the hint, returns v: a test's answer is one statement. */
 enum verdict check_say(struct ps_err *say, enum verdict v, const char *fmt, ...) PS_PRINTF(3, 4);
-/* Does any of the kernel's rules forbid it? Then what else might needs no blame. */
+/* Does any check before that of the security modules forbid it? Then they need no blame. */
 bool checks_explain(const struct diagnosis *d);
 
 /* checks_access.c: may this process look into that one? */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -140,6 +141,9 @@ static void place_user_namespace(struct situation *s)
 
 	snprintf(path, sizeof path, "/proc/%d/ns/user", s->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Into one inside ours, the capability would let us look. */
+	if (fd < 0 && s->self.cap_effective >> CAP_SYS_PTRACE & 1)
+		s->user_ns = RELATION_OUTSIDE;
 	if (fd < 0 || stat("/proc/self/ns/user", &ours)) {
 		scope_close_(&fd);
 		return;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs a program for which one system call fails, as the filters of containers have it.
 
-Usage: seccomp.py ERRNO PROGRAM ARG..."""
+Usage: seccomp.py ERRNO[:CALL] PROGRAM ARG..."""
 
 import ctypes
 import errno
@@ -10,7 +10,11 @@ import platform
 import struct
 import sys
 
-PROCESS_VM_READV = {"x86_64": 310, "aarch64": 270}[platform.machine()]
+CALLS = {
+    "process_vm_readv": {"x86_64": 310, "aarch64": 270},
+    "process_vm_writev": {"x86_64": 311, "aarch64": 271},
+    "ptrace": {"x86_64": 101, "aarch64": 117},
+}
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
 LOAD_WORD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 RET_ERRNO, RET_ALLOW = 0x00050000, 0x7FFF0000
@@ -20,12 +24,14 @@ class Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
-number = getattr(errno, sys.argv[1])
+name, _, call = sys.argv[1].partition(":")
+number = getattr(errno, name)
+forbidden = CALLS[call or "process_vm_readv"][platform.machine()]
 code = b"".join(
     struct.pack("HBBI", *step)
     for step in [
         (LOAD_WORD, 0, 0, 0),  # the number of the system call
-        (JUMP_EQUAL, 0, 1, PROCESS_VM_READV),
+        (JUMP_EQUAL, 0, 1, forbidden),
         (RETURN, 0, 0, RET_ERRNO | number),
         (RETURN, 0, 0, RET_ALLOW),
     ]
