@@ -26,8 +26,8 @@ static const struct {
 } stages[] = {
 	{ STAGE_LOOK, "To look into it", "look" },
 	{ STAGE_SAMPLE, "To sample it", "sample" },
-	{ STAGE_STOP, "To stop it, for --blocking and exec", "stop" },
-	{ STAGE_EXEC, "To run code in it, for exec", "exec" },
+	{ STAGE_STOP, "To stop it, for --blocking", "stop" },
+	{ STAGE_EXEC, "To run code in it", "exec" },
 };
 enum { NSTAGES = sizeof stages / sizeof *stages };
 

@@ -23,8 +23,8 @@ struct options {
 	bool blocking, quiet, verbose, help, version;
 	bool gil;         /* -g: resolved into the view's mode */
 	const char *mode; /* as given; NULL: none */
-	bool all;  /* ls: also what shows no sign of a Python */
-	bool json; /* data for programs instead of text */
+	bool all;         /* ls: also what shows no sign of a Python */
+	bool json;        /* data for programs instead of text */
 	struct view view;
 };
 

@@ -80,7 +80,7 @@ def test_nothing_is_in_the_way_of_root(python, start, doctor):
     report.says("process", "ok", "6 threads")
     report.says("memory", "ok", "process_vm_readv")
     report.says("interpreter", "ok", "section")
-    report.says("mount namespace", "ok", python.root if python.root else "the same")
+    report.says("mount namespace", "ok", os.path.realpath(python.root) if python.root else "the same")
 
 
 def test_nothing_is_in_the_way_of_the_same_user(one, spawn, places, for_all, doctor):
