@@ -133,6 +133,22 @@ Test(listing, lists_that_contradict_themselves_leave_it_as_it_was)
 	}
 }
 
+/* They are not listed, so that no bound on what is listed ends the walk. */
+Test(listing, a_circle_of_threads_that_are_not_there_yet_ends, .timeout = 30)
+{
+	EACH_VERSION(w)
+	{
+		cr_assert_eq(listing_refresh(&w->s), PS_OK);
+		for (int i = 0; i < 2; i++)
+			image_set(&w->im, w->t[i].at, F_THREAD_STATUS, 0);
+		image_set(&w->im, w->t[0].at, F_THREAD_NEXT, w->t[1].at);
+		w->im.fake.reads = 0;
+		cr_expect_eq(listing_refresh(&w->s), PS_TORN);
+		cr_expect_lt(w->im.fake.reads, 20000, "%lu reads", (unsigned long)w->im.fake.reads);
+		cr_expect_eq(w->s.nthreads, 3);
+	}
+}
+
 Test(listing, survives_the_failure_of_any_read)
 {
 	EACH_VERSION(w)

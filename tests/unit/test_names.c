@@ -137,3 +137,89 @@ Test(names, survives_any_word_that_lies, .timeout = 120)
 		drop(im);
 	}
 }
+
+/* --- dicts without measure --- */
+
+static struct image_pair *many_pairs(size_t n, struct image_pair pair)
+{
+	struct image_pair *pairs = calloc(n, sizeof *pairs);
+
+	cr_assert(pairs);
+	for (size_t i = 0; i < n; i++)
+		pairs[i] = pair;
+	return pairs;
+}
+
+/* A dict of n times the same pair. */
+static raddr huge_dict(struct image *im, size_t n, const char *key, raddr value, bool general)
+{
+	struct image_pair *pairs = many_pairs(n, (struct image_pair){ image_str(im, key), value });
+	raddr dict = image_dict(im, pairs, n, general);
+
+	free(pairs);
+	return dict;
+}
+
+static void expect_few_reads(struct image *im, struct names *n, enum ps_status wanted, uint64_t max)
+{
+	char text[500] = "";
+	uint64_t before = im->fake.reads;
+	enum ps_status st = names_read(n, note, text);
+
+	cr_expect_eq(st, wanted, "%s", ps_status_name(st));
+	cr_expect_str_empty(text);
+	cr_expect_leq(im->fake.reads - before, max, "%lu reads",
+		      (unsigned long)(im->fake.reads - before));
+}
+
+Test(names, more_modules_than_there_can_be_are_not_searched, .timeout = 60)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		struct image *im = image_with(id, false);
+		struct names n = reader(im);
+
+		image_set(im, im->interpreter, F_INTERP_MODULES,
+			  huge_dict(im, (1 << 17) + 1, "module", im->none, false));
+		expect_few_reads(im, &n, PS_TORN, 4);
+		drop(im);
+	}
+}
+
+Test(names, more_threads_than_there_can_be_are_not_gone_through, .timeout = 60)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		struct image *im = image_with(id, false);
+		struct names n = reader(im);
+		char text[500] = "";
+
+		cr_assert_eq(names_read(&n, note, text), PS_OK);
+		n.active = huge_dict(im, 8193, "x", im->none, true);
+		expect_few_reads(im, &n, PS_TORN, 4);
+		drop(im);
+	}
+}
+
+/* The keys of a general dict, behind its header and index as make_keys() writes them. */
+static raddr first_value(struct image *im, raddr dict)
+{
+	return fake_get64(&im->fake, image_get(im, dict, F_DICT_KEYS) + 32 + 16 + 16);
+}
+
+Test(names, a_thread_of_too_many_attributes_is_passed_over, .timeout = 60)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		struct image *im = image_with(id, true);
+		struct names n = reader(im);
+		char text[500] = "";
+		raddr thread, name = image_str(im, "late");
+
+		cr_assert_eq(names_read(&n, note, text), PS_OK);
+		thread = first_value(im, n.active);
+		fake_put64(&im->fake, thread - (im->layout.free_threaded ? 8 : 24),
+			   huge_dict(im, 300, "_name", name, false));
+		text[0] = '\0';
+		cr_assert_eq(names_read(&n, note, text), PS_OK);
+		cr_expect_str_eq(text, strchr(expected, ' ') + 1, "the others: %s", text);
+		drop(im);
+	}
+}
