@@ -233,12 +233,12 @@ Test(blocking, exec_of_another_thread_ends_the_others_silently)
 static void *waits_for_vfork(void *at)
 {
 	struct shared *shared = at;
-	int child;
+	int child, us = getpid();
 
 	__atomic_add_fetch(&shared->ready, 1, __ATOMIC_RELEASE);
 	child = vfork(); /* until the child lets it go, nothing does */
 	if (child == 0) {
-		while (!__atomic_load_n(&shared->signals, __ATOMIC_ACQUIRE))
+		while (!__atomic_load_n(&shared->signals, __ATOMIC_ACQUIRE) && getppid() == us)
 			usleep(1000);
 		_exit(0);
 	}
