@@ -824,7 +824,9 @@ class Page {
 		on($("theme"), "click", () => this.setTheme(this.painter.theme === "dark" ? "light" : "dark"));
 		on($("show-facts"), "click", () => $("facts").showModal());
 		on($("show-help"), "click", () => $("help").showModal());
-		on(matchMedia("(prefers-color-scheme: dark)"), "change", (e) => this.setTheme(e.matches ? "dark" : "light"));
+		/* Kept, for a query that nobody holds may be collected with its listener. */
+		this.scheme = matchMedia("(prefers-color-scheme: dark)");
+		on(this.scheme, "change", (e) => this.setTheme(e.matches ? "dark" : "light"));
 		on(document, "keydown", (e) => this.key(e));
 		on(window, "popstate", (e) => this.recall(e.state));
 		on($("scroll"), "scroll", () => this.redraw());
