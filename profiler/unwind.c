@@ -9,6 +9,8 @@
 
 #include "profiler/unwind_walk.h"
 
+enum { FORESEEN = 64 }; /* samples of a thread, after which its plan is settled */
+
 /* --- bytes of frames --- */
 
 /* The slot at that place: its bytes, or NULL where the chunk or the copy ends. */
@@ -295,9 +297,11 @@ static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
 
 	*ret_done = false;
 	PS_TRY(walk_follow(w, at, &chain));
-	/* It may be on top if the top frame has to do with it at all. */
-	w->out->cut |= chain.unread && w->n &&
-		       walk_top_refers_to(w, at - w->u->layout->generator_frame_at);
+	/* It may be on top if the top frame has to do with it at all, or if too little has been
+	 * seen yet for its copy to have been foreseen. */
+	w->out->cut |= chain.unread &&
+		       (w->t->samples < FORESEEN ||
+			(w->n && walk_top_refers_to(w, at - w->u->layout->generator_frame_at)));
 	if (!chain.known || !chain.n || chain.end != top_address(w))
 		return PS_OK;
 	if (!walk_chain_is_believed(w, &chain)) {

@@ -173,9 +173,7 @@ static void tell_under_c(struct walk *w, const struct use *use, struct chain *re
 		if (g.previous)
 			ret->generator[ret->n++] = g;
 		ret->known = true;
-	} else if (!callsite_is_running(s, use->by->code, use->unit)) {
-		w->out->told = ret->known = true;
-	} else {
+	} else if (callsite_is_running(s, use->by->code, use->unit)) {
 		tell_on_top(w, use, ret);
 	}
 }
