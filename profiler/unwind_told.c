@@ -170,9 +170,10 @@ static void tell_under_c(struct walk *w, const struct use *use, struct chain *re
 
 	if (find_referred(w, use, &g)) {
 		callsite_note_running(s, use->by->code, use->unit, g.previous != 0);
-		if (g.previous)
+		if (g.previous) {
 			ret->generator[ret->n++] = g;
-		ret->known = true;
+			ret->known = true;
+		}
 	} else if (callsite_is_running(s, use->by->code, use->unit)) {
 		tell_on_top(w, use, ret);
 	}
