@@ -23,7 +23,7 @@ struct callsite {
 	uint32_t generator;
 	uint32_t left; /* times that it may be met before it is looked at again */
 	uint32_t patience;
-	bool used, running;
+	bool used, idle;
 };
 
 struct place {
@@ -196,7 +196,7 @@ bool callsite_is_running(const struct callsites *s, uint32_t code, uint32_t unit
 {
 	const struct callsite *site = site_slot(s, code, unit);
 
-	return site->used && site->running;
+	return !site->used || !site->idle;
 }
 
 void callsite_note_running(struct callsites *s, uint32_t code, uint32_t unit, bool running)
@@ -204,7 +204,7 @@ void callsite_note_running(struct callsites *s, uint32_t code, uint32_t unit, bo
 	struct callsite *site = site_slot(s, code, unit);
 
 	if (site->used)
-		site->running = running;
+		site->idle = !running;
 }
 
 void callsite_note_place(struct callsites *s, uint32_t code, uint32_t unit, enum doing doing)

@@ -50,8 +50,8 @@ void callsites_clear(struct callsites *s);
 uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
 		       uint32_t unit);
 
-/* Does C code at that site, which got a generator, have it running? As last noted; false
- * at first, for what gets it may just store it away. */
+/* Does C code at that site, the consumer of a generator, have it running? As last noted;
+ * true at first. */
 bool callsite_is_running(const struct callsites *s, uint32_t code, uint32_t unit);
 void callsite_note_running(struct callsites *s, uint32_t code, uint32_t unit, bool running);
 

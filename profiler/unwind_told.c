@@ -170,11 +170,12 @@ static void tell_under_c(struct walk *w, const struct use *use, struct chain *re
 
 	if (find_referred(w, use, &g)) {
 		callsite_note_running(s, use->by->code, use->unit, g.previous != 0);
-		if (g.previous) {
+		if (g.previous)
 			ret->generator[ret->n++] = g;
-			ret->known = true;
-		}
-	} else if (callsite_is_running(s, use->by->code, use->unit)) {
+		ret->known = true;
+	} else if (!callsite_is_running(s, use->by->code, use->unit)) {
+		w->out->told = ret->known = true;
+	} else {
 		tell_on_top(w, use, ret);
 	}
 }
