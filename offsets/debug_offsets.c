@@ -82,6 +82,11 @@ enum word {
 	W_FRAME_TLBC,
 	W_CODE_TLBC,
 	W_GENERATOR_FRAME,
+	W_DOOR_BREAKER,
+	W_DOOR,
+	W_DOOR_PENDING,
+	W_DOOR_PATH,
+	W_DOOR_PATH_SIZE,
 	NWORDS
 };
 static const uint16_t word_rows[NWORDS][NVERSIONS] = {
@@ -100,6 +105,11 @@ static const uint16_t word_rows[NWORDS][NVERSIONS] = {
 	[W_CODE_TLBC] = { 0, 0x188, 0x1c8 },
 	[W_GENERATOR_FRAME] = { 0, 0x2a8, 0x328 },
 	[W_GC_FRAME] = { 0, 0, 0x300 },
+	[W_DOOR_BREAKER] = { 0, 0x2c8, 0x348 },
+	[W_DOOR] = { 0, 0x2d0, 0x350 },
+	[W_DOOR_PENDING] = { 0, 0x2e0, 0x360 },
+	[W_DOOR_PATH] = { 0, 0x2e8, 0x368 },
+	[W_DOOR_PATH_SIZE] = { 0, 0x2f0, 0x370 },
 };
 
 struct reader {
@@ -201,6 +211,17 @@ static void derive_exceptions(struct layout *l, unsigned minor)
 	l->exc_before_frame = 32;
 }
 
+/* _PyRemoteDebuggerSupport lies in the thread state (cpython/pystate.h). */
+static void derive_door(struct reader *r, struct layout *l)
+{
+	uint32_t door = named_word(r, W_DOOR);
+
+	l->door = (struct layout_door){ .breaker = named_word(r, W_DOOR_BREAKER),
+					.pending = door + named_word(r, W_DOOR_PENDING),
+					.path = door + named_word(r, W_DOOR_PATH),
+					.path_size = named_word(r, W_DOOR_PATH_SIZE) };
+}
+
 static void derive_by_version(struct reader *r, struct layout *l)
 {
 	unsigned minor = FIRST_MINOR + r->column;
@@ -216,6 +237,8 @@ static void derive_by_version(struct reader *r, struct layout *l)
 		l->size[S_HEAPTYPE] = 936;
 	}
 	derive_exceptions(l, minor);
+	if (minor >= 14)
+		derive_door(r, l);
 	if (minor >= 15)
 		l->at[F_INTERP_GC_FRAME] = named_word(r, W_INTERP_GC) + named_word(r, W_GC_FRAME);
 	l->clears_executable = minor >= 14;

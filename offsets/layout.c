@@ -24,6 +24,7 @@ static const struct {
 
 /* Structs that are read field by field are megabytes at most: 3.15t's runtime is 0.4. */
 enum { STRUCT_MAX = 4 << 20, ROOM_FOR_DATA_MAX = 256 };
+enum { DOOR_PATH_MIN = 64, DOOR_PATH_MAX = 4096 };
 
 const char *layout_field_name(enum layout_field f)
 {
@@ -80,6 +81,25 @@ static enum ps_status validate_scalars(const struct layout *l, struct ps_err *er
 	return PS_OK;
 }
 
+/* Each part of the door lies in the thread state, and the path behind the flag. */
+static enum ps_status validate_door(const struct layout *l, struct ps_err *err)
+{
+	const struct layout_door *d = &l->door;
+	uint32_t room = l->size[S_THREAD];
+
+	if (!d->path_size)
+		return PS_OK;
+	if (d->path_size < DOOR_PATH_MIN || d->path_size > DOOR_PATH_MAX)
+		return ps_fail(err, PS_FORMAT, "door: a path of %" PRIu32 " bytes", d->path_size);
+	if (room < 8 || d->breaker > room - 8 || d->pending > room - 4 || d->path_size > room ||
+	    d->path > room - d->path_size)
+		return ps_fail(err, PS_FORMAT, "door: does not fit in %" PRIu32 " bytes", room);
+	if (d->breaker % 8 || d->pending % 4 || d->path < d->pending + 4 ||
+	    (d->breaker + 8 > d->pending && d->breaker < d->path + d->path_size))
+		return ps_fail(err, PS_FORMAT, "door: its parts overlap or are not aligned");
+	return PS_OK;
+}
+
 enum ps_status layout_validate(struct layout *l, struct ps_err *err)
 {
 	for (unsigned s = 0; s < LAYOUT_NSTRUCTS; s++) {
@@ -97,6 +117,7 @@ enum ps_status layout_validate(struct layout *l, struct ps_err *err)
 				       "%" PRIu32 " expected",
 				       structs[s].name, l->span[s], structs[s].most);
 	}
+	PS_TRY(validate_door(l, err));
 	return validate_scalars(l, err);
 }
 

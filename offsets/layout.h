@@ -114,6 +114,15 @@ enum layout_field {
 
 #define LAYOUT_ABSENT UINT32_MAX /* at[] of a field that this version has not */
 
+/* The interpreter's door for remote debuggers (PEP 768), 3.14 and later: offsets inside a
+ * thread state. Not among the fields, which a sample copies: a request needs them once. */
+struct layout_door {
+	uint32_t breaker;   /* the word of events that bytecode looks at now and then */
+	uint32_t pending;   /* int32: 1 asks the thread to run the script */
+	uint32_t path;      /* of the script, ends with a NUL */
+	uint32_t path_size; /* bytes; 0: this version has no door */
+};
+
 struct layout {
 	uint32_t version; /* as PY_VERSION_HEX: 0x030f02f0 is 3.15.2 */
 	bool free_threaded;
@@ -136,6 +145,7 @@ struct layout {
 	uint32_t status_gone;        /* thread status bits: being torn down */
 	bool clears_executable;      /* a popped frame's executable is cleared: 3.14+ */
 	uint8_t gil_holder;          /* thread status bit: attached, so holding the GIL if any */
+	struct layout_door door;
 };
 
 /* Frame owners, pycore_interpframe_structs.h: everything above OBJECT is a C stack's

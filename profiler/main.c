@@ -29,6 +29,8 @@ int main(int argc, char **argv)
 		return cmd_ls(&o);
 	case COMMAND_DOCTOR:
 		return cmd_doctor(&o);
+	case COMMAND_EXEC:
+		return cmd_exec(&o);
 	}
 	return EXIT_USAGE;
 }

@@ -27,10 +27,12 @@ struct option_row {
 #define BOTH        (COMMAND_RECORD | COMMAND_DUMP)
 #define LS          COMMAND_LS
 #define DOCTOR      COMMAND_DOCTOR
-#define ALL         (BOTH | LS | DOCTOR)
+#define EXEC        COMMAND_EXEC
+#define ALL         (BOTH | LS | DOCTOR | EXEC)
 
 static const struct option_row rows[] = {
-	{ "pid", 'p', KIND_PID, BOTH | DOCTOR, INTO(pid), "PID", "the process, as `PID` alone" },
+	{ "pid", 'p', KIND_PID, BOTH | DOCTOR | EXEC, INTO(pid), "PID",
+	  "the process, as `PID` alone" },
 	{ "output", 'o', KIND_TEXT, RECORD, INTO(output), "FILE",
 	  "write there; - is standard output; %p %t %n: pid, time, program" },
 	{ "output", 'o', KIND_TEXT, DUMP, INTO(output), "FILE",
@@ -56,8 +58,18 @@ static const struct option_row rows[] = {
 	{ "all", 'a', KIND_FLAG, LS, INTO(all), NULL,
 	  "search every process, also those without a sign of Python: slow" },
 	{ "json", 'j', KIND_FLAG, LS | DOCTOR, INTO(json), NULL, "JSON for programs to read" },
+	{ "code", 'c', KIND_TEXT, EXEC, INTO(code), "CODE", "run CODE instead of a script" },
+	{ "thread", 0, KIND_TEXT, EXEC, INTO(thread), "WHICH",
+	  "run it in: any that executes Python (default), main, or a thread's id" },
+	{ "timeout", 0, KIND_DURATION, EXEC, INTO(timeout_ns), "TIME",
+	  "give up if it is not picked up, or then not done, in that time; see below" },
+	{ "detach", 0, KIND_FLAG, EXEC, INTO(detach), NULL,
+	  "return as soon as it runs; its output goes where the target's goes" },
+	{ "wake", 0, KIND_FLAG, EXEC, INTO(wake), NULL,
+	  "stop and continue the target until it is picked up: ends waits for events early" },
 	{ "quiet", 'q', KIND_FLAG, BOTH | LS, INTO(quiet), NULL, "no words but errors" },
-	{ "verbose", 'v', KIND_FLAG, BOTH, INTO(verbose), NULL, "say more about what is done" },
+	{ "verbose", 'v', KIND_FLAG, BOTH | EXEC, INTO(verbose), NULL,
+	  "say more about what is done" },
 	{ "help", 'h', KIND_FLAG, ALL, INTO(help), NULL, "this text" },
 	{ "version", 'V', KIND_FLAG, ALL, INTO(version), NULL, "print the version" },
 };
@@ -82,6 +94,18 @@ static const struct {
 	  "Tests one by one what could keep pysample from that process, and says what helps.\n"
 	  "Changes nothing. Exit code 0: it can be sampled; else that with which record would "
 	  "fail." },
+	{ "exec", COMMAND_EXEC,
+	  "pysample exec [OPTIONS] PID SCRIPT [ARG...]\n"
+	  "       pysample exec [OPTIONS] PID -c CODE [ARG...]",
+	  "Runs Python code inside a running Python, and brings back what it prints and raises.\n"
+	  "This changes the target: one of its threads is interrupted between two bytecodes, runs\n"
+	  "the script as __main__ in a namespace of its own (ARGs are in __args__; sys.argv stays\n"
+	  "the program's), and goes on. SCRIPT - is standard input.\n"
+	  "\n"
+	  "A thread that is blocked in a system call picks it up once that returns. After 10 s\n"
+	  "(--timeout) it is withdrawn. How long it may run is not limited, unless --timeout is\n"
+	  "given. Exit code 0: it ran; 1: it raised, or did not end; 3: it did not run; 4: it is\n"
+	  "not permitted." },
 };
 enum { NCOMMANDS = sizeof commands / sizeof *commands };
 
@@ -207,6 +231,9 @@ static enum ps_status set_value(const struct option_row *row, char *value, struc
 
 static void make_getopt_tables(unsigned command, char *letters, struct option *longs)
 {
+	*letters++ = '+'; /* what follows a script belongs to it */
+	if (!(command & EXEC))
+		letters--;
 	*letters++ = ':'; /* tell a missing value from an unknown option */
 	for (int i = 0; i < NROWS; i++) {
 		if (!(rows[i].commands & command))
@@ -261,23 +288,37 @@ static enum ps_status bad_option(int opt, char **argv, enum command command, str
 	return PS_USAGE;
 }
 
+/* exec: a word ends the options, unless it is the PID, which more may follow. */
+static bool take_pid_between(int argc, char **argv, struct options *o)
+{
+	if (o->command != COMMAND_EXEC || o->pid || optind >= argc ||
+	    !parse_pid(argv[optind], &o->pid))
+		return false;
+	optind++;
+	return true;
+}
+
 static enum ps_status parse_options(int argc, char **argv, struct options *o, struct ps_err *err)
 {
-	char letters[2 * NROWS + 2];
+	char letters[2 * NROWS + 3];
 	struct option longs[NROWS + 1];
 	int opt;
 
 	make_getopt_tables(o->command, letters, longs);
 	opterr = 0;
 	optind = 0;
-	while ((opt = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-		const struct option_row *row =
-			opt == '?' || opt == ':' ? NULL : find_row(o->command, opt);
+	do {
+		/* As with Python's own -c, what follows is for the code. */
+		while (!(o->code && o->pid) &&
+		       (opt = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+			const struct option_row *row =
+				opt == '?' || opt == ':' ? NULL : find_row(o->command, opt);
 
-		if (!row)
-			return bad_option(opt, argv, o->command, err);
-		PS_TRY(set_value(row, optarg, o, err));
-	}
+			if (!row)
+				return bad_option(opt, argv, o->command, err);
+			PS_TRY(set_value(row, optarg, o, err));
+		}
+	} while (take_pid_between(argc, argv, o));
 	return PS_OK;
 }
 
@@ -315,7 +356,9 @@ static enum ps_status bad_rest(const struct options *o, const char *given, bool 
 		ps_fail(err, PS_USAGE, "'%s' is one too many: there is a PID already", given);
 	else
 		ps_fail(err, PS_USAGE, "'%s' is not a PID", given);
-	if (o->command == COMMAND_RECORD)
+	if (o->command == COMMAND_EXEC)
+		ps_hint(err, "pysample exec PID SCRIPT, or: pysample exec PID -c CODE");
+	else if (o->command == COMMAND_RECORD)
 		ps_hint(err, "pysample record PID, or to start a program: pysample record -- CMD "
 			     "ARG...");
 	else
@@ -331,6 +374,24 @@ static enum ps_status takes_nothing(const struct options *o, const char *given, 
 	return PS_USAGE;
 }
 
+/* What is left of exec's options: the script, unless there is code, and words for either. */
+static enum ps_status parse_exec_rest(int argc, char **argv, struct options *o, struct ps_err *err)
+{
+	if (!o->pid)
+		return bad_rest(o, optind < argc ? argv[optind] : NULL, false, err);
+	if (!o->code) {
+		if (optind >= argc) {
+			ps_fail(err, PS_USAGE, "what is to run? Neither a script nor -c is given");
+			ps_hint(err, "pysample exec %d SCRIPT, or: pysample exec %d -c CODE",
+				o->pid, o->pid);
+			return PS_USAGE;
+		}
+		o->script = argv[optind++];
+	}
+	o->args = argv + optind;
+	return PS_OK;
+}
+
 /* What is left of the options: a PID; and what stood behind "--": a command. */
 static enum ps_status parse_rest(int argc, char **argv, char **behind, struct options *o,
 				 struct ps_err *err)
@@ -339,6 +400,8 @@ static enum ps_status parse_rest(int argc, char **argv, char **behind, struct op
 
 	if (o->help || o->version)
 		return PS_OK;
+	if (o->command == COMMAND_EXEC)
+		return parse_exec_rest(argc, argv, o, err);
 	if (o->command == COMMAND_LS && (optind < argc || behind))
 		return takes_nothing(o, optind < argc ? argv[optind] : "--", err);
 	if (o->command == COMMAND_LS)
@@ -410,7 +473,7 @@ enum ps_status options_parse(int argc, char **argv, struct options *ret, struct 
 	}
 	argc--;
 	argv++;
-	behind = split_at_dashes(&argc, argv);
+	behind = o.command == COMMAND_EXEC ? NULL : split_at_dashes(&argc, argv);
 	PS_TRY(parse_options(argc, argv, &o, err));
 	PS_TRY(resolve_mode(&o, err));
 	PS_TRY(parse_rest(argc, argv, behind, &o, err));

@@ -10,7 +10,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum command { COMMAND_RECORD = 1, COMMAND_DUMP = 2, COMMAND_LS = 8, COMMAND_DOCTOR = 16 };
+enum command {
+	COMMAND_RECORD = 1,
+	COMMAND_DUMP = 2,
+	COMMAND_LS = 8,
+	COMMAND_DOCTOR = 16,
+	COMMAND_EXEC = 32
+};
 
 struct options {
 	enum command command;
@@ -26,6 +32,13 @@ struct options {
 	bool all;         /* ls: also what shows no sign of a Python */
 	bool json;        /* data for programs instead of text */
 	struct view view;
+
+	const char *code;    /* exec: what to run; NULL: script */
+	const char *script;  /* the file that holds it; "-" is standard input */
+	char **args;         /* for it; ends with NULL */
+	const char *thread;  /* "any", "main" or a thread's id; NULL: any */
+	uint64_t timeout_ns; /* 0: the default */
+	bool detach, wake;
 };
 
 /* PS_USAGE with the message and its remedy. ret holds pointers into argv. */

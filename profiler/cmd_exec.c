@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/commands.h"
+#include "profiler/inject.h"
+#include "profiler/scope.h"
+#include "profiler/stop_signal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE_NS ((uint64_t)10000000000)
+
+static bool interrupted(void *ctx)
+{
+	(void)ctx;
+	return stop_signal_seen() != 0;
+}
+
+/* --- what is to run --- */
+
+struct script {
+	char *text;
+	size_t len;
+	char *name;
+};
+
+static void script_free(struct script *s)
+{
+	free(s->text);
+	free(s->name);
+}
+
+static enum ps_status read_all(int fd, const char *what, struct script *s, struct ps_err *err)
+{
+	size_t cap = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		if (s->len == cap) {
+			char *grown = realloc(s->text, cap ? cap * 2 : 65536);
+
+			if (!grown)
+				return ps_fail(err, PS_NOMEM, "out of memory");
+			s->text = grown;
+			cap = cap ? cap * 2 : 65536;
+		}
+		n = read(fd, s->text + s->len, cap - s->len);
+		if (n < 0 && errno == EINTR && !stop_signal_seen())
+			continue;
+		if (n < 0)
+			return ps_fail(err, PS_IO, "read %s: %s", what, strerror(errno));
+		if (n == 0)
+			return PS_OK;
+		s->len += (size_t)n;
+		if (s->len > INJECT_SOURCE_MAX)
+			return ps_fail(err, PS_USAGE, "%s is too long: more than %d MiB", what,
+				       INJECT_SOURCE_MAX >> 20);
+	}
+}
+
+static enum ps_status read_script(const struct options *o, struct script *s, struct ps_err *err)
+{
+	SCOPE_CLOSE int fd = -1;
+	enum ps_status st = PS_OK;
+
+	if (o->code) {
+		s->text = strdup(o->code);
+		s->len = strlen(o->code);
+		s->name = strdup("<string>");
+	} else if (strcmp(o->script, "-") == 0) {
+		st = read_all(STDIN_FILENO, "standard input", s, err);
+		s->name = strdup("<stdin>");
+	} else {
+		fd = open(o->script, O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			ps_fail(err, PS_USAGE, "open %s: %s", o->script, strerror(errno));
+			ps_hint(err, "the script is read here, not where the target would find it");
+			return PS_USAGE;
+		}
+		st = read_all(fd, o->script, s, err);
+		s->name = realpath(o->script, NULL);
+	}
+	if (!st && (!s->text || !s->name))
+		return ps_fail(err, PS_NOMEM, "out of memory");
+	return st;
+}
+
+static enum ps_status parse_thread(const char *text, struct inject_order *o, struct ps_err *err)
+{
+	char *end;
+	long v;
+
+	if (!text || strcmp(text, "any") == 0) {
+		o->thread = INJECT_ANY;
+		return PS_OK;
+	}
+	if (strcmp(text, "main") == 0) {
+		o->thread = INJECT_MAIN;
+		return PS_OK;
+	}
+	errno = 0;
+	v = strtol(text, &end, 10);
+	if (errno || end == text || *end || v <= 0 || v > INT32_MAX) {
+		ps_fail(err, PS_USAGE, "--thread: '%s' is not possible", text);
+		ps_hint(err, "give any, main, or the id of a thread as pysample dump shows it");
+		return PS_USAGE;
+	}
+	o->thread = INJECT_TID;
+	o->tid = (int)v;
+	return PS_OK;
+}
+
+static enum ps_status make_order(const struct options *o, struct script *s,
+				 struct inject_order *ret, struct ps_err *err)
+{
+	size_t args = 0;
+
+	*ret = (struct inject_order){ .args = o->args,
+				      .detach = o->detach,
+				      .wake = o->wake,
+				      .patience_ns = o->timeout_ns ? o->timeout_ns : PATIENCE_NS,
+				      .run_ns = o->timeout_ns,
+				      .interrupted = interrupted };
+	for (char **a = o->args; a && *a; a++)
+		args += strlen(*a);
+	if (args > INJECT_ARGS_MAX)
+		return ps_fail(err, PS_USAGE, "the arguments are too long: more than %d MiB",
+			       INJECT_ARGS_MAX >> 20);
+	PS_TRY(parse_thread(o->thread, ret, err));
+	PS_TRY(read_script(o, s, err));
+	ret->source = s->text;
+	ret->len = s->len;
+	ret->name = s->name;
+	return PS_OK;
+}
+
+/* --- what comes of it --- */
+
+/* A closed output is no reason to leave the script alone. */
+static void put(int fd, const char *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return;
+		bytes += n;
+		len -= (size_t)n;
+	}
+}
+
+static enum ps_status follow(struct inject *in, const struct options *o, bool *ret_raised,
+			     struct ps_err *err)
+{
+	struct inject_message m;
+
+	for (;;) {
+		PS_TRY(inject_next(in, &m, err));
+		switch (m.kind) {
+		case INJECT_BEGAN:
+			if (o->verbose)
+				fprintf(stderr,
+					"pysample: thread %d runs it; %s stood for %.3f ms\n",
+					m.tid, inject_python(in), (double)inject_held_ns(in) / 1e6);
+			break;
+		case INJECT_OUT:
+			put(STDOUT_FILENO, m.bytes, m.len);
+			break;
+		case INJECT_RAISED:
+			*ret_raised = true;
+			put(STDERR_FILENO, m.bytes, m.len);
+			break;
+		case INJECT_ERRORS:
+			put(STDERR_FILENO, m.bytes, m.len);
+			break;
+		case INJECT_DONE:
+			return PS_OK;
+		}
+	}
+}
+
+int cmd_exec(const struct options *o)
+{
+	struct ps_err err = { 0 };
+	struct inject_order order;
+	struct script script = { 0 };
+	struct inject *in;
+	bool raised = false;
+	enum ps_status st;
+
+	stop_signal_catch();
+	st = make_order(o, &script, &order, &err);
+	if (!st)
+		st = inject_open(o->pid, &order, &in, &err);
+	if (!st) {
+		st = follow(in, o, &raised, &err);
+		inject_close(in);
+	}
+	script_free(&script);
+	if (st)
+		return command_failed(st, &err);
+	return raised ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/embedded.h - files of this folder that the build made byte arrays of
+ * (cmake/Embed.cmake). Each ends with a NUL that its length does not count. */
+#ifndef PROFILER_EMBEDDED_H
+#define PROFILER_EMBEDDED_H
+
+#include <stddef.h>
+
+extern const unsigned char embedded_inject_py[];
+extern const size_t embedded_inject_py_len;
+
+#endif

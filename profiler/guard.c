@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/guard.h"
+
+#include "profiler/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MS = 1000000 };
+
+/* The kernel lets go of a dead tracer's tracees a moment after it has closed its files, which
+ * is what woke us: until then the target still counts as traced. */
+static enum request_state withdraw_soon(struct request *r)
+{
+	enum { PATIENCE_MS = 5000 };
+	enum request_state was = REQUEST_NONE;
+
+	for (unsigned ms = 0; ms < PATIENCE_MS; ms++) {
+		enum ps_status st = request_withdraw(r, &was);
+
+		if (st != PS_DENIED && st != PS_TORN)
+			break;
+		(void)clock_sleep_until(clock_now() + MS);
+	}
+	return was;
+}
+
+/* A thread that has picked the request up may be about to read the script: it gets a moment,
+ * for a script that is missing would be complained of in the target's output. */
+static void wait_until_claimed(struct parcel *p)
+{
+	enum { PATIENCE_MS = 1000 };
+
+	p->folder = openat(p->parent, p->name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
+	for (unsigned ms = 0; ms < PATIENCE_MS && parcel_has_script(p); ms++)
+		(void)clock_sleep_until(clock_now() + MS);
+}
+
+static void undo(struct request *r, struct parcel *p)
+{
+	if (withdraw_soon(r) == REQUEST_TAKEN)
+		wait_until_claimed(p);
+	parcel_remove(p);
+}
+
+/* Its files go to where nobody waits for their end. */
+static void let_go_of_files(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+}
+
+static void ignore_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP };
+
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		signal(signals[i], SIG_IGN);
+}
+
+static _Noreturn void watch(int wire, struct request *r, struct parcel p)
+{
+	char word = 0;
+	ssize_t n;
+
+	setsid();
+	ignore_signals();
+	let_go_of_files();
+	prctl(PR_SET_NAME, "pysample-guard");
+	do {
+		n = read(wire, &word, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1)
+		undo(r, &p);
+	_exit(0);
+}
+
+enum ps_status guard_start(const struct request *request, const struct parcel *parcel,
+			   struct guard *ret, struct ps_err *err)
+{
+	struct request *r =
+		mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int ends[2], pid;
+
+	if (r == MAP_FAILED)
+		return ps_fail(err, PS_NOMEM, "out of memory");
+	if (pipe2(ends, O_CLOEXEC)) {
+		munmap(r, sizeof *r);
+		return ps_fail(err, PS_IO, "make a pipe: %s", strerror(errno));
+	}
+	*r = *request;
+	pid = fork();
+	if (pid == 0) {
+		close(ends[1]);
+		watch(ends[0], r, *parcel);
+	}
+	close(ends[0]);
+	if (pid < 0) {
+		close(ends[1]);
+		munmap(r, sizeof *r);
+		return ps_fail(err, PS_IO, "start a guard process: %s", strerror(errno));
+	}
+	*ret = (struct guard){ .pid = pid, .wire = ends[1], .request = r };
+	return PS_OK;
+}
+
+void guard_dismiss(struct guard *g)
+{
+	if (g->wire < 0)
+		return;
+	if (write(g->wire, "k", 1) != 1)
+		kill(g->pid, SIGKILL); /* it has ended already */
+	close(g->wire);
+	while (waitpid(g->pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	munmap(g->request, sizeof *g->request);
+	g->wire = -1;
+	g->request = NULL;
+}
+
+void guard_leave(struct guard *g)
+{
+	close(g->wire);
+	munmap(g->request, sizeof *g->request);
+	g->wire = -1;
+	g->request = NULL;
+}

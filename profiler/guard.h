@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/guard.h - a process that undoes what we have done to a target, if we cannot.
+ *
+ * It is forked before anything is done, sleeps, and wakes up when this process ends without
+ * having dismissed it, SIGKILL included: then it takes the request back and removes the
+ * parcel. (That the target is not left stopped is the kernel's part, see blocking.h.) It is in
+ * a session of its own, so that no terminal's signal reaches it.
+ */
+#ifndef PROFILER_GUARD_H
+#define PROFILER_GUARD_H
+
+#include "profiler/parcel.h"
+#include "profiler/request.h"
+
+struct guard {
+	int pid, wire;
+	struct request *request; /* shared with it; what is written here it knows */
+};
+
+/* request: opened, nothing asked; it moves into the shared memory. parcel: chosen, not made.
+ * PS_NOMEM, PS_IO. */
+enum ps_status guard_start(const struct request *request, const struct parcel *parcel,
+			   struct guard *ret, struct ps_err *err) PS_MUST_USE;
+/* Everything is undone already: it ends without a deed. Frees the request. */
+void guard_dismiss(struct guard *g);
+/* Lets it do its work now, and does not wait for it. */
+void guard_leave(struct guard *g);
+
+#endif

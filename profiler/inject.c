@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: MIT */
+/* States of an order: laid down → waits (request.h) → taken → began (the script says so itself,
+ * by its pipe) → ended. Whoever unlinks the script, it or we, decides whether it runs: that is
+ * what makes "at most once" and "withdrawn" true. */
+#include "profiler/inject.h"
+
+#include "profiler/attach.h"
+#include "profiler/channel.h"
+#include "profiler/checks.h"
+#include "profiler/clock.h"
+#include "profiler/guard.h"
+#include "profiler/inject_text.h"
+#include "profiler/proc.h"
+#include "profiler/scope.h"
+#include "profiler/waiting.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MS = 1000000, PROFILE_BYTES_MAX = 64 << 20, LOOKS = 25 };
+
+struct inject {
+	struct inject_order order;
+	struct target target;
+	struct profile *profile;
+	struct sampler sampler;
+	struct parcel parcel;
+	struct guard guard;
+	struct channel channel;
+	bool opened; /* target, profile and sampler are */
+	char python[64];
+	int tid;    /* that was asked */
+	int probed; /* a probe was put behind the script */
+	bool began;
+	bool finished;
+	uint64_t asked_at, taken_at, began_at, looked_at, renewed_at;
+};
+
+/* --- which thread --- */
+
+static bool can_be_asked(const struct inject *in, const struct thread *t)
+{
+	return t->alive && t->tid && t->has_frames &&
+	       !(t->status & in->sampler.site.layout.status_gone);
+}
+
+static bool is_main(const struct inject *in, const struct thread *t)
+{
+	for (uint32_t i = 0; i < in->sampler.ninterpreters; i++) {
+		if (in->sampler.interpreters[i].at == t->interpreter)
+			return in->sampler.interpreters[i].id == 0 && t->tid == in->target.pid;
+	}
+	return false;
+}
+
+static bool is_wanted(const struct inject *in, const struct thread *t)
+{
+	switch (in->order.thread) {
+	case INJECT_ANY:
+		return true;
+	case INJECT_MAIN:
+		return is_main(in, t);
+	case INJECT_TID:
+		return t->tid == in->order.tid;
+	}
+	return false;
+}
+
+/* One that executes bytecode picks a request up within microseconds. */
+static const struct thread *find_running(const struct inject *in)
+{
+	const struct sampler *s = &in->sampler;
+
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		const struct thread *t = &s->threads[i];
+
+		if (can_be_asked(in, t) && is_wanted(in, t) &&
+		    t->status & s->site.layout.gil_holder)
+			return t;
+	}
+	return NULL;
+}
+
+static const struct thread *find_any(const struct inject *in)
+{
+	const struct sampler *s = &in->sampler;
+	const struct thread *found = NULL;
+
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		const struct thread *t = &s->threads[i];
+
+		if (can_be_asked(in, t) && is_wanted(in, t) && (!found || is_main(in, t)))
+			found = t;
+	}
+	return found;
+}
+
+static enum ps_status look(struct inject *in, struct ps_err *err)
+{
+	enum ps_status st = sampler_tick(&in->sampler, clock_now(), 1);
+
+	if (st == PS_EXEC)
+		ps_fail(err, PS_GONE, "process %d has replaced its program", in->target.pid);
+	else if (st)
+		ps_fail(err, st, "process %d: %s", in->target.pid, ps_status_name(st));
+	return st == PS_EXEC ? PS_GONE : st;
+}
+
+static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
+{
+	int pid = in->target.pid;
+
+	if (in->order.thread == INJECT_TID)
+		ps_fail(err, PS_USAGE, "process %d has no thread %d that runs Python", pid,
+			in->order.tid);
+	else if (in->order.thread == INJECT_MAIN)
+		ps_fail(err, PS_USAGE, "the main thread of process %d runs no Python", pid);
+	else
+		return ps_fail(err, PS_NOT_READY, "no thread of process %d runs Python", pid);
+	ps_hint(err, "pysample dump %d shows its threads; without --thread, one is chosen", pid);
+	return PS_USAGE;
+}
+
+/* The first that is met executing; if all are idle, the main thread. */
+static enum ps_status choose(struct inject *in, const struct thread **ret, struct ps_err *err)
+{
+	for (unsigned i = 0; i < LOOKS; i++) {
+		if (i)
+			(void)clock_sleep_until(clock_now() + MS);
+		PS_TRY(look(in, err));
+		*ret = find_running(in);
+		if (*ret)
+			return PS_OK;
+	}
+	*ret = find_any(in);
+	return *ret ? PS_OK : no_thread(in, err);
+}
+
+/* --- asking --- */
+
+/* Off: by an option, a variable, the build or the program. doctor's checks tell which. */
+static enum ps_status switched_off(struct inject *in, struct ps_err *err)
+{
+	struct diagnosis d = { 0 };
+
+	situation_read("", in->target.pid, &d.situation);
+	situation_try(&d.situation);
+	inside_look(&in->target, NULL, &d.inside);
+	if (!checks_first_bad(&d, STAGE_EXEC, err))
+		ps_fail(err, PS_DENIED, "the interpreter of that thread takes no requests");
+	return ps_while(err, PS_DENIED, "not permitted to run code in process %d", in->target.pid);
+}
+
+static enum ps_status ask(struct inject *in, const struct thread *t, const char *name,
+			  struct ps_err *err)
+{
+	struct request_thread r = { .at = t->at, .interpreter = t->interpreter, .ident = t->ident };
+	const struct layout *l = &in->sampler.site.layout;
+	char path[PARCEL_PATH_MAX + 8];
+	int32_t enabled = 0;
+
+	if (target_read(&in->target, r.interpreter + l->at[F_INTERP_REMOTE_DEBUG], &enabled,
+			sizeof enabled) == PS_OK &&
+	    enabled != 1)
+		return switched_off(in, err);
+	snprintf(path, sizeof path, "%s/%s", in->parcel.inside, name);
+	PS_TRY(request_ask(in->guard.request, &r, path, err));
+	in->tid = t->tid;
+	in->renewed_at = in->looked_at = clock_now();
+	return PS_OK;
+}
+
+static bool is_interrupted(const struct inject *in)
+{
+	return in->order.interrupted && in->order.interrupted(in->order.ctx);
+}
+
+/* Threads end under us, and another tool's request may be in the way for a moment. */
+static enum ps_status ask_somebody(struct inject *in, struct ps_err *err)
+{
+	uint64_t until = clock_now() + in->order.patience_ns;
+	const struct thread *t;
+	enum ps_status st;
+
+	do {
+		PS_TRY(choose(in, &t, err));
+		st = ask(in, t, PARCEL_SCRIPT, err);
+		if (st == PS_NOT_READY)
+			(void)clock_sleep_until(clock_now() + 10 * MS);
+	} while ((st == PS_TORN || st == PS_NOT_READY) && clock_now() < until &&
+		 !is_interrupted(in));
+	in->asked_at = clock_now();
+	return st == PS_TORN ? PS_NOT_READY : st;
+}
+
+/* --- opening --- */
+
+static enum ps_status lay_down(struct inject *in, struct ps_err *err)
+{
+	const struct inject_order *o = &in->order;
+	struct inject_text text = { .folder = in->parcel.inside,
+				    .source = o->source,
+				    .len = o->len,
+				    .name = o->name,
+				    .args = o->args,
+				    .detach = o->detach };
+	SCOPE_FREE char *script = NULL;
+	struct proc_status status;
+	size_t len;
+	int fd;
+
+	if (proc_read_status(in->target.pid, in->target.pid, &status))
+		return ps_fail(err, PS_GONE, "process %d has ended", in->target.pid);
+	text.inner_pid = status.inner_tid;
+	PS_TRY(inject_text_make(&text, &script, &len, err));
+	PS_TRY(parcel_make(&in->parcel, &fd, err));
+	channel_init(&in->channel, fd);
+	PS_TRY(parcel_add(&in->parcel, PARCEL_SCRIPT, script, len, err));
+	PS_TRY(parcel_add(&in->parcel, PARCEL_PROBE, "", 0, err));
+	return parcel_hand_over(&in->parcel, err);
+}
+
+static enum ps_status open_parts(int pid, struct inject *in, struct ps_err *err)
+{
+	struct patience p = { .interrupted = in->order.interrupted, .ctx = in->order.ctx };
+	struct request request = { 0 };
+	enum ps_status st;
+
+	PS_TRY(attach(pid, &p, &in->target, in->profile, &in->sampler, err));
+	in->opened = true;
+	layout_describe(&in->sampler.site.layout, in->python);
+	if (!in->sampler.site.layout.door.path_size) {
+		ps_fail(err, PS_UNSUPPORTED, "process %d: running code in %s is not possible yet",
+			pid, in->python);
+		ps_hint(err, "it is in CPython 3.14 and later");
+		return PS_UNSUPPORTED;
+	}
+	PS_TRY(parcel_choose(pid, &in->parcel, err));
+	PS_TRY(request_open(&request, pid, in->target.read_tid, &in->sampler.site.layout, err));
+	st = guard_start(&request, &in->parcel, &in->guard, err);
+	if (st) {
+		request_close(&request);
+		return st;
+	}
+	PS_TRY(lay_down(in, err));
+	return ask_somebody(in, err);
+}
+
+enum ps_status inject_open(int pid, const struct inject_order *o, struct inject **ret,
+			   struct ps_err *err)
+{
+	struct inject *in = calloc(1, sizeof *in);
+	enum ps_status st;
+
+	if (!in)
+		return ps_fail(err, PS_NOMEM, "out of memory");
+	in->order = *o;
+	in->parcel.parent = in->parcel.folder = in->guard.wire = in->channel.fd = -1;
+	st = profile_create(PROFILE_BYTES_MAX, &in->profile);
+	if (st)
+		ps_fail(err, st, "out of memory");
+	else
+		st = open_parts(pid, in, err);
+	if (st)
+		inject_close(in);
+	else
+		*ret = in;
+	return st;
+}
+
+/* --- until it has begun --- */
+
+/* Waits for its pipe or its end, at most that long. */
+static void wait_for_news(const struct inject *in, uint64_t ns)
+{
+	struct pollfd p[] = { { .fd = in->channel.fd, .events = POLLIN },
+			      { .fd = in->target.pidfd, .events = POLLIN } };
+	struct timespec time = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+
+	ppoll(p, 2, &time, NULL);
+}
+
+static int outer_tid(const struct inject *in, uint64_t inner)
+{
+	for (uint32_t i = 0; i < in->sampler.nthreads; i++) {
+		if (in->sampler.threads[i].inner_tid == inner)
+			return in->sampler.threads[i].tid;
+	}
+	return in->tid;
+}
+
+static enum ps_status not_ours(const struct inject *in, struct ps_err *err)
+{
+	return ps_fail(err, PS_FORMAT,
+		       "what comes from process %d is not what our script sends: is the target "
+		       "sound?",
+		       in->target.pid);
+}
+
+static enum ps_status read_message(struct inject *in, struct inject_message *ret,
+				   struct ps_err *err)
+{
+	static const char letters[] = { [INJECT_BEGAN] = 'b',
+					[INJECT_OUT] = 'o',
+					[INJECT_ERRORS] = 'e',
+					[INJECT_RAISED] = 'x',
+					[INJECT_DONE] = 'd' };
+	struct channel_message m;
+	enum ps_status st = channel_next(&in->channel, &m);
+	unsigned kind = 0;
+
+	if (st == PS_NOT_READY)
+		return st;
+	if (st)
+		return not_ours(in, err);
+	while (kind < sizeof letters && letters[kind] != m.kind)
+		kind++;
+	if (kind == sizeof letters || (kind == INJECT_BEGAN) == in->began)
+		return not_ours(in, err);
+	*ret = (struct inject_message){
+		.kind = kind, .bytes = m.bytes, .len = m.len, .tid = in->tid
+	};
+	if (kind == INJECT_BEGAN) {
+		char digits[24] = "";
+
+		memcpy(digits, m.bytes, m.len < sizeof digits - 1 ? m.len : sizeof digits - 1);
+		ret->tid = in->tid = outer_tid(in, strtoull(digits, NULL, 10));
+		in->began = true;
+		in->began_at = clock_now();
+	}
+	in->finished = kind == INJECT_DONE;
+	return PS_OK;
+}
+
+/* Another thread executes while ours sleeps: ask that one instead. */
+static enum ps_status move(struct inject *in, const struct thread *t, struct ps_err *err)
+{
+	enum request_state was;
+
+	if (request_withdraw(in->guard.request, &was) || was != REQUEST_WAITS)
+		return PS_OK; /* a moment too late, or not now: the next look will tell */
+	PS_TRY(look(in, err));
+	t = find_running(in);
+	if (!t)
+		t = find_any(in);
+	if (!t || ask(in, t, PARCEL_SCRIPT, err))
+		return ask_somebody(in, err);
+	return PS_OK;
+}
+
+/* While it waits. */
+static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *err)
+{
+	enum { LOOK_EVERY = 20 * MS, RENEW_AFTER = 20 * MS, WAKE_EVERY = 100 * MS };
+	uint64_t now = clock_now();
+	const struct thread *t;
+
+	if (in->order.wake ? now - in->renewed_at >= WAKE_EVERY
+			   : !signalled && now - in->renewed_at >= RENEW_AFTER) {
+		(void)!request_renew(in->guard.request); /* what it cannot do now, it can later */
+		in->renewed_at = clock_now();
+	}
+	if (in->order.thread != INJECT_ANY || now - in->looked_at < LOOK_EVERY)
+		return PS_OK;
+	in->looked_at = now;
+	PS_TRY(look(in, err));
+	t = find_running(in);
+	if (!t || t->tid == in->tid)
+		return PS_OK;
+	return move(in, t, err);
+}
+
+static enum ps_status refused(const struct inject *in, struct ps_err *err)
+{
+	ps_fail(err, PS_DENIED,
+		"process %d took the request and did not run the script: an audit hook of it "
+		"refused, or it cannot read %s/%s",
+		in->target.pid, in->parcel.inside, PARCEL_SCRIPT);
+	ps_hint(err, "its standard error has the reason; hooks see the events "
+		     "cpython.remote_debugger_script and open");
+	return PS_DENIED;
+}
+
+/* Picked up, but the script does not say that it runs: it may be held up before that, or it was
+ * refused. An empty script behind it tells: the thread takes it once it has done with the
+ * first one. */
+static enum ps_status after_taken(struct inject *in, struct inject_message *ret, struct ps_err *err)
+{
+	enum { PROBE_AFTER = 200 * MS };
+	const struct thread *t = NULL;
+
+	if (!in->taken_at)
+		in->taken_at = clock_now();
+	if (in->probed) { /* and that was taken, too */
+		enum ps_status st = read_message(in, ret, err);
+
+		if (st != PS_NOT_READY)
+			return st;
+		return parcel_claim(&in->parcel) ? refused(in, err) : PS_NOT_READY;
+	}
+	if (clock_now() - in->taken_at < PROBE_AFTER || !parcel_has_script(&in->parcel))
+		return PS_NOT_READY;
+	for (uint32_t i = 0; i < in->sampler.nthreads; i++) {
+		if (in->sampler.threads[i].tid == in->tid)
+			t = &in->sampler.threads[i];
+	}
+	if (t && ask(in, t, PARCEL_PROBE, NULL) == PS_OK)
+		in->probed = true;
+	return PS_NOT_READY;
+}
+
+static enum ps_status ended(const struct inject *in, struct ps_err *err)
+{
+	return ps_fail(err, PS_GONE, "process %d ended %s", in->target.pid,
+		       in->began ? "while the script ran" : "before the script ran");
+}
+
+static void explain_wait(const struct inject *in, struct ps_err *err)
+{
+	char where[64];
+
+	waiting_describe(in->target.pid, in->tid, where);
+	if (*where && strcmp(where, "stopped") == 0)
+		ps_hint(err, "the process is stopped: kill -CONT %d lets it go on", in->target.pid);
+	else if (waiting_on_cpu(in->target.pid, in->tid))
+		ps_hint(err,
+			"thread %d is running code in C that does not return to Python: "
+			"wait longer (--timeout)",
+			in->tid);
+	else
+		ps_hint(err,
+			"thread %d is %s: it takes requests once that returns; wait longer "
+			"(--timeout), or try %s",
+			in->tid, *where ? where : "idle",
+			in->order.wake ? "another thread (--thread)" : "--wake");
+}
+
+/* It is over before it began; or it began just now. */
+static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err *err)
+{
+	enum request_state was;
+	bool claimed;
+
+	(void)!request_withdraw(in->guard.request, &was);
+	claimed = parcel_claim(&in->parcel);
+	if (!claimed)
+		return PS_OK;
+	if (interrupted)
+		return ps_fail(err, PS_NOT_READY,
+			       "interrupted; the script was withdrawn and did "
+			       "not run");
+	ps_fail(err, PS_NOT_READY,
+		"thread %d of process %d did not pick the script up within %.3g s; it was "
+		"withdrawn "
+		"and did not run",
+		in->tid, in->target.pid, (double)in->order.patience_ns / 1e9);
+	explain_wait(in, err);
+	return PS_NOT_READY;
+}
+
+static enum ps_status one_round(struct inject *in, struct inject_message *ret, struct ps_err *err)
+{
+	enum request_state state;
+	bool signalled;
+	enum ps_status st = read_message(in, ret, err);
+
+	if (st != PS_NOT_READY)
+		return st;
+	if (target_ended(&in->target))
+		return ended(in, err);
+	if (request_state(in->guard.request, &state, &signalled))
+		return ps_fail(err, PS_GONE, "process %d has replaced its program", in->target.pid);
+	if (state == REQUEST_LOST)
+		return ps_fail(
+			err, PS_NOT_READY,
+			"another tool has put a request of its own in the place of ours; the "
+			"script did not run");
+	if (state == REQUEST_WAITS)
+		st = nudge(in, signalled, err);
+	else
+		return after_taken(in, ret, err);
+	return st ? st : PS_NOT_READY;
+}
+
+static enum ps_status wait_until_begun(struct inject *in, struct inject_message *ret,
+				       struct ps_err *err)
+{
+	uint64_t wait = MS / 10;
+	bool given_up = false;
+
+	for (;;) {
+		struct ps_err why = { 0 };
+		enum ps_status st = one_round(in, ret, &why);
+		bool interrupted = is_interrupted(in);
+
+		if (st != PS_NOT_READY || why.msg[0]) {
+			if (st && err)
+				*err = why;
+			return st;
+		}
+		if (!given_up &&
+		    (interrupted || clock_now() - in->asked_at > in->order.patience_ns)) {
+			PS_TRY(give_up(in, interrupted, err));
+			given_up = true; /* too late: it has claimed its script, and says so soon */
+		}
+		wait_for_news(in, wait);
+		wait = wait < 5 * MS ? wait * 5 / 4 : wait;
+	}
+}
+
+/* --- and then --- */
+
+static enum ps_status lost_touch(struct inject *in, struct ps_err *err)
+{
+	if (target_ended(&in->target))
+		return ended(in, err);
+	return ps_fail(err, PS_LIMIT,
+		       "the script in process %d has closed its connection to us without a word of "
+		       "its end",
+		       in->target.pid);
+}
+
+static enum ps_status wait_for_message(struct inject *in, struct inject_message *ret,
+				       struct ps_err *err)
+{
+	enum { SLICE = 50 * MS };
+
+	for (;;) {
+		bool over = target_ended(&in->target); /* before the last words are read */
+		enum ps_status st = read_message(in, ret, err);
+
+		if (st != PS_NOT_READY)
+			return st;
+		if (over)
+			return ended(in, err);
+		if (in->channel.ended)
+			return lost_touch(in, err);
+		if (is_interrupted(in))
+			return ps_fail(err, PS_LIMIT,
+				       "interrupted; the script goes on in process %d without us",
+				       in->target.pid);
+		if (in->order.run_ns && clock_now() - in->began_at > in->order.run_ns)
+			return ps_fail(err, PS_LIMIT,
+				       "the script has not ended within %.3g s, and goes on in "
+				       "process %d without us",
+				       (double)in->order.run_ns / 1e9, in->target.pid);
+		wait_for_news(in, SLICE);
+	}
+}
+
+enum ps_status inject_next(struct inject *in, struct inject_message *ret, struct ps_err *err)
+{
+	if (!in->began)
+		return wait_until_begun(in, ret, err);
+	if (in->order.detach || in->finished) {
+		*ret = (struct inject_message){ .kind = INJECT_DONE, .tid = in->tid };
+		return PS_OK;
+	}
+	return wait_for_message(in, ret, err);
+}
+
+uint64_t inject_held_ns(const struct inject *in)
+{
+	return in->guard.request->held_ns;
+}
+
+const char *inject_python(const struct inject *in)
+{
+	return in->python;
+}
+
+void inject_close(struct inject *in)
+{
+	bool guarded = in->guard.wire >= 0;
+	enum request_state was;
+	enum ps_status st = guarded ? request_withdraw(in->guard.request, &was) : PS_OK;
+
+	/* What we cannot take back now (another tracer, a thread that does not stand still), the
+	 * guard tries for a while. */
+	if (guarded)
+		request_close(in->guard.request);
+	if (st == PS_DENIED || st == PS_TORN) {
+		guard_leave(&in->guard);
+		parcel_close(&in->parcel);
+	} else {
+		parcel_remove(&in->parcel);
+		guard_dismiss(&in->guard);
+	}
+	channel_close(&in->channel);
+	if (in->opened) {
+		sampler_close(&in->sampler);
+		target_close(&in->target);
+	}
+	profile_destroy(in->profile);
+	free(in);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/parcel.h"
+
+#include "profiler/proc.h"
+#include "profiler/scope.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+enum { ENVIRONMENT_MAX = 1 << 20, FOLDER_MAX = PARCEL_PATH_MAX - PARCEL_NAME_MAX - 8 };
+
+static const char *const names[] = { PARCEL_SCRIPT, PARCEL_PROBE, PARCEL_CHANNEL };
+
+/* --- where --- */
+
+/* Without openat2 (before 5.6, or filtered): one step after the other, and no links at all. */
+static int open_step_by_step(int root, const char *path)
+{
+	int at = dup(root);
+
+	while (at >= 0 && *path) {
+		char step[256];
+		size_t n = strcspn(path, "/");
+		int next;
+
+		if (n >= sizeof step || (n == 2 && memcmp(path, "..", 2) == 0)) {
+			close(at);
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		if (n) {
+			memcpy(step, path, n);
+			step[n] = '\0';
+			next = openat(at, step, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
+			close(at);
+			at = next;
+		}
+		path += n + (path[n] == '/');
+	}
+	return at;
+}
+
+/* A link in there means what it means to the target: it is resolved in its root. */
+static int open_in_root(int root, const char *path)
+{
+	struct open_how how = { .flags = O_DIRECTORY | O_RDONLY | O_CLOEXEC,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == E2BIG))
+		return open_step_by_step(root, path);
+	return fd;
+}
+
+/* What is not plain could not stand in a path that is passed on as bytes. */
+static bool is_plain_path(const char *path)
+{
+	size_t n = strlen(path);
+
+	if (path[0] != '/' || n > FOLDER_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (path[i] < 0x21 || path[i] > 0x7e || strchr("\"'\\", path[i]))
+			return false;
+	}
+	return true;
+}
+
+/* TMPDIR as it was when the program started; NULL: none that is of use. Points into text. */
+static const char *find_variable(const char *text, size_t len)
+{
+	static const char name[] = "TMPDIR=";
+
+	for (size_t at = 0; at < len; at += strlen(text + at) + 1) {
+		if (strncmp(text + at, name, sizeof name - 1) == 0) {
+			const char *value = text + at + sizeof name - 1;
+
+			return is_plain_path(value) ? value : NULL;
+		}
+	}
+	return NULL;
+}
+
+static bool make_name(char ret[static PARCEL_NAME_MAX])
+{
+	uint64_t random;
+
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		return false;
+	snprintf(ret, PARCEL_NAME_MAX, ".pysample-%016" PRIx64, random);
+	return true;
+}
+
+/* Can a folder be made here? It is made and removed to know. */
+static bool try_folder(int root, const char *path, struct parcel *p)
+{
+	p->parent = open_in_root(root, path);
+	if (p->parent < 0)
+		return false;
+	if (mkdirat(p->parent, p->name, 0700) == 0 &&
+	    unlinkat(p->parent, p->name, AT_REMOVEDIR) == 0) {
+		size_t n = strlen(path);
+
+		while (n > 1 && path[n - 1] == '/')
+			n--;
+		snprintf(p->inside, sizeof p->inside, "%.*s/%s", (int)n, path, p->name);
+		return true;
+	}
+	close(p->parent);
+	p->parent = -1;
+	return false;
+}
+
+static enum ps_status read_owner(int pid, struct parcel *p, struct ps_err *err)
+{
+	struct proc_status status;
+
+	if (proc_read_status(pid, pid, &status))
+		return ps_fail(err, PS_GONE, "process %d has ended", pid);
+	p->uid = status.uid[3];
+	p->gid = status.gid[3];
+	return PS_OK;
+}
+
+enum ps_status parcel_choose(int pid, struct parcel *ret, struct ps_err *err)
+{
+	struct parcel p = { .parent = -1, .folder = -1 };
+	const char *tried[] = { NULL, "/tmp", "/var/tmp", "/dev/shm" };
+	SCOPE_CLOSE int root = -1;
+	SCOPE_FREE char *environment = NULL;
+	char path[64];
+	size_t len = 0;
+	int why = ENOENT;
+
+	PS_TRY(read_owner(pid, &p, err));
+	if (!make_name(p.name))
+		return ps_fail(err, PS_IO, "no random numbers: %s", strerror(errno));
+	snprintf(path, sizeof path, "/proc/%d/root", pid);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return ps_fail(err, errno == ENOENT ? PS_GONE : PS_DENIED,
+			       "open the root folder of process %d: %s", pid, strerror(errno));
+	if (proc_read_file(pid, "environ", ENVIRONMENT_MAX, &environment, &len, NULL) == PS_OK)
+		tried[0] = find_variable(environment, len);
+	for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
+		if (tried[i] && try_folder(root, tried[i], &p)) {
+			*ret = p;
+			return PS_OK;
+		}
+		if (tried[i] && errno != ENOENT)
+			why = errno;
+	}
+	ps_fail(err, PS_IO,
+		"process %d has no temporary folder that a script could be put into (%s): tried "
+		"%s%s/tmp, /var/tmp, /dev/shm, as it sees them",
+		pid, strerror(why), tried[0] ? tried[0] : "", tried[0] ? ", " : "");
+	ps_hint(err, "make one of them writable, or start the program with TMPDIR set to a folder "
+		     "that is");
+	return PS_IO;
+}
+
+/* --- what --- */
+
+static enum ps_status failed(const struct parcel *p, const char *what, struct ps_err *err)
+{
+	return ps_fail(err, PS_IO, "%s %s in the target's view: %s", what, p->inside,
+		       strerror(errno));
+}
+
+static bool give(const struct parcel *p, int fd)
+{
+	return p->uid == geteuid() || fchownat(fd, "", p->uid, p->gid, AT_EMPTY_PATH) == 0;
+}
+
+/* The folder that was just made, and not something that was put in its place. */
+static bool is_ours(int folder)
+{
+	struct stat st;
+
+	return fstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       (st.st_mode & 077) == 0;
+}
+
+enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *err)
+{
+	SCOPE_CLOSE int pipe = -1;
+
+	if (mkdirat(p->parent, p->name, 0700))
+		return failed(p, "make the folder", err);
+	p->folder = openat(p->parent, p->name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
+	if (p->folder < 0 || !is_ours(p->folder))
+		return failed(p, "open the folder", err);
+	if (mkfifoat(p->folder, PARCEL_CHANNEL, 0600))
+		return failed(p, "make a pipe in", err);
+	pipe = openat(p->folder, PARCEL_CHANNEL, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (pipe < 0 || !give(p, pipe))
+		return failed(p, "open the pipe in", err);
+	*ret_channel = pipe;
+	pipe = -1;
+	return PS_OK;
+}
+
+enum ps_status parcel_add(struct parcel *p, const char *name, const void *bytes, size_t len,
+			  struct ps_err *err)
+{
+	SCOPE_CLOSE int fd =
+		openat(p->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	const char *at = bytes;
+
+	if (fd < 0)
+		return failed(p, "make a file in", err);
+	while (len) {
+		ssize_t n = write(fd, at, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return failed(p, "write a file in", err);
+		at += n;
+		len -= (size_t)n;
+	}
+	return give(p, fd) ? PS_OK : failed(p, "give away a file in", err);
+}
+
+enum ps_status parcel_hand_over(struct parcel *p, struct ps_err *err)
+{
+	return give(p, p->folder) ? PS_OK : failed(p, "give away the folder", err);
+}
+
+bool parcel_claim(struct parcel *p)
+{
+	return p->folder >= 0 && unlinkat(p->folder, PARCEL_SCRIPT, 0) == 0;
+}
+
+bool parcel_has_script(const struct parcel *p)
+{
+	return p->folder >= 0 &&
+	       faccessat(p->folder, PARCEL_SCRIPT, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void parcel_remove(struct parcel *p)
+{
+	if (p->parent < 0)
+		return;
+	/* A guard has no descriptor of a folder that was made after it. */
+	if (p->folder < 0)
+		p->folder =
+			openat(p->parent, p->name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
+	if (p->folder >= 0) {
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+			unlinkat(p->folder, names[i], 0);
+		unlinkat(p->parent, p->name, AT_REMOVEDIR);
+	}
+	parcel_close(p);
+}
+
+void parcel_close(struct parcel *p)
+{
+	if (p->folder >= 0)
+		close(p->folder);
+	if (p->parent >= 0)
+		close(p->parent);
+	p->folder = p->parent = -1;
+}

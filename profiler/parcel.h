@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/parcel.h - the few files that a target is given to run code: a script, and a pipe
+ * for what comes of it.
+ *
+ * They lie in a folder of their own in the target's temporary folder, as it sees it: in its
+ * root, its mount namespace, its containers. The folder is made under a random name that was
+ * not there, stays ours until all is in it, and is then given to the target's user, who alone
+ * (with root) can enter it. No symbolic link is followed out of the target's root.
+ *
+ * A parcel can be removed by whoever has a copy of the struct and its descriptors: a guard
+ * that was forked after parcel_choose() can.
+ */
+#ifndef PROFILER_PARCEL_H
+#define PROFILER_PARCEL_H
+
+#include "profiler/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { PARCEL_PATH_MAX = 256, PARCEL_NAME_MAX = 32 };
+
+#define PARCEL_SCRIPT  "s" /* what is run; who unlinks it has claimed it */
+#define PARCEL_PROBE   "p" /* an empty script */
+#define PARCEL_CHANNEL "c" /* a named pipe, from the target to us */
+
+struct parcel {
+	int parent, folder; /* open; -1: not (yet) */
+	uint32_t uid, gid;  /* of the target, as we see them */
+	char name[PARCEL_NAME_MAX];
+	char inside[PARCEL_PATH_MAX]; /* the folder's path as the target sees it */
+};
+
+/* Where: the first of the target's temporary folders in which a folder can be made, and a
+ * name there. Makes nothing that stays. PS_IO: none of them, with the reasons; PS_GONE. */
+enum ps_status parcel_choose(int pid, struct parcel *ret, struct ps_err *err) PS_MUST_USE;
+/* Makes the folder and the pipe in it, whose reading end is *ret_channel (non-blocking). */
+enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *err) PS_MUST_USE;
+enum ps_status parcel_add(struct parcel *p, const char *name, const void *bytes, size_t len,
+			  struct ps_err *err) PS_MUST_USE;
+/* Now it is the target's. */
+enum ps_status parcel_hand_over(struct parcel *p, struct ps_err *err) PS_MUST_USE;
+
+/* Unlinks the script. True: it was there, so nobody has begun to run it, and nobody will. */
+bool parcel_claim(struct parcel *p);
+/* Is the script still there? */
+bool parcel_has_script(const struct parcel *p);
+
+/* Removes all of it that is there, and closes it. */
+void parcel_remove(struct parcel *p);
+/* Leaves it to another. */
+void parcel_close(struct parcel *p);
+
+#endif
