@@ -4,11 +4,10 @@
  * what makes "at most once" and "withdrawn" true. */
 #include "profiler/inject.h"
 
-#include "profiler/attach.h"
 #include "profiler/channel.h"
-#include "profiler/checks.h"
 #include "profiler/clock.h"
 #include "profiler/guard.h"
+#include "profiler/host.h"
 #include "profiler/inject_text.h"
 #include "profiler/proc.h"
 #include "profiler/scope.h"
@@ -19,20 +18,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MS = 1000000, PROFILE_BYTES_MAX = 64 << 20, LOOKS = 25 };
+enum { MS = 1000000, LOOKS = 25 };
 
 struct inject {
 	struct inject_order order;
-	struct target target;
-	struct profile *profile;
-	struct sampler sampler;
+	struct host host;
 	struct parcel parcel;
 	struct guard guard;
 	struct channel channel;
-	bool opened; /* target, profile and sampler are */
-	char python[64];
-	int tid;    /* that was asked */
-	int probed; /* a probe was put behind the script */
+	bool opened; /* the host is */
+	int tid;     /* that was asked */
+	int probed;  /* a probe was put behind the script */
 	bool began;
 	bool finished;
 	uint64_t asked_at, taken_at, began_at, looked_at, renewed_at;
@@ -40,28 +36,13 @@ struct inject {
 
 /* --- which thread --- */
 
-static bool can_be_asked(const struct inject *in, const struct thread *t)
-{
-	return t->alive && t->tid && t->has_frames &&
-	       !(t->status & in->sampler.site.layout.status_gone);
-}
-
-static bool is_main(const struct inject *in, const struct thread *t)
-{
-	for (uint32_t i = 0; i < in->sampler.ninterpreters; i++) {
-		if (in->sampler.interpreters[i].at == t->interpreter)
-			return in->sampler.interpreters[i].id == 0 && t->tid == in->target.pid;
-	}
-	return false;
-}
-
-static bool is_wanted(const struct inject *in, const struct thread *t)
+static bool is_wanted(const struct inject *in, const struct host_thread *t)
 {
 	switch (in->order.thread) {
 	case INJECT_ANY:
 		return true;
 	case INJECT_MAIN:
-		return is_main(in, t);
+		return t->main;
 	case INJECT_TID:
 		return t->tid == in->order.tid;
 	}
@@ -69,48 +50,33 @@ static bool is_wanted(const struct inject *in, const struct thread *t)
 }
 
 /* One that executes bytecode picks a request up within microseconds. */
-static const struct thread *find_running(const struct inject *in)
+static const struct host_thread *find_running(const struct inject *in)
 {
-	const struct sampler *s = &in->sampler;
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		const struct host_thread *t = &in->host.threads[i];
 
-	for (uint32_t i = 0; i < s->nthreads; i++) {
-		const struct thread *t = &s->threads[i];
-
-		if (can_be_asked(in, t) && is_wanted(in, t) &&
-		    t->status & s->site.layout.gil_holder)
+		if (t->running && is_wanted(in, t))
 			return t;
 	}
 	return NULL;
 }
 
-static const struct thread *find_any(const struct inject *in)
+static const struct host_thread *find_any(const struct inject *in)
 {
-	const struct sampler *s = &in->sampler;
-	const struct thread *found = NULL;
+	const struct host_thread *found = NULL;
 
-	for (uint32_t i = 0; i < s->nthreads; i++) {
-		const struct thread *t = &s->threads[i];
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		const struct host_thread *t = &in->host.threads[i];
 
-		if (can_be_asked(in, t) && is_wanted(in, t) && (!found || is_main(in, t)))
+		if (is_wanted(in, t) && (!found || t->main))
 			found = t;
 	}
 	return found;
 }
 
-static enum ps_status look(struct inject *in, struct ps_err *err)
-{
-	enum ps_status st = sampler_tick(&in->sampler, clock_now(), 1);
-
-	if (st == PS_EXEC)
-		ps_fail(err, PS_GONE, "process %d has replaced its program", in->target.pid);
-	else if (st)
-		ps_fail(err, st, "process %d: %s", in->target.pid, ps_status_name(st));
-	return st == PS_EXEC ? PS_GONE : st;
-}
-
 static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 {
-	int pid = in->target.pid;
+	int pid = in->host.target.pid;
 
 	if (in->order.thread == INJECT_TID)
 		ps_fail(err, PS_USAGE, "process %d has no thread %d that runs Python", pid,
@@ -124,12 +90,12 @@ static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 }
 
 /* The first that is met executing; if all are idle, the main thread. */
-static enum ps_status choose(struct inject *in, const struct thread **ret, struct ps_err *err)
+static enum ps_status choose(struct inject *in, const struct host_thread **ret, struct ps_err *err)
 {
 	for (unsigned i = 0; i < LOOKS; i++) {
 		if (i)
 			(void)clock_sleep_until(clock_now() + MS);
-		PS_TRY(look(in, err));
+		PS_TRY(host_look(&in->host, err));
 		*ret = find_running(in);
 		if (*ret)
 			return PS_OK;
@@ -140,33 +106,14 @@ static enum ps_status choose(struct inject *in, const struct thread **ret, struc
 
 /* --- asking --- */
 
-/* Off: by an option, a variable, the build or the program. doctor's checks tell which. */
-static enum ps_status switched_off(struct inject *in, struct ps_err *err)
-{
-	struct diagnosis d = { 0 };
-
-	situation_read("", in->target.pid, &d.situation);
-	situation_try(&d.situation);
-	inside_look(&in->target, NULL, &d.inside);
-	if (!checks_first_bad(&d, STAGE_EXEC, err))
-		ps_fail(err, PS_DENIED, "the interpreter of that thread takes no requests");
-	return ps_while(err, PS_DENIED, "not permitted to run code in process %d", in->target.pid);
-}
-
-static enum ps_status ask(struct inject *in, const struct thread *t, const char *name,
+static enum ps_status ask(struct inject *in, const struct host_thread *t, const char *name,
 			  struct ps_err *err)
 {
-	struct request_thread r = { .at = t->at, .interpreter = t->interpreter, .ident = t->ident };
-	const struct layout *l = &in->sampler.site.layout;
 	char path[PARCEL_PATH_MAX + 8];
-	int32_t enabled = 0;
 
-	if (target_read(&in->target, r.interpreter + l->at[F_INTERP_REMOTE_DEBUG], &enabled,
-			sizeof enabled) == PS_OK &&
-	    enabled != 1)
-		return switched_off(in, err);
+	PS_TRY(host_admits(&in->host, t, err));
 	snprintf(path, sizeof path, "%s/%s", in->parcel.inside, name);
-	PS_TRY(request_ask(in->guard.request, &r, path, err));
+	PS_TRY(request_ask(in->guard.request, &t->state, path, err));
 	in->tid = t->tid;
 	in->renewed_at = in->looked_at = clock_now();
 	return PS_OK;
@@ -181,7 +128,7 @@ static bool is_interrupted(const struct inject *in)
 static enum ps_status ask_somebody(struct inject *in, struct ps_err *err)
 {
 	uint64_t until = clock_now() + in->order.patience_ns;
-	const struct thread *t;
+	const struct host_thread *t;
 	enum ps_status st;
 
 	do {
@@ -211,8 +158,8 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 	size_t len;
 	int fd;
 
-	if (proc_read_status(in->target.pid, in->target.pid, &status))
-		return ps_fail(err, PS_GONE, "process %d has ended", in->target.pid);
+	if (proc_read_status(in->host.target.pid, in->host.target.pid, &status))
+		return ps_fail(err, PS_GONE, "process %d has ended", in->host.target.pid);
 	text.inner_pid = status.inner_tid;
 	PS_TRY(inject_text_make(&text, &script, &len, err));
 	PS_TRY(parcel_make(&in->parcel, &fd, err));
@@ -228,17 +175,10 @@ static enum ps_status open_parts(int pid, struct inject *in, struct ps_err *err)
 	struct request request = { 0 };
 	enum ps_status st;
 
-	PS_TRY(attach(pid, &p, &in->target, in->profile, &in->sampler, err));
+	PS_TRY(host_open(pid, &p, &in->host, err));
 	in->opened = true;
-	layout_describe(&in->sampler.site.layout, in->python);
-	if (!in->sampler.site.layout.door.path_size) {
-		ps_fail(err, PS_UNSUPPORTED, "process %d: running code in %s is not possible yet",
-			pid, in->python);
-		ps_hint(err, "it is in CPython 3.14 and later");
-		return PS_UNSUPPORTED;
-	}
 	PS_TRY(parcel_choose(pid, &in->parcel, err));
-	PS_TRY(request_open(&request, pid, in->target.read_tid, &in->sampler.site.layout, err));
+	PS_TRY(host_prepare(&in->host, &request, err));
 	st = guard_start(&request, &in->parcel, &in->guard, err);
 	if (st) {
 		request_close(&request);
@@ -258,11 +198,7 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	in->order = *o;
 	in->parcel.parent = in->parcel.folder = in->guard.wire = in->channel.fd = -1;
-	st = profile_create(PROFILE_BYTES_MAX, &in->profile);
-	if (st)
-		ps_fail(err, st, "out of memory");
-	else
-		st = open_parts(pid, in, err);
+	st = open_parts(pid, in, err);
 	if (st)
 		inject_close(in);
 	else
@@ -276,7 +212,7 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
 static void wait_for_news(const struct inject *in, uint64_t ns)
 {
 	struct pollfd p[] = { { .fd = in->channel.fd, .events = POLLIN },
-			      { .fd = in->target.pidfd, .events = POLLIN } };
+			      { .fd = in->host.target.pidfd, .events = POLLIN } };
 	struct timespec time = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
 
 	ppoll(p, 2, &time, NULL);
@@ -284,9 +220,9 @@ static void wait_for_news(const struct inject *in, uint64_t ns)
 
 static int outer_tid(const struct inject *in, uint64_t inner)
 {
-	for (uint32_t i = 0; i < in->sampler.nthreads; i++) {
-		if (in->sampler.threads[i].inner_tid == inner)
-			return in->sampler.threads[i].tid;
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		if (in->host.threads[i].inner_tid == inner)
+			return in->host.threads[i].tid;
 	}
 	return in->tid;
 }
@@ -296,7 +232,7 @@ static enum ps_status not_ours(const struct inject *in, struct ps_err *err)
 	return ps_fail(err, PS_FORMAT,
 		       "what comes from process %d is not what our script sends: is the target "
 		       "sound?",
-		       in->target.pid);
+		       in->host.target.pid);
 }
 
 static enum ps_status read_message(struct inject *in, struct inject_message *ret,
@@ -335,13 +271,13 @@ static enum ps_status read_message(struct inject *in, struct inject_message *ret
 }
 
 /* Another thread executes while ours sleeps: ask that one instead. */
-static enum ps_status move(struct inject *in, const struct thread *t, struct ps_err *err)
+static enum ps_status move(struct inject *in, const struct host_thread *t, struct ps_err *err)
 {
 	enum request_state was;
 
 	if (request_withdraw(in->guard.request, &was) || was != REQUEST_WAITS)
 		return PS_OK; /* a moment too late, or not now: the next look will tell */
-	PS_TRY(look(in, err));
+	PS_TRY(host_look(&in->host, err));
 	t = find_running(in);
 	if (!t)
 		t = find_any(in);
@@ -355,7 +291,7 @@ static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *er
 {
 	enum { LOOK_EVERY = 20 * MS, RENEW_AFTER = 20 * MS, WAKE_EVERY = 100 * MS };
 	uint64_t now = clock_now();
-	const struct thread *t;
+	const struct host_thread *t;
 
 	if (in->order.wake ? now - in->renewed_at >= WAKE_EVERY
 			   : !signalled && now - in->renewed_at >= RENEW_AFTER) {
@@ -365,7 +301,7 @@ static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *er
 	if (in->order.thread != INJECT_ANY || now - in->looked_at < LOOK_EVERY)
 		return PS_OK;
 	in->looked_at = now;
-	PS_TRY(look(in, err));
+	PS_TRY(host_look(&in->host, err));
 	t = find_running(in);
 	if (!t || t->tid == in->tid)
 		return PS_OK;
@@ -377,7 +313,7 @@ static enum ps_status refused(const struct inject *in, struct ps_err *err)
 	ps_fail(err, PS_DENIED,
 		"process %d took the request and did not run the script: an audit hook of it "
 		"refused, or it cannot read %s/%s",
-		in->target.pid, in->parcel.inside, PARCEL_SCRIPT);
+		in->host.target.pid, in->parcel.inside, PARCEL_SCRIPT);
 	ps_hint(err, "its standard error has the reason; hooks see the events "
 		     "cpython.remote_debugger_script and open");
 	return PS_DENIED;
@@ -389,7 +325,7 @@ static enum ps_status refused(const struct inject *in, struct ps_err *err)
 static enum ps_status after_taken(struct inject *in, struct inject_message *ret, struct ps_err *err)
 {
 	enum { PROBE_AFTER = 200 * MS };
-	const struct thread *t = NULL;
+	const struct host_thread *t = NULL;
 
 	if (!in->taken_at)
 		in->taken_at = clock_now();
@@ -402,9 +338,9 @@ static enum ps_status after_taken(struct inject *in, struct inject_message *ret,
 	}
 	if (clock_now() - in->taken_at < PROBE_AFTER || !parcel_has_script(&in->parcel))
 		return PS_NOT_READY;
-	for (uint32_t i = 0; i < in->sampler.nthreads; i++) {
-		if (in->sampler.threads[i].tid == in->tid)
-			t = &in->sampler.threads[i];
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		if (in->host.threads[i].tid == in->tid)
+			t = &in->host.threads[i];
 	}
 	if (t && ask(in, t, PARCEL_PROBE, NULL) == PS_OK)
 		in->probed = true;
@@ -413,7 +349,7 @@ static enum ps_status after_taken(struct inject *in, struct inject_message *ret,
 
 static enum ps_status ended(const struct inject *in, struct ps_err *err)
 {
-	return ps_fail(err, PS_GONE, "process %d ended %s", in->target.pid,
+	return ps_fail(err, PS_GONE, "process %d ended %s", in->host.target.pid,
 		       in->began ? "while the script ran" : "before the script ran");
 }
 
@@ -421,10 +357,11 @@ static void explain_wait(const struct inject *in, struct ps_err *err)
 {
 	char where[64];
 
-	waiting_describe(in->target.pid, in->tid, where);
+	waiting_describe(in->host.target.pid, in->tid, where);
 	if (*where && strcmp(where, "stopped") == 0)
-		ps_hint(err, "the process is stopped: kill -CONT %d lets it go on", in->target.pid);
-	else if (waiting_on_cpu(in->target.pid, in->tid))
+		ps_hint(err, "the process is stopped: kill -CONT %d lets it go on",
+			in->host.target.pid);
+	else if (waiting_on_cpu(in->host.target.pid, in->tid))
 		ps_hint(err,
 			"thread %d is running code in C that does not return to Python: "
 			"wait longer (--timeout)",
@@ -455,7 +392,7 @@ static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err
 		"thread %d of process %d did not pick the script up within %.3g s; it was "
 		"withdrawn "
 		"and did not run",
-		in->tid, in->target.pid, (double)in->order.patience_ns / 1e9);
+		in->tid, in->host.target.pid, (double)in->order.patience_ns / 1e9);
 	explain_wait(in, err);
 	return PS_NOT_READY;
 }
@@ -468,10 +405,11 @@ static enum ps_status one_round(struct inject *in, struct inject_message *ret, s
 
 	if (st != PS_NOT_READY)
 		return st;
-	if (target_ended(&in->target))
+	if (target_ended(&in->host.target))
 		return ended(in, err);
 	if (request_state(in->guard.request, &state, &signalled))
-		return ps_fail(err, PS_GONE, "process %d has replaced its program", in->target.pid);
+		return ps_fail(err, PS_GONE, "process %d has replaced its program",
+			       in->host.target.pid);
 	if (state == REQUEST_LOST)
 		return ps_fail(
 			err, PS_NOT_READY,
@@ -514,12 +452,12 @@ static enum ps_status wait_until_begun(struct inject *in, struct inject_message 
 
 static enum ps_status lost_touch(struct inject *in, struct ps_err *err)
 {
-	if (target_ended(&in->target))
+	if (target_ended(&in->host.target))
 		return ended(in, err);
 	return ps_fail(err, PS_LIMIT,
 		       "the script in process %d has closed its connection to us without a word of "
 		       "its end",
-		       in->target.pid);
+		       in->host.target.pid);
 }
 
 static enum ps_status wait_for_message(struct inject *in, struct inject_message *ret,
@@ -528,7 +466,7 @@ static enum ps_status wait_for_message(struct inject *in, struct inject_message 
 	enum { SLICE = 50 * MS };
 
 	for (;;) {
-		bool over = target_ended(&in->target); /* before the last words are read */
+		bool over = target_ended(&in->host.target); /* before the last words are read */
 		enum ps_status st = read_message(in, ret, err);
 
 		if (st != PS_NOT_READY)
@@ -540,12 +478,12 @@ static enum ps_status wait_for_message(struct inject *in, struct inject_message 
 		if (is_interrupted(in))
 			return ps_fail(err, PS_LIMIT,
 				       "interrupted; the script goes on in process %d without us",
-				       in->target.pid);
+				       in->host.target.pid);
 		if (in->order.run_ns && clock_now() - in->began_at > in->order.run_ns)
 			return ps_fail(err, PS_LIMIT,
 				       "the script has not ended within %.3g s, and goes on in "
 				       "process %d without us",
-				       (double)in->order.run_ns / 1e9, in->target.pid);
+				       (double)in->order.run_ns / 1e9, in->host.target.pid);
 		wait_for_news(in, SLICE);
 	}
 }
@@ -568,7 +506,7 @@ uint64_t inject_held_ns(const struct inject *in)
 
 const char *inject_python(const struct inject *in)
 {
-	return in->python;
+	return in->host.python;
 }
 
 void inject_close(struct inject *in)
@@ -589,10 +527,7 @@ void inject_close(struct inject *in)
 		guard_dismiss(&in->guard);
 	}
 	channel_close(&in->channel);
-	if (in->opened) {
-		sampler_close(&in->sampler);
-		target_close(&in->target);
-	}
-	profile_destroy(in->profile);
+	if (in->opened)
+		host_close(&in->host);
 	free(in);
 }

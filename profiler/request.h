@@ -6,28 +6,35 @@
  * target stand (blocking.h): the word of events is changed by any of them, and a change of
  * theirs must not be lost under ours.
  *
- * CPython 3.14 and later, by its own door (PEP 768; Python/ceval_gil.c, run_remote_debugger_-
- * script() and _Py_HandlePending()): the flag and the path lie in the thread state, and the
- * thread looks at them whenever a bit of its event word is set. It clears the flag, fires the
- * audit event, and then reads the script.
+ * What is asked where differs between interpreters: one file for each way, request_door.c, ...
  */
 #ifndef PROFILER_REQUEST_H
 #define PROFILER_REQUEST_H
 
+#include "profiler/identity.h"
 #include "profiler/parcel.h"
 #include "profiler/poke.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct request {
-	int pid;
-	struct poker poker;
-	struct layout_door door;
+/* What the door (EXEC_DOOR) needs to know. */
+struct request_door {
+	struct layout_door words;
 	uint32_t threads_at; /* in an interpreter, the head of its list of thread states */
 	uint32_t next_at;    /* in a thread state, the next of that list, ... */
 	uint32_t ident_at;   /* ... and which thread it is */
-	raddr thread;        /* the thread state that was asked; 0: none is */
+};
+
+struct request {
+	int pid;
+	enum exec_way way;
+	struct poker poker;
+	union {
+		struct request_door door;
+	};
+	raddr thread; /* the thread state that was asked; 0: none is */
+	raddr interpreter;
 	uint64_t ident;
 	char path[PARCEL_PATH_MAX + 8];
 	uint64_t held_ns; /* how long the target stood in all */
@@ -46,10 +53,7 @@ struct request_thread {
 	uint64_t ident;
 };
 
-/* What a request needs of the target; r is zeroed memory that the guard shares. */
-enum ps_status request_open(struct request *r, int pid, int tid, const struct layout *l,
-			    struct ps_err *err) PS_MUST_USE;
-void request_close(struct request *r);
+void request_close(struct request *r); /* its poker */
 
 /* Asks that thread, if it is still in its interpreter's list, to run the script at path.
  * PS_NOT_READY: another tool's request waits there. PS_TORN: a thread did not come to a
@@ -64,5 +68,20 @@ enum ps_status request_state(const struct request *r, enum request_state *ret,
 enum ps_status request_renew(struct request *r) PS_MUST_USE;
 /* Takes it back if it waits. *ret is what it was: REQUEST_WAITS means that it was in time. */
 enum ps_status request_withdraw(struct request *r, enum request_state *ret) PS_MUST_USE;
+
+/* --- for the ways --- */
+
+/* All are called while the target stands, but for state(). */
+struct request_ops {
+	/* Notes r->thread, r->ident and r->path before the first word is written. */
+	enum ps_status (*put)(struct request *r, const struct request_thread *t, const char *path,
+			      struct ps_err *err);
+	enum ps_status (*state)(const struct request *r, enum request_state *ret,
+				bool *ret_signalled);
+	enum ps_status (*signal)(struct request *r); /* what is asked already, once more */
+	enum ps_status (*clear)(struct request *r);  /* what waits */
+};
+
+extern const struct request_ops request_door_ops;
 
 #endif

@@ -53,6 +53,11 @@ class Interpreter:
     def supported(self):
         return self.implementation == "cpython" and self.version[:2] in SUPPORTED
 
+    @property
+    def executable(self):
+        """Can pysample run code in it?"""
+        return self.implementation == "cpython" and self.version[:2] >= (3, 14)
+
     def __repr__(self):
         return self.name
 

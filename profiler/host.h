@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/host.h - an interpreter as a place where code can be run: which threads of it can be
+ * asked, and by which way. One file for each way: host_door.c, ... */
+#ifndef PROFILER_HOST_H
+#define PROFILER_HOST_H
+
+#include "profiler/attach.h"
+#include "profiler/identity.h"
+#include "profiler/request.h"
+
+struct host_thread {
+	struct request_thread state;
+	uint64_t inner_tid;
+	int tid;      /* as our /proc has it */
+	bool main;    /* the main thread of the main interpreter */
+	bool running; /* it executes bytecode at this moment */
+};
+
+struct host {
+	enum exec_way way;
+	struct target target;
+	char python[64];             /* "CPython 3.14.10" */
+	struct host_thread *threads; /* that can be asked, as of host_look() */
+	unsigned nthreads;
+	void *own; /* what the way keeps */
+};
+
+/* Opens the process and finds out which way leads into its interpreter. Waits for one that
+ * starts up, as attach() does. PS_GONE, PS_DENIED, PS_NOT_PYTHON, PS_NOT_READY, PS_UNSUPPORTED:
+ * there is no way yet into this one. */
+enum ps_status host_open(int pid, const struct patience *p, struct host *ret,
+			 struct ps_err *err) PS_MUST_USE;
+void host_close(struct host *h);
+
+/* Brings h->threads up to date. PS_GONE, PS_NOMEM, PS_DENIED. */
+enum ps_status host_look(struct host *h, struct ps_err *err) PS_MUST_USE;
+/* Does the interpreter of that thread take requests? PS_DENIED, with why not and what helps. */
+enum ps_status host_admits(struct host *h, const struct host_thread *t,
+			   struct ps_err *err) PS_MUST_USE;
+/* Makes r, which is zeroed, ready for requests to this host. */
+enum ps_status host_prepare(struct host *h, struct request *r, struct ps_err *err) PS_MUST_USE;
+
+/* --- for the ways --- */
+
+struct host_ops {
+	enum ps_status (*look)(struct host *h, struct ps_err *err);
+	enum ps_status (*admits)(struct host *h, const struct host_thread *t, struct ps_err *err);
+	enum ps_status (*prepare)(struct host *h, struct request *r, struct ps_err *err);
+	void (*close)(struct host *h);
+};
+
+extern const struct host_ops host_door;
+/* A host whose target is not opened yet; PS_UNSUPPORTED: not one for this way. */
+enum ps_status host_door_open(int pid, const struct patience *p, struct host *ret,
+			      struct ps_err *err) PS_MUST_USE;
+
+#endif

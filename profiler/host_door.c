@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* CPython 3.14 and later: each thread that has Python frames can be asked by itself. */
+#include "profiler/host.h"
+
+#include "profiler/checks.h"
+#include "profiler/clock.h"
+
+#include <stdlib.h>
+
+#define PROFILE_BYTES_MAX ((size_t)64 << 20)
+
+struct door {
+	struct profile *profile;
+	struct sampler sampler;
+};
+
+static bool is_main(const struct sampler *s, const struct thread *t)
+{
+	for (uint32_t i = 0; i < s->ninterpreters; i++) {
+		if (s->interpreters[i].at == t->interpreter)
+			return s->interpreters[i].id == 0 && t->tid == s->target->pid;
+	}
+	return false;
+}
+
+static enum ps_status list(struct host *h, const struct sampler *s)
+{
+	struct host_thread *grown = realloc(h->threads, (s->nthreads + 1) * sizeof *grown);
+
+	if (!grown)
+		return PS_NOMEM;
+	h->threads = grown;
+	h->nthreads = 0;
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		const struct thread *t = &s->threads[i];
+
+		if (!t->alive || !t->tid || !t->has_frames ||
+		    t->status & s->site.layout.status_gone)
+			continue;
+		h->threads[h->nthreads++] = (struct host_thread){
+			.state = { .at = t->at, .interpreter = t->interpreter, .ident = t->ident },
+			.inner_tid = t->inner_tid,
+			.tid = t->tid,
+			.main = is_main(s, t),
+			.running = t->status & s->site.layout.gil_holder,
+		};
+	}
+	return PS_OK;
+}
+
+static enum ps_status look(struct host *h, struct ps_err *err)
+{
+	struct door *d = h->own;
+	enum ps_status st = sampler_tick(&d->sampler, clock_now(), 1);
+
+	if (st == PS_EXEC)
+		return ps_fail(err, PS_GONE, "process %d has replaced its program", h->target.pid);
+	if (!st)
+		st = list(h, &d->sampler);
+	return st ? ps_fail(err, st, "process %d: %s", h->target.pid, ps_status_name(st)) : PS_OK;
+}
+
+/* Off: by an option, a variable, the build or the program. doctor's checks tell which. */
+static enum ps_status switched_off(struct host *h, struct ps_err *err)
+{
+	struct diagnosis d = { 0 };
+
+	situation_read("", h->target.pid, &d.situation);
+	situation_try(&d.situation);
+	inside_look(&h->target, NULL, &d.inside);
+	if (!checks_first_bad(&d, STAGE_EXEC, err))
+		ps_fail(err, PS_DENIED, "the interpreter of that thread takes no requests");
+	return ps_while(err, PS_DENIED, "not permitted to run code in process %d", h->target.pid);
+}
+
+static enum ps_status admits(struct host *h, const struct host_thread *t, struct ps_err *err)
+{
+	struct door *d = h->own;
+	int32_t enabled = 0;
+
+	if (target_read(&h->target,
+			t->state.interpreter + d->sampler.site.layout.at[F_INTERP_REMOTE_DEBUG],
+			&enabled, sizeof enabled) == PS_OK &&
+	    enabled != 1)
+		return switched_off(h, err);
+	return PS_OK;
+}
+
+static enum ps_status prepare(struct host *h, struct request *r, struct ps_err *err)
+{
+	const struct layout *l = &((struct door *)h->own)->sampler.site.layout;
+
+	(void)err;
+	r->door = (struct request_door){ .words = l->door,
+					 .threads_at = l->at[F_INTERP_THREADS_HEAD],
+					 .next_at = l->at[F_THREAD_NEXT],
+					 .ident_at = l->at[F_THREAD_IDENT] };
+	return PS_OK;
+}
+
+static void close_door(struct host *h)
+{
+	struct door *d = h->own;
+
+	sampler_close(&d->sampler);
+	profile_destroy(d->profile);
+	free(d);
+}
+
+const struct host_ops host_door = {
+	.look = look, .admits = admits, .prepare = prepare, .close = close_door
+};
+
+static enum ps_status attach_it(int pid, const struct patience *p, struct host *h,
+				struct ps_err *err)
+{
+	struct door *d = h->own;
+
+	PS_TRY(attach(pid, p, &h->target, d->profile, &d->sampler, err));
+	layout_describe(&d->sampler.site.layout, h->python);
+	if (d->sampler.site.layout.door.path_size)
+		return PS_OK;
+	sampler_close(&d->sampler);
+	target_close(&h->target);
+	ps_fail(err, PS_UNSUPPORTED, "process %d: running code in %s is not possible yet", pid,
+		h->python);
+	ps_hint(err, "it is in CPython 3.14 and later");
+	return PS_UNSUPPORTED;
+}
+
+enum ps_status host_door_open(int pid, const struct patience *p, struct host *ret,
+			      struct ps_err *err)
+{
+	struct door *d = calloc(1, sizeof *d);
+	enum ps_status st;
+
+	if (!d)
+		return ps_fail(err, PS_NOMEM, "out of memory");
+	*ret = (struct host){ .way = EXEC_DOOR, .own = d };
+	st = profile_create(PROFILE_BYTES_MAX, &d->profile);
+	if (st)
+		ps_fail(err, st, "out of memory");
+	else
+		st = attach_it(pid, p, ret, err);
+	if (st) {
+		profile_destroy(d->profile);
+		free(d);
+		return st;
+	}
+	/* The sampler has the address of the target that it was opened with: ours. */
+	return PS_OK;
+}
