@@ -2,59 +2,12 @@
 """exec: code that is run inside a target, in each Python in which pysample can do it."""
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 
 import process
 import pytest
-
-MARK = "import sys; sys.modules['__main__'].ran.append({})"
-
-
-@pytest.fixture
-def host_in(start, places):
-    """host_in(interpreter, doing) → Child that does so; .tid is its main thread as it says, and
-    .temporary() what is in its temporary folder, which is its own."""
-    made = []
-
-    def run(interpreter, doing, user=None, **how):
-        place = places(interpreter)
-        folder = tempfile.mkdtemp(dir=place.outside)
-        made.append(folder)
-        os.chmod(place.outside, 0o755)
-        os.chmod(folder, 0o1777)
-        inside = os.path.join(place.inside, os.path.basename(folder))
-        env = {**interpreter.environment(), "TMPDIR": inside}
-        child = start(interpreter, "host.py", doing, *([user] if user else []), env=env, **how)
-        child.tid = child.said()["tid"]
-        child.temporary = lambda: os.listdir(folder)
-        return child
-
-    yield run
-    for folder in made:
-        shutil.rmtree(folder)
-
-
-@pytest.fixture
-def run_in(pysample):
-    """run_in(child, code, *args) → Result of pysample exec."""
-
-    def run(child, code, *args, options=(), **how):
-        return pysample("exec", *options, child.pid, "-c", code, *args, **how)
-
-    return run
-
-
-def ended_well(child, *ran):
-    """It went on, what ran in it is this, and nothing else has changed."""
-    child.go()
-    said = child.said()
-    assert said["ran"] == list(ran), said
-    assert said["same"], said
-    assert child.wait() == 0
-
+from hosts import MARK, ended_well, host_in, run_in  # noqa: F401
 
 # What it does -----------------------------------------------------------------------------
 
@@ -215,13 +168,11 @@ def test_a_program_without_standard_files(host, host_in, run_in):
 
 def test_detached_it_runs_on_its_own(host, host_in, run_in):
     child = host_in(host, "busy")
-    code = "import os; os.write(1, b'\"mine\"\\n'); print('theirs')"
     result = run_in(child, "import sys; print('\"theirs\"', flush=True)", options=["--detach"])
     assert (result.code, result.out, result.err) == (0, "", ""), result
     assert child.said() == "theirs"
     assert child.temporary() == []
     ended_well(child)
-    del code
 
 
 def test_a_script_that_does_not_end(host, host_in, run_in, pysample):

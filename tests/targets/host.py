@@ -101,6 +101,33 @@ def threads():
         t.join()
 
 
+INSIDE = """
+import os, threading
+os.write({say}, b"%d\\n" % threading.get_native_id())
+while not select({wait}):
+    sum(i * i for i in range(500))
+"""
+
+
+def interpreters():
+    """Another interpreter with a GIL of its own executes in a thread; the main one waits."""
+    import _interpreters
+
+    number = _interpreters.create("isolated")
+    began, say_began = os.pipe()
+    wait, release = os.pipe()
+    inside = INSIDE.format(say=say_began, wait=wait)
+    inside = "import select as s\nselect = lambda f: s.select([f], [], [], 0)[0]\n" + inside
+    thread = threading.Thread(target=_interpreters.exec, args=(number, inside))
+    thread.start()
+    say(tid=int(os.read(began, 20)), interpreter=number)
+    os.read(0, 1)
+    os.write(release, b"x")
+    thread.join()
+    for fd in (began, say_began, wait, release):
+        os.close(fd)
+
+
 def printing():
     """Another thread prints all the while."""
     over = threading.Event()
