@@ -170,8 +170,10 @@ static enum ps_status follow(struct inject *in, const struct options *o, struct 
 			ret->began = true;
 			if (o->verbose)
 				fprintf(stderr,
-					"pysample: thread %d runs it; %s stood for %.3f ms\n",
-					m.tid, inject_python(in), (double)inject_held_ns(in) / 1e6);
+					"pysample: thread %d runs it; picked up after %.3f ms; %s "
+					"stood for %.3f ms\n",
+					m.tid, (double)m.waited_ns / 1e6, inject_python(in),
+					(double)inject_held_ns(in) / 1e6);
 			break;
 		case INJECT_OUT:
 			put(STDOUT_FILENO, m.bytes, m.len);

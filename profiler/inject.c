@@ -133,12 +133,12 @@ static enum ps_status ask_somebody(struct inject *in, struct ps_err *err)
 
 	do {
 		PS_TRY(choose(in, &t, err));
+		in->asked_at = clock_now();
 		st = ask(in, t, PARCEL_SCRIPT, err);
 		if (st == PS_NOT_READY)
 			(void)clock_sleep_until(clock_now() + 10 * MS);
 	} while ((st == PS_TORN || st == PS_NOT_READY) && clock_now() < until &&
 		 !is_interrupted(in));
-	in->asked_at = clock_now();
 	return st == PS_TORN ? PS_NOT_READY : st;
 }
 
@@ -265,6 +265,7 @@ static enum ps_status read_message(struct inject *in, struct inject_message *ret
 		ret->tid = in->tid = outer_tid(in, strtoull(digits, NULL, 10));
 		in->began = true;
 		in->began_at = clock_now();
+		ret->waited_ns = in->began_at - in->asked_at;
 	}
 	in->finished = kind == INJECT_DONE;
 	return PS_OK;
