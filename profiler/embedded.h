@@ -8,5 +8,9 @@
 
 extern const unsigned char embedded_inject_py[];
 extern const size_t embedded_inject_py_len;
+extern const unsigned char embedded_heap_walk_py[];
+extern const size_t embedded_heap_walk_py_len;
+extern const unsigned char embedded_heap_take_py[];
+extern const size_t embedded_heap_take_py_len;
 
 #endif

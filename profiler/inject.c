@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MS = 1000000, LOOKS = 25, PROBE_AFTER = 200 * MS };
 
@@ -26,6 +27,7 @@ struct inject {
 	struct parcel parcel;
 	struct guard guard;
 	struct channel channel;
+	int stream;
 	bool opened; /* the host is */
 	int tid;     /* that was asked */
 	int probed;  /* a probe was put behind the script */
@@ -152,7 +154,8 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 				    .len = o->len,
 				    .name = o->name,
 				    .args = o->args,
-				    .detach = o->detach };
+				    .detach = o->detach,
+				    .stream = o->stream };
 	SCOPE_FREE char *script = NULL;
 	struct proc_status status;
 	size_t len;
@@ -164,6 +167,8 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 	PS_TRY(inject_text_make(&text, &script, &len, err));
 	PS_TRY(parcel_make(&in->parcel, &fd, err));
 	channel_init(&in->channel, fd);
+	if (o->stream)
+		PS_TRY(parcel_add_pipe(&in->parcel, PARCEL_STREAM, &in->stream, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_SCRIPT, script, len, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_PROBE, "", 0, err));
 	return parcel_hand_over(&in->parcel, err);
@@ -197,7 +202,7 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
 	if (!in)
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	in->order = *o;
-	in->parcel.parent = in->parcel.folder = in->guard.wire = in->channel.fd = -1;
+	in->parcel.parent = in->parcel.folder = in->guard.wire = in->channel.fd = in->stream = -1;
 	st = open_parts(pid, in, err);
 	if (st)
 		inject_close(in);
@@ -527,6 +532,11 @@ const char *inject_python(const struct inject *in)
 	return in->host.python;
 }
 
+int inject_stream(const struct inject *in)
+{
+	return in->stream;
+}
+
 void inject_close(struct inject *in)
 {
 	bool guarded = in->guard.wire >= 0;
@@ -545,6 +555,8 @@ void inject_close(struct inject *in)
 		guard_dismiss(&in->guard);
 	}
 	channel_close(&in->channel);
+	if (in->stream >= 0)
+		close(in->stream);
 	if (in->opened)
 		host_close(&in->host);
 	free(in);

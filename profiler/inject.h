@@ -36,6 +36,7 @@ struct inject_order {
 	enum inject_thread thread;
 	int tid;              /* of INJECT_TID, as our /proc has it */
 	bool detach;          /* nothing is to come back but that it was picked up */
+	bool stream;          /* it gets a second pipe, by the name __stream__: inject_stream() */
 	bool wake;            /* stop and continue the target now and then, see inject_next() */
 	uint64_t patience_ns; /* to be picked up */
 	uint64_t run_ns;      /* to run to its end, from then on; 0: as long as it takes */
@@ -83,6 +84,10 @@ enum ps_status inject_next(struct inject *in, struct inject_message *ret,
 uint64_t inject_held_ns(const struct inject *in);
 /* "CPython 3.14.10"; valid as long as in. */
 const char *inject_python(const struct inject *in);
+
+/* The reading end of the second pipe, non-blocking; in's. At its end when the script, and what
+ * it forked, have closed it. -1: none was ordered. */
+int inject_stream(const struct inject *in);
 
 void inject_close(struct inject *in);
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Runs one script inside a target and reports what becomes of it. pysample puts the values of
-# PID, FOLDER, NAME, SOURCE, ARGS and DETACH in front, and a thread of the target executes the
+# PID, FOLDER, NAME, SOURCE, ARGS, DETACH and STREAM in front, and a thread of the target executes the
 # whole between two of its own bytecodes, in a namespace of its own.
 #
 # It may hold the target up, so it takes only modules that are built into every interpreter,
@@ -8,7 +8,7 @@
 # PyPy 3.9 and later.
 
 
-def pysample_inject(pid, folder, name, source, args, detach):
+def pysample_inject(pid, folder, name, source, args, detach, stream):
     import builtins
     import posix
     import sys
@@ -155,6 +155,8 @@ def pysample_inject(pid, folder, name, source, args, detach):
             "__loader__": None,
             "__args__": list(args),
         }
+        if stream:
+            space["__stream__"] = folder + b"/d"
         try:
             exec(compile(source, name, "exec", 0, True), space)
         except SystemExit as leaving:
@@ -208,4 +210,4 @@ def pysample_inject(pid, folder, name, source, args, detach):
         let_go()
 
 
-pysample_inject(PID, FOLDER, NAME, SOURCE, ARGS, DETACH)
+pysample_inject(PID, FOLDER, NAME, SOURCE, ARGS, DETACH, STREAM)

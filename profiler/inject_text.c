@@ -50,7 +50,8 @@ enum ps_status inject_text_make(const struct inject_text *t, char **ret, size_t 
 		put_text(out, *a);
 		fputs(", ", out);
 	}
-	fprintf(out, ")\nDETACH = %s\n", t->detach ? "True" : "False");
+	fprintf(out, ")\nDETACH = %s\nSTREAM = %s\n", t->detach ? "True" : "False",
+		t->stream ? "True" : "False");
 	fwrite(embedded_inject_py, 1, embedded_inject_py_len, out);
 	if (fclose(out)) {
 		free(*ret);

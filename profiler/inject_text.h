@@ -15,7 +15,7 @@ struct inject_text {
 	size_t len;
 	const char *name; /* what that is called */
 	char **args;      /* ends with NULL; NULL: none */
-	bool detach;
+	bool detach, stream;
 };
 
 /* PS_NOMEM. *ret is to be freed. */

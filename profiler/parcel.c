@@ -17,7 +17,7 @@
 
 enum { ENVIRONMENT_MAX = 1 << 20, FOLDER_MAX = PARCEL_PATH_MAX - PARCEL_NAME_MAX - 8 };
 
-static const char *const names[] = { PARCEL_SCRIPT, PARCEL_PROBE, PARCEL_CHANNEL };
+static const char *const names[] = { PARCEL_SCRIPT, PARCEL_PROBE, PARCEL_CHANNEL, PARCEL_STREAM };
 
 /* --- where --- */
 
@@ -203,23 +203,28 @@ static bool is_ours(int folder)
 	       (st.st_mode & 077) == 0;
 }
 
-enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *err)
+enum ps_status parcel_add_pipe(struct parcel *p, const char *name, int *ret, struct ps_err *err)
 {
 	SCOPE_CLOSE int pipe = -1;
 
+	if (mkfifoat(p->folder, name, 0600))
+		return failed(p, "make a pipe in", err);
+	pipe = openat(p->folder, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (pipe < 0 || !give(p, pipe))
+		return failed(p, "open the pipe in", err);
+	*ret = pipe;
+	pipe = -1;
+	return PS_OK;
+}
+
+enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *err)
+{
 	if (mkdirat(p->parent, p->name, 0700))
 		return failed(p, "make the folder", err);
 	p->folder = openat(p->parent, p->name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
 	if (p->folder < 0 || !is_ours(p->folder))
 		return failed(p, "open the folder", err);
-	if (mkfifoat(p->folder, PARCEL_CHANNEL, 0600))
-		return failed(p, "make a pipe in", err);
-	pipe = openat(p->folder, PARCEL_CHANNEL, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-	if (pipe < 0 || !give(p, pipe))
-		return failed(p, "open the pipe in", err);
-	*ret_channel = pipe;
-	pipe = -1;
-	return PS_OK;
+	return parcel_add_pipe(p, PARCEL_CHANNEL, ret_channel, err);
 }
 
 enum ps_status parcel_add(struct parcel *p, const char *name, const void *bytes, size_t len,

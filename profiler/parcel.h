@@ -25,6 +25,7 @@ enum { PARCEL_PATH_MAX = 256, PARCEL_NAME_MAX = 32 };
 #define PARCEL_SCRIPT  "s" /* what is run; who unlinks it has claimed it */
 #define PARCEL_PROBE   "p" /* an empty script */
 #define PARCEL_CHANNEL "c" /* a named pipe, from the target to us */
+#define PARCEL_STREAM  "d" /* another one */
 
 struct parcel {
 	int parent, folder; /* open; -1: not (yet) */
@@ -38,6 +39,9 @@ struct parcel {
 enum ps_status parcel_choose(int pid, struct parcel *ret, struct ps_err *err) PS_MUST_USE;
 /* Makes the folder and the pipe in it, whose reading end is *ret_channel (non-blocking). */
 enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *err) PS_MUST_USE;
+/* Another pipe; its reading end, non-blocking. */
+enum ps_status parcel_add_pipe(struct parcel *p, const char *name, int *ret,
+			       struct ps_err *err) PS_MUST_USE;
 enum ps_status parcel_add(struct parcel *p, const char *name, const void *bytes, size_t len,
 			  struct ps_err *err) PS_MUST_USE;
 /* Now it is the target's. */
