@@ -14,6 +14,7 @@
 #include "profiler/waiting.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,16 @@ static enum ps_status ask_somebody(struct inject *in, struct ps_err *err)
 
 /* --- opening --- */
 
+/* Much comes through it: the larger it is, the less often the two wait for each other. */
+static enum ps_status add_stream(struct inject *in, struct ps_err *err)
+{
+	enum { PIPE_BYTES = 1 << 20 };
+
+	PS_TRY(parcel_add_pipe(&in->parcel, PARCEL_STREAM, &in->stream, err));
+	(void)fcntl(in->stream, F_SETPIPE_SZ, PIPE_BYTES); /* a wish */
+	return PS_OK;
+}
+
 static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 {
 	const struct inject_order *o = &in->order;
@@ -168,7 +179,7 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 	PS_TRY(parcel_make(&in->parcel, &fd, err));
 	channel_init(&in->channel, fd);
 	if (o->stream)
-		PS_TRY(parcel_add_pipe(&in->parcel, PARCEL_STREAM, &in->stream, err));
+		PS_TRY(add_stream(in, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_SCRIPT, script, len, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_PROBE, "", 0, err));
 	return parcel_hand_over(&in->parcel, err);
@@ -213,14 +224,16 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
 
 /* --- until it has begun --- */
 
-/* Waits for its pipe or its end, at most that long. */
+/* Waits for its pipes or its end, at most that long. */
 static void wait_for_news(const struct inject *in, uint64_t ns)
 {
 	struct pollfd p[] = { { .fd = in->channel.fd, .events = POLLIN },
-			      { .fd = in->host.target.pidfd, .events = POLLIN } };
+			      { .fd = in->host.target.pidfd, .events = POLLIN },
+			      { .fd = in->stream, .events = POLLIN } };
 	struct timespec time = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
 
-	ppoll(p, 2, &time, NULL);
+	if (ppoll(p, 3, &time, NULL) > 0 && p[2].revents & POLLIN)
+		in->order.pump(in->stream, in->order.ctx);
 }
 
 static int outer_tid(const struct inject *in, uint64_t inner)

@@ -40,7 +40,8 @@ struct inject_order {
 	bool wake;            /* stop and continue the target now and then, see inject_next() */
 	uint64_t patience_ns; /* to be picked up */
 	uint64_t run_ns;      /* to run to its end, from then on; 0: as long as it takes */
-	bool (*interrupted)(void *ctx); /* asked while waiting */
+	bool (*interrupted)(void *ctx);      /* asked while waiting */
+	void (*pump)(int stream, void *ctx); /* with stream: called when there is something in it */
 	void *ctx;
 };
 
