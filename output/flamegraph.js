@@ -91,6 +91,18 @@ function factRows(model) {
 	return rows;
 }
 
+/* A heap dump lies beside the page: its moment, and a link. */
+function heapDump(dump) {
+	const dd = element("dd", `at ${formatTime(dump.at_ns)}: `), name = dump.file.split("/").pop();
+	const link = element(dump.failed ? "span" : "a", visible(name) + (dump.failed ? " (it failed)" : ""));
+	if (!dump.failed) {
+		link.href = encodeURIComponent(name);
+		link.download = name;
+	}
+	dd.append(link);
+	return dd;
+}
+
 function hiddenReasons(model) {
 	const h = model.hidden, hidden = [];
 	if (h.idle)
@@ -776,7 +788,8 @@ class Page {
 		const rate = Number((f.rate_achieved || 0).toPrecision(4));
 		const facts = [`pid ${f.pid}`, visible(f.python || ""), new Date(f.started_ms).toLocaleString(), formatTime(f.duration_ns),
 			f.rate_asked > 0 ? `${rate} of ${f.rate_asked} samples a second` : `${rate} samples a second`,
-			lost ? `${formatCount(lost)} lost` : "none lost", this.model.hidden.idle ? "idle threads left out" : ""];
+			lost ? `${formatCount(lost)} lost` : "none lost",
+			f.heap_dumps?.length ? plural(f.heap_dumps.length, "heap dump") : "", this.model.hidden.idle ? "idle threads left out" : ""];
 		$("meta").replaceChildren(...facts.filter(Boolean).map((fact) => element("span", fact)));
 		const list = [];
 		for (const [name, text] of factRows(this.model)) {
@@ -784,6 +797,8 @@ class Page {
 			dd.dir = "auto";
 			list.push(element("dt", name), dd);
 		}
+		if (f.heap_dumps?.length)
+			list.push(element("dt", "Heap dumps"), ...f.heap_dumps.map(heapDump));
 		$("facts-list").replaceChildren(...list);
 	}
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/options.h"
 
+#include "profiler/duration.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -8,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_FLAG, KIND_TEXT, KIND_PID, KIND_RATE, KIND_DURATION };
+enum kind { KIND_FLAG, KIND_TEXT, KIND_LIST, KIND_PID, KIND_RATE, KIND_DURATION };
 
 /* To add an option: its row here; the parser, --help and the tests follow from it. */
 struct option_row {
@@ -55,6 +57,8 @@ static const struct option_row rows[] = {
 	  "garbage collections are not frames of their own" },
 	{ "blocking", 0, KIND_FLAG, BOTH, INTO(blocking), NULL,
 	  "stop the target for each sample: exact, but it is felt" },
+	{ "heap-dump", 0, KIND_LIST, RECORD, INTO(heap_dumps), "WHEN",
+	  "a heap dump meanwhile: start, end, 5s, rss>2G; may be repeated" },
 	{ "all", 'a', KIND_FLAG, LS, INTO(all), NULL,
 	  "search every process, also those without a sign of Python: slow" },
 	{ "json", 'j', KIND_FLAG, LS | DOCTOR, INTO(json), NULL, "JSON for programs to read" },
@@ -111,47 +115,6 @@ enum { NCOMMANDS = sizeof commands / sizeof *commands };
 
 /* --- values --- */
 
-static const struct {
-	const char *unit;
-	double ns;
-} time_units[] = { { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 },   { "s", 1e9 },
-		   { "", 1e9 }, { "m", 60e9 }, { "min", 60e9 }, { "h", 3600e9 } };
-
-/* A decimal number, no sign, no hexadecimal, no "inf"; *end is behind it. */
-static bool take_number(const char *text, double *ret, const char **end)
-{
-	char *stop;
-
-	if (!(*text >= '0' && *text <= '9') && *text != '.')
-		return false;
-	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
-		return false;
-	errno = 0;
-	*ret = strtod(text, &stop);
-	*end = stop;
-	return stop != text && errno == 0 && isfinite(*ret);
-}
-
-bool options_parse_duration(const char *text, uint64_t *ret_ns)
-{
-	const double ten_years = 10 * 365.25 * 86400e9;
-	const char *unit;
-	double v;
-
-	if (!take_number(text, &v, &unit))
-		return false;
-	for (size_t i = 0; i < sizeof time_units / sizeof *time_units; i++) {
-		if (strcmp(unit, time_units[i].unit) == 0) {
-			v *= time_units[i].ns;
-			if (v < 1 || v > ten_years)
-				return false;
-			*ret_ns = (uint64_t)v;
-			return true;
-		}
-	}
-	return false;
-}
-
 bool options_parse_rate(const char *text, double *ret)
 {
 	const char *unit;
@@ -161,7 +124,7 @@ bool options_parse_rate(const char *text, double *ret)
 		*ret = 0;
 		return true;
 	}
-	if (!take_number(text, &v, &unit))
+	if (!number_parse(text, &v, &unit))
 		return false;
 	if (*unit == 'k' || *unit == 'K') {
 		v *= 1000;
@@ -196,6 +159,8 @@ static enum ps_status bad_value(const struct option_row *row, const char *value,
 			RATE_MAX);
 	else if (row->kind == KIND_DURATION)
 		ps_hint(err, "give a time above 0, as 500ms, 10s, 2m");
+	else if (row->kind == KIND_LIST)
+		ps_hint(err, "at most %d of them are possible", OPTIONS_LIST_MAX);
 	else
 		ps_hint(err, "give the number of a process");
 	return PS_USAGE;
@@ -214,6 +179,11 @@ static enum ps_status set_value(const struct option_row *row, char *value, struc
 	case KIND_TEXT:
 		*(const char **)at = value;
 		break;
+	case KIND_LIST: /* there is one */
+		good = o->nheap_dumps < OPTIONS_LIST_MAX;
+		if (good)
+			((const char **)at)[o->nheap_dumps++] = value;
+		break;
 	case KIND_PID:
 		good = parse_pid(value, (int *)at);
 		break;
@@ -221,7 +191,7 @@ static enum ps_status set_value(const struct option_row *row, char *value, struc
 		good = options_parse_rate(value, (double *)at);
 		break;
 	case KIND_DURATION:
-		good = options_parse_duration(value, (uint64_t *)at);
+		good = duration_parse(value, (uint64_t *)at);
 		break;
 	}
 	return good ? PS_OK : bad_value(row, value, err);

@@ -18,6 +18,8 @@ enum command {
 	COMMAND_EXEC = 32
 };
 
+enum { OPTIONS_LIST_MAX = 16 };
+
 struct options {
 	enum command command;
 	int pid;              /* 0: none given */
@@ -39,6 +41,9 @@ struct options {
 	const char *thread;  /* "any", "main" or a thread's id; NULL: any */
 	uint64_t timeout_ns; /* 0: the default */
 	bool detach, wake;
+
+	const char *heap_dumps[OPTIONS_LIST_MAX]; /* record: when to take one */
+	unsigned nheap_dumps;
 };
 
 /* PS_USAGE with the message and its remedy. ret holds pointers into argv. */
@@ -47,8 +52,6 @@ enum ps_status options_parse(int argc, char **argv, struct options *ret,
 /* command 0: of the program as a whole. */
 void options_print_help(unsigned command, FILE *out);
 
-/* "500ms", "10s", "2m", "1h", bare seconds; more than nothing, at most ten years. */
-bool options_parse_duration(const char *text, uint64_t *ret_ns) PS_MUST_USE;
 /* "100", "10k", "10khz", "0.5", "max" (0); 0.001 to RATE_MAX. */
 bool options_parse_rate(const char *text, double *ret) PS_MUST_USE;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "profiler/duration.h"
 #include "profiler/options.h"
 
 #include <criterion/criterion.h>
@@ -248,10 +249,10 @@ Test(options, durations_in_their_units)
 	uint64_t ns = 77;
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		cr_expect_not(options_parse_duration(bad[i], &ns), "'%s'", bad[i]);
+		cr_expect_not(duration_parse(bad[i], &ns), "'%s'", bad[i]);
 	cr_expect_eq(ns, 77, "unchanged on failure");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		cr_expect(options_parse_duration(rows[i].text, &ns), "'%s'", rows[i].text);
+		cr_expect(duration_parse(rows[i].text, &ns), "'%s'", rows[i].text);
 		cr_expect_eq(ns, rows[i].ns, "'%s'", rows[i].text);
 	}
 }
