@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/heap_graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The root's first edge is that to the last object, wherever that will be. */
+static enum ps_status begin(struct heap_graph *g)
+{
+	struct profile_text rest = { "(not reached from the roots)", 28 };
+	uint32_t text, type;
+
+	PS_TRY(heap_graph_text(g, (struct profile_text){ "", 0 }, &text));
+	PS_TRY(heap_graph_type(g, (struct heap_type){ text, HEAP_GROUP }, &type));
+	PS_TRY(heap_graph_text(g, rest, &text));
+	PS_TRY(heap_graph_object(g, (struct heap_object){ 0 }));
+	return heap_graph_edge(g, HEAP_EDGE_INTERNAL, text, HEAP_ROOT);
+}
+
+enum ps_status heap_graph_init(struct heap_graph *g, size_t max_bytes)
+{
+	*g = (struct heap_graph){ .mem = { .max = max_bytes } };
+	arena_init(&g->text_arena, &g->mem);
+	table_init(&g->text_table, &g->mem);
+	return begin(g);
+}
+
+void heap_graph_deinit(struct heap_graph *g)
+{
+	void *arrays[] = { g->id, g->size, g->type,  g->name,  g->first,
+			   g->to, g->kind, g->types, g->label, g->texts };
+
+	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+		free(arrays[i]);
+	table_deinit(&g->text_table);
+	arena_deinit(&g->text_arena);
+	*g = (struct heap_graph){ 0 };
+}
+
+/* --- texts and types --- */
+
+enum ps_status heap_graph_text(struct heap_graph *g, struct profile_text t, uint32_t *ret)
+{
+	uint32_t hash = hash_bytes(t.at, t.len, 0), at = TABLE_START, id;
+	void *copy;
+
+	while ((id = table_next(&g->text_table, hash, &at)) != TABLE_NONE) {
+		if (g->texts[id].len == t.len &&
+		    (t.len == 0 || memcmp(g->texts[id].at, t.at, t.len) == 0)) {
+			*ret = id;
+			return PS_OK;
+		}
+	}
+	PS_TRY(mem_reserve(&g->mem, (void **)&g->texts, &g->texts_cap, g->ntexts + 1,
+			   sizeof *g->texts));
+	PS_TRY(table_reserve(&g->text_table));
+	PS_TRY(arena_take(&g->text_arena, t.len, &copy));
+	if (t.len)
+		memcpy(copy, t.at, t.len);
+	table_insert(&g->text_table, hash, g->ntexts);
+	*ret = g->ntexts;
+	g->texts[g->ntexts++] = (struct profile_text){ copy, t.len };
+	return PS_OK;
+}
+
+enum ps_status heap_graph_type(struct heap_graph *g, struct heap_type t, uint32_t *ret)
+{
+	PS_TRY(mem_reserve(&g->mem, (void **)&g->types, &g->types_cap, g->ntypes + 1,
+			   sizeof *g->types));
+	*ret = g->ntypes;
+	g->types[g->ntypes++] = t;
+	return PS_OK;
+}
+
+/* --- objects and edges --- */
+
+/* All arrays by object have room for as many. */
+static enum ps_status reserve_objects(struct heap_graph *g)
+{
+	struct {
+		void **at;
+		size_t element;
+	} arrays[] = { { (void **)&g->id, sizeof *g->id },
+		       { (void **)&g->size, sizeof *g->size },
+		       { (void **)&g->type, sizeof *g->type },
+		       { (void **)&g->name, sizeof *g->name },
+		       { (void **)&g->first, sizeof *g->first } };
+	uint32_t need = g->nobjects + 2, cap = g->objects_cap; /* first[] has one more */
+
+	if (need <= g->objects_cap)
+		return PS_OK;
+	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+		cap = g->objects_cap;
+		PS_TRY(mem_reserve(&g->mem, arrays[i].at, &cap, need, arrays[i].element));
+	}
+	g->objects_cap = cap;
+	return PS_OK;
+}
+
+enum ps_status heap_graph_object(struct heap_graph *g, struct heap_object o)
+{
+	uint32_t i = g->nobjects;
+
+	if (i >= HEAP_NONE - 2)
+		return PS_LIMIT;
+	PS_TRY(reserve_objects(g));
+	g->id[i] = o.id;
+	g->size[i] = o.size;
+	g->type[i] = o.type;
+	g->name[i] = o.name;
+	g->first[i] = g->nedges;
+	g->first[i + 1] = g->nedges;
+	g->nobjects++;
+	return PS_OK;
+}
+
+static enum ps_status reserve_edges(struct heap_graph *g)
+{
+	uint32_t cap = g->edges_cap, need = g->nedges + 1;
+
+	if (need <= cap)
+		return PS_OK;
+	if (need >= HEAP_NONE)
+		return PS_LIMIT;
+	PS_TRY(mem_reserve(&g->mem, (void **)&g->to, &cap, need, sizeof *g->to));
+	cap = g->edges_cap;
+	PS_TRY(mem_reserve(&g->mem, (void **)&g->label, &cap, need, sizeof *g->label));
+	cap = g->edges_cap;
+	PS_TRY(mem_reserve(&g->mem, (void **)&g->kind, &cap, need, sizeof *g->kind));
+	g->edges_cap = cap;
+	return PS_OK;
+}
+
+enum ps_status heap_graph_edge(struct heap_graph *g, enum heap_edge_kind kind, uint32_t label,
+			       uint32_t to)
+{
+	PS_TRY(reserve_edges(g));
+	g->to[g->nedges] = to;
+	g->label[g->nedges] = label;
+	g->kind[g->nedges] = (uint8_t)kind;
+	g->first[g->nobjects] = ++g->nedges;
+	if (to > g->highest_to)
+		g->highest_to = to;
+	return PS_OK;
+}

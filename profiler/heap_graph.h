@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/heap_graph.h - a heap dump in memory: objects, and what each refers to.
+ *
+ * Flat arrays, for dumps have millions of objects: some 24 bytes for an object and 9 for
+ * an edge. Object 0 is the root; its edges lead to groups of roots (threads, modules, ...),
+ * which are objects of no size. The last object is the group of what no other root leads
+ * to, so that every object is reached from the root.
+ *
+ * Building: the root's edges, then objects in order, each followed by its edges; they may
+ * lead to objects that come later. heap_graph_finish() ends it. Texts and types are given before
+ * they are named. All memory is the graph's own, with the bound that it was given; PS_LIMIT
+ * and PS_NOMEM leave a graph that is good for heap_graph_deinit() alone.
+ */
+#ifndef PROFILER_HEAP_GRAPH_H
+#define PROFILER_HEAP_GRAPH_H
+
+#include "profiler/error.h"
+#include "profiler/mem.h"
+#include "profiler/profile.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { HEAP_ROOT = 0 };
+
+#define HEAP_NONE UINT32_MAX
+
+/* What an edge's label means: a text's number, or for the indices a plain number. */
+enum heap_edge_kind {
+	HEAP_EDGE_ATTRIBUTE,  /* .NAME */
+	HEAP_EDGE_KEY,        /* ["NAME"]: the value that a dict has under that key */
+	HEAP_EDGE_INDEX,      /* [N]: an item of a sequence, or a value whose key has no text */
+	HEAP_EDGE_KEY_ITSELF, /* the key of entry N */
+	HEAP_EDGE_LOCAL,      /* a variable of a frame */
+	HEAP_EDGE_CELL,       /* a variable of a closure */
+	HEAP_EDGE_INTERNAL,   /* what the interpreter calls it: "__class__", "code" */
+	HEAP_EDGE_UNNAMED,    /* the N-th reference of an object of which no more is known */
+	HEAP_EDGE_WEAK,       /* .NAME, and does not keep its object alive */
+	HEAP_NEDGE_KINDS
+};
+
+/* What a type's objects are, for viewers that tell such apart. */
+enum heap_category {
+	HEAP_OBJECT,
+	HEAP_STRING,    /* str, bytes, bytearray */
+	HEAP_NUMBER,    /* int, float, complex, bool */
+	HEAP_CONTAINER, /* list, tuple, dict, set, ... */
+	HEAP_FUNCTION,
+	HEAP_CODE,
+	HEAP_GROUP, /* no object: stands for a kind of roots */
+	HEAP_NCATEGORIES
+};
+
+struct heap_type {
+	uint32_t name; /* a text: "module.Qualified.name", or "name" of a built-in type */
+	enum heap_category category;
+};
+
+struct heap_graph {
+	uint64_t *id;   /* by object: its address; 0 of groups */
+	uint64_t *size; /* bytes of its own */
+	uint32_t *type;
+	uint32_t *name;  /* a text that tells it from others of its type, or 0 */
+	uint32_t *first; /* its edges are first[i] .. first[i + 1] - 1 */
+	uint32_t *to;    /* by edge */
+	uint32_t *label;
+	uint8_t *kind; /* enum heap_edge_kind */
+	struct heap_type *types;
+	uint32_t nobjects, nedges, ntypes, ntexts;
+
+	struct mem mem; /* the rest is the graph's own business */
+	uint32_t objects_cap, edges_cap, types_cap, texts_cap, highest_to;
+	struct arena text_arena;
+	struct profile_text *texts;
+	struct table text_table;
+};
+
+struct heap_object {
+	uint64_t id, size;
+	uint32_t type, name;
+};
+
+/* With the root, text 0 (empty) and the type of groups, 0. */
+enum ps_status heap_graph_init(struct heap_graph *g, size_t max_bytes) PS_MUST_USE;
+/* Also after heap_graph_init() failed. */
+void heap_graph_deinit(struct heap_graph *g);
+
+/* The same text always has the same number. Bytes are copied, whatever they are. */
+enum ps_status heap_graph_text(struct heap_graph *g, struct profile_text t,
+			       uint32_t *ret) PS_MUST_USE;
+enum ps_status heap_graph_type(struct heap_graph *g, struct heap_type t, uint32_t *ret) PS_MUST_USE;
+enum ps_status heap_graph_object(struct heap_graph *g, struct heap_object o) PS_MUST_USE;
+/* Of the object that was given last. */
+enum ps_status heap_graph_edge(struct heap_graph *g, enum heap_edge_kind kind, uint32_t label,
+			       uint32_t to) PS_MUST_USE;
+/* Checks that edges lead to objects that came (else PS_FORMAT), and adds the last one: a
+ * group with an edge to as few objects as will do, so that from the root every object is
+ * reached without a weak edge. */
+enum ps_status heap_graph_finish(struct heap_graph *g) PS_MUST_USE;
+
+/* Good as long as the graph lives and no text is added. */
+static inline struct profile_text heap_graph_text_at(const struct heap_graph *g, uint32_t text)
+{
+	return g->texts[text];
+}
+
+static inline struct profile_text heap_graph_type_name(const struct heap_graph *g, uint32_t object)
+{
+	return g->texts[g->types[g->type[object]].name];
+}
+
+static inline bool heap_graph_keeps(const struct heap_graph *g, uint32_t edge)
+{
+	return g->kind[edge] != HEAP_EDGE_WEAK;
+}
+
+#endif
