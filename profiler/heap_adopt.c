@@ -122,8 +122,10 @@ enum ps_status heap_graph_finish(struct heap_graph *g)
 	struct arena scratch;
 	enum ps_status st;
 
-	if (g->highest_to >= g->nobjects)
-		return PS_FORMAT;
+	for (uint32_t e = 0; e < g->nedges; e++) {
+		if (g->to[e] >= g->nobjects)
+			return PS_FORMAT;
+	}
 	arena_init(&scratch, &g->mem);
 	st = search_and_adopt(&s, &scratch);
 	arena_deinit(&scratch);

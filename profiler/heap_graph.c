@@ -114,9 +114,10 @@ enum ps_status heap_graph_object(struct heap_graph *g, struct heap_object o)
 	return PS_OK;
 }
 
-static enum ps_status reserve_edges(struct heap_graph *g)
+/* Room for that many in all. */
+static enum ps_status reserve_edges(struct heap_graph *g, uint32_t need)
 {
-	uint32_t cap = g->edges_cap, need = g->nedges + 1;
+	uint32_t cap = g->edges_cap;
 
 	if (need <= cap)
 		return PS_OK;
@@ -134,12 +135,56 @@ static enum ps_status reserve_edges(struct heap_graph *g)
 enum ps_status heap_graph_edge(struct heap_graph *g, enum heap_edge_kind kind, uint32_t label,
 			       uint32_t to)
 {
-	PS_TRY(reserve_edges(g));
+	PS_TRY(reserve_edges(g, g->nedges + 1));
 	g->to[g->nedges] = to;
 	g->label[g->nedges] = label;
 	g->kind[g->nedges] = (uint8_t)kind;
 	g->first[g->nobjects] = ++g->nedges;
-	if (to > g->highest_to)
-		g->highest_to = to;
 	return PS_OK;
+}
+
+enum ps_status heap_graph_spread(struct heap_graph *g, uint32_t *next)
+{
+	uint64_t sum = g->nedges;
+	uint32_t had = g->nedges; /* the root's, which are the first */
+
+	for (uint32_t i = 0; i < g->nobjects; i++)
+		sum += next[i];
+	if (sum >= HEAP_NONE)
+		return PS_LIMIT;
+	PS_TRY(mem_resize(&g->mem, (void **)&g->to, g->edges_cap * sizeof *g->to,
+			  (sum + 1) * sizeof *g->to));
+	PS_TRY(mem_resize(&g->mem, (void **)&g->label, g->edges_cap * sizeof *g->label,
+			  (sum + 1) * sizeof *g->label));
+	PS_TRY(mem_resize(&g->mem, (void **)&g->kind, g->edges_cap * sizeof *g->kind,
+			  (sum + 1) * sizeof *g->kind));
+	g->edges_cap = (uint32_t)sum + 1;
+	g->nedges = (uint32_t)sum;
+	sum = had;
+	for (uint32_t i = 0; i < g->nobjects; i++) {
+		uint32_t n = next[i];
+
+		g->first[i] = next[i] = (uint32_t)sum;
+		sum += n;
+	}
+	g->first[HEAP_ROOT] = 0;
+	g->first[g->nobjects] = (uint32_t)sum;
+	return PS_OK;
+}
+
+void heap_graph_pack(struct heap_graph *g, const uint32_t *next)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < g->nobjects; i++) {
+		uint32_t from = g->first[i], n = next[i] - from;
+
+		memmove(g->to + at, g->to + from, n * sizeof *g->to);
+		memmove(g->label + at, g->label + from, n * sizeof *g->label);
+		memmove(g->kind + at, g->kind + from, n * sizeof *g->kind);
+		g->first[i] = at;
+		at += n;
+	}
+	g->first[g->nobjects] = at;
+	g->nedges = at;
 }

@@ -6,8 +6,9 @@
  * which are objects of no size. The last object is the group of what no other root leads
  * to, so that every object is reached from the root.
  *
- * Building: the root's edges, then objects in order, each followed by its edges; they may
- * lead to objects that come later. heap_graph_finish() ends it. Texts and types are given before
+ * Building: either the root's edges, then objects in order, each followed by its edges; they
+ * may lead to objects that come later. Or all objects, then heap_graph_spread(), then edges
+ * in any order. heap_graph_finish() ends it. Texts and types are given before
  * they are named. All memory is the graph's own, with the bound that it was given; PS_LIMIT
  * and PS_NOMEM leave a graph that is good for heap_graph_deinit() alone.
  */
@@ -31,11 +32,12 @@ enum heap_edge_kind {
 	HEAP_EDGE_ATTRIBUTE,  /* .NAME */
 	HEAP_EDGE_KEY,        /* ["NAME"]: the value that a dict has under that key */
 	HEAP_EDGE_INDEX,      /* [N]: an item of a sequence, or a value whose key has no text */
-	HEAP_EDGE_KEY_ITSELF, /* the key of entry N */
+	HEAP_EDGE_KEY_ITSELF, /* the key of the entry of that NAME */
 	HEAP_EDGE_LOCAL,      /* a variable of a frame */
 	HEAP_EDGE_CELL,       /* a variable of a closure */
 	HEAP_EDGE_INTERNAL,   /* what the interpreter calls it: "__class__", "code" */
-	HEAP_EDGE_UNNAMED,    /* the N-th reference of an object of which no more is known */
+	HEAP_EDGE_ELEMENT,    /* an element of a set; N is only a number */
+	HEAP_EDGE_UNNAMED,    /* a reference of which no more is known; N is only a number */
 	HEAP_EDGE_WEAK,       /* .NAME, and does not keep its object alive */
 	HEAP_NEDGE_KINDS
 };
@@ -70,7 +72,7 @@ struct heap_graph {
 	uint32_t nobjects, nedges, ntypes, ntexts;
 
 	struct mem mem; /* the rest is the graph's own business */
-	uint32_t objects_cap, edges_cap, types_cap, texts_cap, highest_to;
+	uint32_t objects_cap, edges_cap, types_cap, texts_cap;
 	struct arena text_arena;
 	struct profile_text *texts;
 	struct table text_table;
@@ -94,6 +96,20 @@ enum ps_status heap_graph_object(struct heap_graph *g, struct heap_object o) PS_
 /* Of the object that was given last. */
 enum ps_status heap_graph_edge(struct heap_graph *g, enum heap_edge_kind kind, uint32_t label,
 			       uint32_t to) PS_MUST_USE;
+/* Makes room for further edges of each object: next[i] of object i's, as which is told where
+ * the next one goes. heap_graph_put() puts one there; it must have been counted, but those
+ * that were need not come: heap_graph_pack() closes the gaps. */
+enum ps_status heap_graph_spread(struct heap_graph *g, uint32_t *next) PS_MUST_USE;
+void heap_graph_pack(struct heap_graph *g, const uint32_t *next);
+
+static inline void heap_graph_put(struct heap_graph *g, uint32_t *next, enum heap_edge_kind kind,
+				  uint32_t label, uint32_t to)
+{
+	g->to[*next] = to;
+	g->label[*next] = label;
+	g->kind[(*next)++] = (uint8_t)kind;
+}
+
 /* Checks that edges lead to objects that came (else PS_FORMAT), and adds the last one: a
  * group with an edge to as few objects as will do, so that from the root every object is
  * reached without a weak edge. */
