@@ -94,7 +94,7 @@ static enum ps_status adopt(struct search *s)
 	struct heap_graph *g = s->g;
 	uint32_t last = g->nobjects;
 
-	PS_TRY(heap_graph_object(g, (struct heap_object){ .name = g->label[0] }));
+	PS_TRY(heap_graph_object(g, (struct heap_object){ HEAP_REST_ID, .name = g->label[0] }));
 	for (uint32_t i = 0; i < s->nadopted; i++)
 		PS_TRY(heap_graph_edge(g, HEAP_EDGE_UNNAMED, i,
 				       s->adopted[last - s->nadopted + i]));

@@ -16,7 +16,7 @@ enum { HEAP_PROBLEMS_MAX = 16 };
 /* Groups of roots; each is an object of the graph, whose id is its number here. */
 enum heap_group {
 	HEAP_GROUP_ROOT,
-	HEAP_GROUP_REST, /* the graph's last object */
+	HEAP_GROUP_REST = HEAP_REST_ID,
 	HEAP_GROUP_THREADS,
 	HEAP_GROUP_MODULES,
 	HEAP_GROUP_INTERPRETER,
@@ -49,7 +49,8 @@ struct heap_dump {
 };
 
 /* PS_FORMAT says what is wrong where; of a file that ends too early, that it is incomplete.
- * Memory beside the bytes is at most max_bytes, else PS_LIMIT. */
+ * Memory beside the bytes is at most max_bytes, else PS_LIMIT. *ret is to
+ * stay where it is; on failure it is empty. */
 enum ps_status heap_dump_parse(const void *bytes, size_t len, size_t max_bytes,
 			       struct heap_dump *ret, struct ps_err *err) PS_MUST_USE;
 /* The same of a file, "-" for standard input; max_bytes includes its length. */

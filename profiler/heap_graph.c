@@ -10,9 +10,9 @@ static enum ps_status begin(struct heap_graph *g)
 	struct profile_text rest = { "(not reached from the roots)", 28 };
 	uint32_t text, type;
 
-	PS_TRY(heap_graph_text(g, (struct profile_text){ "", 0 }, &text));
-	PS_TRY(heap_graph_type(g, (struct heap_type){ text, HEAP_GROUP }, &type));
-	PS_TRY(heap_graph_text(g, rest, &text));
+	PS_TRY(heap_texts_init(&g->texts, &g->mem));
+	PS_TRY(heap_graph_type(g, (struct heap_type){ 0, HEAP_GROUP }, &type));
+	PS_TRY(heap_texts_add(&g->texts, rest, &text));
 	PS_TRY(heap_graph_object(g, (struct heap_object){ 0 }));
 	return heap_graph_edge(g, HEAP_EDGE_INTERNAL, text, HEAP_ROOT);
 }
@@ -20,47 +20,19 @@ static enum ps_status begin(struct heap_graph *g)
 enum ps_status heap_graph_init(struct heap_graph *g, size_t max_bytes)
 {
 	*g = (struct heap_graph){ .mem = { .max = max_bytes } };
-	arena_init(&g->text_arena, &g->mem);
-	table_init(&g->text_table, &g->mem);
 	return begin(g);
 }
 
 void heap_graph_deinit(struct heap_graph *g)
 {
-	void *arrays[] = { g->id, g->size, g->type,  g->name,  g->first,
-			   g->to, g->kind, g->types, g->label, g->texts };
+	void *arrays[] = { g->id, g->size, g->type,  g->name, g->first,
+			   g->to, g->kind, g->types, g->label };
 
 	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
 		free(arrays[i]);
-	table_deinit(&g->text_table);
-	arena_deinit(&g->text_arena);
+	if (g->texts.mem)
+		heap_texts_deinit(&g->texts);
 	*g = (struct heap_graph){ 0 };
-}
-
-/* --- texts and types --- */
-
-enum ps_status heap_graph_text(struct heap_graph *g, struct profile_text t, uint32_t *ret)
-{
-	uint32_t hash = hash_bytes(t.at, t.len, 0), at = TABLE_START, id;
-	void *copy;
-
-	while ((id = table_next(&g->text_table, hash, &at)) != TABLE_NONE) {
-		if (g->texts[id].len == t.len &&
-		    (t.len == 0 || memcmp(g->texts[id].at, t.at, t.len) == 0)) {
-			*ret = id;
-			return PS_OK;
-		}
-	}
-	PS_TRY(mem_reserve(&g->mem, (void **)&g->texts, &g->texts_cap, g->ntexts + 1,
-			   sizeof *g->texts));
-	PS_TRY(table_reserve(&g->text_table));
-	PS_TRY(arena_take(&g->text_arena, t.len, &copy));
-	if (t.len)
-		memcpy(copy, t.at, t.len);
-	table_insert(&g->text_table, hash, g->ntexts);
-	*ret = g->ntexts;
-	g->texts[g->ntexts++] = (struct profile_text){ copy, t.len };
-	return PS_OK;
 }
 
 enum ps_status heap_graph_type(struct heap_graph *g, struct heap_type t, uint32_t *ret)
@@ -187,4 +159,17 @@ void heap_graph_pack(struct heap_graph *g, const uint32_t *next)
 	}
 	g->first[g->nobjects] = at;
 	g->nedges = at;
+}
+
+const char *heap_edge_kind_name(enum heap_edge_kind k)
+{
+	static const char *const names[HEAP_NEDGE_KINDS] = {
+		[HEAP_EDGE_ATTRIBUTE] = "attribute", [HEAP_EDGE_KEY] = "key",
+		[HEAP_EDGE_INDEX] = "index",         [HEAP_EDGE_KEY_ITSELF] = "key itself",
+		[HEAP_EDGE_LOCAL] = "local",         [HEAP_EDGE_CELL] = "cell",
+		[HEAP_EDGE_INTERNAL] = "internal",   [HEAP_EDGE_ELEMENT] = "element",
+		[HEAP_EDGE_UNNAMED] = "unnamed",     [HEAP_EDGE_WEAK] = "weak",
+	};
+
+	return names[k];
 }

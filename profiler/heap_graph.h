@@ -16,14 +16,15 @@
 #define PROFILER_HEAP_GRAPH_H
 
 #include "profiler/error.h"
+#include "profiler/heap_texts.h"
 #include "profiler/mem.h"
-#include "profiler/profile.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum { HEAP_ROOT = 0 };
+enum { HEAP_REST_ID = 1 }; /* of the last object */
 
 #define HEAP_NONE UINT32_MAX
 
@@ -50,6 +51,8 @@ enum heap_category {
 	HEAP_CONTAINER, /* list, tuple, dict, set, ... */
 	HEAP_FUNCTION,
 	HEAP_CODE,
+	HEAP_MODULE,
+	HEAP_TYPE,
 	HEAP_GROUP, /* no object: stands for a kind of roots */
 	HEAP_NCATEGORIES
 };
@@ -69,13 +72,11 @@ struct heap_graph {
 	uint32_t *label;
 	uint8_t *kind; /* enum heap_edge_kind */
 	struct heap_type *types;
-	uint32_t nobjects, nedges, ntypes, ntexts;
+	struct heap_texts texts;
+	uint32_t nobjects, nedges, ntypes;
 
 	struct mem mem; /* the rest is the graph's own business */
-	uint32_t objects_cap, edges_cap, types_cap, texts_cap;
-	struct arena text_arena;
-	struct profile_text *texts;
-	struct table text_table;
+	uint32_t objects_cap, edges_cap, types_cap;
 };
 
 struct heap_object {
@@ -83,14 +84,11 @@ struct heap_object {
 	uint32_t type, name;
 };
 
-/* With the root, text 0 (empty) and the type of groups, 0. */
+/* With the root, and the type of groups, 0. */
 enum ps_status heap_graph_init(struct heap_graph *g, size_t max_bytes) PS_MUST_USE;
 /* Also after heap_graph_init() failed. */
 void heap_graph_deinit(struct heap_graph *g);
 
-/* The same text always has the same number. Bytes are copied, whatever they are. */
-enum ps_status heap_graph_text(struct heap_graph *g, struct profile_text t,
-			       uint32_t *ret) PS_MUST_USE;
 enum ps_status heap_graph_type(struct heap_graph *g, struct heap_type t, uint32_t *ret) PS_MUST_USE;
 enum ps_status heap_graph_object(struct heap_graph *g, struct heap_object o) PS_MUST_USE;
 /* Of the object that was given last. */
@@ -118,13 +116,22 @@ enum ps_status heap_graph_finish(struct heap_graph *g) PS_MUST_USE;
 /* Good as long as the graph lives and no text is added. */
 static inline struct profile_text heap_graph_text_at(const struct heap_graph *g, uint32_t text)
 {
-	return g->texts[text];
+	return g->texts.v[text];
 }
 
 static inline struct profile_text heap_graph_type_name(const struct heap_graph *g, uint32_t object)
 {
-	return g->texts[g->types[g->type[object]].name];
+	return g->texts.v[g->types[g->type[object]].name];
 }
+
+/* Is its label a plain number? */
+static inline bool heap_edge_is_numbered(enum heap_edge_kind k)
+{
+	return k == HEAP_EDGE_INDEX || k == HEAP_EDGE_ELEMENT || k == HEAP_EDGE_UNNAMED;
+}
+
+/* "attribute", "key", ...; static. */
+const char *heap_edge_kind_name(enum heap_edge_kind k);
 
 static inline bool heap_graph_keeps(const struct heap_graph *g, uint32_t edge)
 {

@@ -254,29 +254,26 @@ static void drop(struct heap_reader *r)
 enum ps_status heap_dump_parse(const void *bytes, size_t len, size_t max_bytes,
 			       struct heap_dump *ret, struct ps_err *err)
 {
-	struct heap_dump d = { 0 };
-	struct heap_reader r = { .dump = &d, .graph = &d.graph, .err = err };
-	enum ps_status st = heap_graph_init(&d.graph, max_bytes);
+	struct heap_reader r = { .dump = ret, .graph = &ret->graph, .err = err };
+	struct mem *m = &ret->graph.mem;
+	enum ps_status st;
 
+	*ret = (struct heap_dump){ 0 };
+	st = heap_graph_init(&ret->graph, max_bytes);
 	if (err)
 		err->msg[0] = '\0';
-	heap_ids_init(&r.objects, &d.graph.mem);
-	heap_ids_init(&r.strings, &d.graph.mem);
-	heap_ids_init(&r.types, &d.graph.mem);
+	heap_ids_init(&r.objects, m);
+	heap_ids_init(&r.strings, m);
+	heap_ids_init(&r.types, m);
 	if (!st)
 		st = parse(&r, (struct heap_cursor){ .at = bytes, .left = len });
 	drop(&r);
 	if (!st)
-		st = heap_graph_finish(&d.graph);
+		st = heap_graph_finish(&ret->graph);
 	if (st == PS_NOMEM || st == PS_LIMIT)
 		ps_fail(err, st, "there is not enough memory for it");
-	if (!st)
-		*ret = d;
-	else
-		heap_graph_deinit(&d.graph);
-	/* What takes memory from it must take it from where it now is. */
-	if (!st)
-		ret->graph.text_arena.mem = ret->graph.text_table.mem = &ret->graph.mem;
+	if (st)
+		heap_graph_deinit(&ret->graph);
 	return st;
 }
 

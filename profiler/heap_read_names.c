@@ -42,7 +42,7 @@ enum ps_status heap_reader_text(struct heap_reader *r, const unsigned char *at, 
 	}
 	while (i < len)
 		i += clean_one(at + i, len - i, text, &n);
-	return heap_graph_text(r->graph, (struct profile_text){ text, n }, ret);
+	return heap_texts_add(&r->graph->texts, (struct profile_text){ text, n }, ret);
 }
 
 /* An object that serves as a name and is no string: what it is has to do. */
@@ -107,6 +107,8 @@ enum ps_status heap_read_strings(struct heap_reader *r, struct heap_cursor *c, u
 
 static enum heap_category category_of(uint32_t shape, bool heap_type)
 {
+	if (shape == 16 || shape == 17)
+		return shape == 16 ? HEAP_TYPE : HEAP_MODULE;
 	/* A class of the program's own is to be told by its name, whatever it derives from. */
 	if (heap_type || shape == 0)
 		return HEAP_OBJECT;
@@ -210,7 +212,7 @@ enum ps_status heap_read_words(struct heap_reader *r)
 		struct profile_text t = { words[i], (uint32_t)strlen(words[i]) };
 		uint32_t text;
 
-		PS_TRY(heap_graph_text(r->graph, t, &text));
+		PS_TRY(heap_texts_add(&r->graph->texts, t, &text));
 		PS_TRY(heap_ids_add(&r->strings, i, text));
 	}
 	return PS_OK;

@@ -15,7 +15,7 @@ static const struct {
 	[3] = { COUNTED, HEAP_EDGE_INDEX },
 	[4] = { NAMED, HEAP_EDGE_LOCAL },
 	[5] = { NAMED, HEAP_EDGE_CELL },
-	[6] = { FIXED, HEAP_EDGE_WEAK },
+	[6] = { FIXED | NAMED, HEAP_EDGE_WEAK },
 	[7] = { FIXED | COUNTED | NAMED, HEAP_EDGE_INTERNAL },
 	[8] = { COUNTED, HEAP_EDGE_ELEMENT },
 };

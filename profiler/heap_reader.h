@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* profiler/heap_reader.h - what the files that read a dump share; docs/HEAP_FORMAT.md is
+/* profiler/heap_reader.h - what the files that read a dump share; docs/heap-format.md is
  * what they read.
  *
  * The bytes are gone through three times, for edges lead to objects that come later:

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/options.h"
 
+#include "profiler/options_heap.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -8,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_FLAG, KIND_TEXT, KIND_PID, KIND_RATE, KIND_DURATION };
+enum kind { KIND_FLAG, KIND_TEXT, KIND_PID, KIND_RATE, KIND_DURATION, KIND_COUNT };
 
 /* To add an option: its row here; the parser, --help and the tests follow from it. */
 struct option_row {
@@ -27,7 +29,11 @@ struct option_row {
 #define BOTH        (COMMAND_RECORD | COMMAND_DUMP)
 #define LS          COMMAND_LS
 #define DOCTOR      COMMAND_DOCTOR
-#define ALL         (BOTH | LS | DOCTOR)
+#define SUMMARY     COMMAND_HEAP_SUMMARY
+#define HEAP_TABLES (COMMAND_HEAP_SUMMARY | COMMAND_HEAP_DIFF | COMMAND_HEAP_PATH)
+#define HEAP_FILES  (COMMAND_HEAP_FLAME | COMMAND_HEAP_CONVERT)
+#define HEAP        COMMANDS_OF_HEAP
+#define ALL         (BOTH | LS | DOCTOR | HEAP)
 
 static const struct option_row rows[] = {
 	{ "pid", 'p', KIND_PID, BOTH | DOCTOR, INTO(pid), "PID", "the process, as `PID` alone" },
@@ -35,8 +41,16 @@ static const struct option_row rows[] = {
 	  "write there; - is standard output; %p %t %n: pid, time, program" },
 	{ "output", 'o', KIND_TEXT, DUMP, INTO(output), "FILE",
 	  "write there, instead of standard output; %p %t %n: pid, time, program" },
-	{ "format", 'f', KIND_TEXT, RECORD, INTO(format), "NAME",
+	{ "output", 'o', KIND_TEXT, HEAP_FILES, INTO(output), "FILE",
+	  "write there; - is standard output" },
+	{ "format", 'f', KIND_TEXT, RECORD | COMMAND_HEAP_FLAME, INTO(format), "NAME",
 	  "output format, see below; else by FILE's suffix" },
+	{ "format", 'f', KIND_TEXT, COMMAND_HEAP_CONVERT, INTO(format), "NAME",
+	  "heapsnapshot or jsonl; else by FILE's suffix" },
+	{ "limit", 'n', KIND_COUNT, HEAP_TABLES, INTO(limit), "N",
+	  "show so many lines or ways, the most important ones" },
+	{ "sort", 's', KIND_TEXT, SUMMARY, INTO(sort), "COLUMN",
+	  "which types are the most important: by retained (default), size or count" },
 	{ "duration", 'd', KIND_DURATION, RECORD, INTO(duration_ns), "TIME",
 	  "stop after 500ms, 10s, 2m; else at the target's end or Ctrl-C" },
 	{ "rate", 'r', KIND_RATE, RECORD, INTO(rate), "HZ",
@@ -55,8 +69,9 @@ static const struct option_row rows[] = {
 	  "stop the target for each sample: exact, but it is felt" },
 	{ "all", 'a', KIND_FLAG, LS, INTO(all), NULL,
 	  "search every process, also those without a sign of Python: slow" },
-	{ "json", 'j', KIND_FLAG, LS | DOCTOR, INTO(json), NULL, "JSON for programs to read" },
-	{ "quiet", 'q', KIND_FLAG, BOTH | LS, INTO(quiet), NULL, "no words but errors" },
+	{ "json", 'j', KIND_FLAG, LS | DOCTOR | SUMMARY, INTO(json), NULL,
+	  "JSON for programs to read" },
+	{ "quiet", 'q', KIND_FLAG, BOTH | LS | HEAP, INTO(quiet), NULL, "no words but errors" },
 	{ "verbose", 'v', KIND_FLAG, BOTH, INTO(verbose), NULL, "say more about what is done" },
 	{ "help", 'h', KIND_FLAG, ALL, INTO(help), NULL, "this text" },
 	{ "version", 'V', KIND_FLAG, ALL, INTO(version), NULL, "print the version" },
@@ -82,6 +97,20 @@ static const struct {
 	  "Tests one by one what could keep pysample from that process, and says what helps.\n"
 	  "Changes nothing. Exit code 0: it can be sampled; else that with which record would "
 	  "fail." },
+	{ "heap summary", COMMAND_HEAP_SUMMARY, "pysample heap summary [OPTIONS] FILE",
+	  "Tells what is in a heap dump: the types of its objects, how many there are, their own\n"
+	  "size, and what they retain, that is what would be freed with them." },
+	{ "heap diff", COMMAND_HEAP_DIFF, "pysample heap diff [OPTIONS] BEFORE AFTER",
+	  "Tells what grew from one heap dump of a process to a later one, and what keeps it." },
+	{ "heap path", COMMAND_HEAP_PATH, "pysample heap path [OPTIONS] FILE TYPE|ID",
+	  "Tells why objects are alive: the shortest ways from a root to one object, or to the\n"
+	  "objects of a type." },
+	{ "heap flame", COMMAND_HEAP_FLAME, "pysample heap flame [OPTIONS] FILE",
+	  "Writes a flamegraph of retained sizes: each frame stands for what would be freed with "
+	  "it." },
+	{ "heap convert", COMMAND_HEAP_CONVERT, "pysample heap convert [OPTIONS] FILE -o OUTPUT",
+	  "Writes a heap dump in another format: .heapsnapshot for Chrome's DevTools, VS Code and\n"
+	  "memlab, or .jsonl, a line of JSON for each object." },
 };
 enum { NCOMMANDS = sizeof commands / sizeof *commands };
 
@@ -172,6 +201,8 @@ static enum ps_status bad_value(const struct option_row *row, const char *value,
 			RATE_MAX);
 	else if (row->kind == KIND_DURATION)
 		ps_hint(err, "give a time above 0, as 500ms, 10s, 2m");
+	else if (row->kind == KIND_COUNT)
+		ps_hint(err, "give a whole number above 0");
 	else
 		ps_hint(err, "give the number of a process");
 	return PS_USAGE;
@@ -182,6 +213,7 @@ static enum ps_status set_value(const struct option_row *row, char *value, struc
 {
 	char *at = (char *)o + row->into;
 	bool good = true;
+	int count = 0;
 
 	switch (row->kind) {
 	case KIND_FLAG:
@@ -192,6 +224,10 @@ static enum ps_status set_value(const struct option_row *row, char *value, struc
 		break;
 	case KIND_PID:
 		good = parse_pid(value, (int *)at);
+		break;
+	case KIND_COUNT:
+		good = parse_pid(value, &count); /* the same numbers will do */
+		*(uint32_t *)at = (uint32_t)count;
 		break;
 	case KIND_RATE:
 		good = options_parse_rate(value, (double *)at);
@@ -339,6 +375,8 @@ static enum ps_status parse_rest(int argc, char **argv, char **behind, struct op
 
 	if (o->help || o->version)
 		return PS_OK;
+	if (o->command & COMMANDS_OF_HEAP)
+		return options_heap_operands(argv + optind, argc - optind, behind, o, err);
 	if (o->command == COMMAND_LS && (optind < argc || behind))
 		return takes_nothing(o, optind < argc ? argv[optind] : "--", err);
 	if (o->command == COMMAND_LS)
@@ -385,21 +423,40 @@ static enum ps_status unknown_command(const char *given, struct ps_err *err)
 	return PS_USAGE;
 }
 
+/* The command that the first word names, or the first two ("heap summary"); how many words. */
+static int find_command(int argc, char **argv, enum command *ret)
+{
+	for (int i = 0; i < NCOMMANDS; i++) {
+		const char *blank = strchr(commands[i].name, ' ');
+		size_t n = blank ? (size_t)(blank - commands[i].name) : strlen(commands[i].name);
+
+		if (strlen(argv[1]) != n || memcmp(argv[1], commands[i].name, n) != 0 ||
+		    (blank && (argc < 3 || strcmp(argv[2], blank + 1) != 0)))
+			continue;
+		*ret = commands[i].command;
+		return blank ? 2 : 1;
+	}
+	return 0;
+}
+
 enum ps_status options_parse(int argc, char **argv, struct options *ret, struct ps_err *err)
 {
 	struct options o = { .rate = 1000 };
 	char **behind;
+	int words;
 
 	if (argc < 2) {
 		o.help = true;
 		*ret = o;
 		return PS_OK;
 	}
-	for (int i = 0; i < NCOMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) == 0)
-			o.command = commands[i].command;
+	words = find_command(argc, argv, &o.command);
+	if (!words && strcmp(argv[1], "heap") == 0) {
+		PS_TRY(options_heap_verbless(argc, argv, &o, err));
+		*ret = o;
+		return PS_OK;
 	}
-	if (!o.command) {
+	if (!words) {
 		o.help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 			 strcmp(argv[1], "help") == 0;
 		o.version = strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0;
@@ -408,12 +465,14 @@ enum ps_status options_parse(int argc, char **argv, struct options *ret, struct 
 		*ret = o;
 		return PS_OK;
 	}
-	argc--;
-	argv++;
+	argc -= words;
+	argv += words;
 	behind = split_at_dashes(&argc, argv);
 	PS_TRY(parse_options(argc, argv, &o, err));
 	PS_TRY(resolve_mode(&o, err));
 	PS_TRY(parse_rest(argc, argv, behind, &o, err));
+	if (!o.help && !o.version)
+		PS_TRY(options_heap_check(&o, err));
 	*ret = o;
 	return PS_OK;
 }
@@ -457,8 +516,16 @@ void options_print_help(unsigned command, FILE *out)
 			continue;
 		fprintf(out, "Usage: %s\n\n%s\n", commands[i].usage, commands[i].help);
 		print_rows(command, out);
-		if (command == COMMAND_RECORD)
+		if (command == COMMAND_RECORD || command == COMMAND_HEAP_FLAME)
 			print_formats(out);
+		return;
+	}
+	if (command) {
+		fputs("Heap dumps.\n", out);
+		for (int i = 0; i < NCOMMANDS; i++) {
+			if (commands[i].command & command)
+				fprintf(out, "\n  %s\n%s\n", commands[i].usage, commands[i].help);
+		}
 		return;
 	}
 	fputs("pysample - a profiler for Python programs that are already running\n\nUsage:\n",

@@ -10,7 +10,19 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum command { COMMAND_RECORD = 1, COMMAND_DUMP = 2, COMMAND_LS = 8, COMMAND_DOCTOR = 16 };
+enum command {
+	COMMAND_RECORD = 1,
+	COMMAND_DUMP = 2,
+	COMMAND_LS = 8,
+	COMMAND_DOCTOR = 16,
+	COMMAND_HEAP_SUMMARY = 256,
+	COMMAND_HEAP_DIFF = 512,
+	COMMAND_HEAP_PATH = 1024,
+	COMMAND_HEAP_FLAME = 2048,
+	COMMAND_HEAP_CONVERT = 4096,
+};
+
+enum { OPERANDS_MAX = 2 };
 
 struct options {
 	enum command command;
@@ -25,13 +37,22 @@ struct options {
 	const char *mode; /* as given; NULL: none */
 	bool all;         /* ls: also what shows no sign of a Python */
 	bool json;        /* data for programs instead of text */
+	uint32_t limit;   /* lines of a table; 0: the command's own default */
+	const char *sort; /* as given; NULL: none */
+	/* heap: as many as the command takes; other commands: none */
+	const char *operands[OPERANDS_MAX];
 	struct view view;
 };
 
 /* PS_USAGE with the message and its remedy. ret holds pointers into argv. */
 enum ps_status options_parse(int argc, char **argv, struct options *ret,
 			     struct ps_err *err) PS_MUST_USE;
-/* command 0: of the program as a whole. */
+/* command 0: of the program as a whole; COMMANDS_OF_HEAP: of the verbs of heap. */
+enum {
+	COMMANDS_OF_HEAP = COMMAND_HEAP_SUMMARY | COMMAND_HEAP_DIFF | COMMAND_HEAP_PATH |
+			   COMMAND_HEAP_FLAME | COMMAND_HEAP_CONVERT
+};
+
 void options_print_help(unsigned command, FILE *out);
 
 /* "500ms", "10s", "2m", "1h", bare seconds; more than nothing, at most ten years. */

@@ -10,7 +10,7 @@ static void check(struct heap_graph *g)
 	CHECK(g->nobjects >= 2 && g->first[g->nobjects] == g->nedges);
 	for (uint32_t o = 0; o < g->nobjects; o++) {
 		CHECK(g->first[o] <= g->first[o + 1]);
-		CHECK(g->type[o] < g->ntypes && g->name[o] < g->ntexts);
+		CHECK(g->type[o] < g->ntypes && g->name[o] < g->texts.n);
 	}
 	for (uint32_t e = 0; e < g->nedges; e++)
 		CHECK(g->to[e] < g->nobjects && g->kind[e] < HEAP_NEDGE_KINDS);

@@ -13,7 +13,7 @@ uint32_t built_heap_text(struct heap_graph *g, const char *s)
 {
 	uint32_t t;
 
-	cr_assert_eq(heap_graph_text(g, (struct profile_text){ s, (uint32_t)strlen(s) }, &t),
+	cr_assert_eq(heap_texts_add(&g->texts, (struct profile_text){ s, (uint32_t)strlen(s) }, &t),
 		     PS_OK);
 	return t;
 }

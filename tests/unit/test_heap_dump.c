@@ -51,9 +51,6 @@ static const char *text(const struct heap_dump *d, uint32_t t)
 /* "kind label id" of the object's edges, one after the other. */
 static const char *edges(const struct heap_dump *d, uint64_t id)
 {
-	static const char *const kinds[] = { "attribute", "key",  "index",    "key itself",
-					     "local",     "cell", "internal", "element",
-					     "unnamed",   "weak" };
 	static char all[4096];
 	const struct heap_graph *g = &d->graph;
 	uint32_t o = by_id(d, id);
@@ -61,16 +58,14 @@ static const char *edges(const struct heap_dump *d, uint64_t id)
 	all[0] = '\0';
 	for (uint32_t e = g->first[o]; e < g->first[o + 1]; e++) {
 		enum heap_edge_kind k = g->kind[e];
-		bool number =
-			k == HEAP_EDGE_INDEX || k == HEAP_EDGE_ELEMENT || k == HEAP_EDGE_UNNAMED;
 		char one[5000];
 
-		if (number)
-			snprintf(one, sizeof one, "%s %u %lx; ", kinds[k], g->label[e],
-				 g->id[g->to[e]]);
+		if (heap_edge_is_numbered(k))
+			snprintf(one, sizeof one, "%s %u %lx; ", heap_edge_kind_name(k),
+				 g->label[e], g->id[g->to[e]]);
 		else
-			snprintf(one, sizeof one, "%s %s %lx; ", kinds[k], text(d, g->label[e]),
-				 g->id[g->to[e]]);
+			snprintf(one, sizeof one, "%s %s %lx; ", heap_edge_kind_name(k),
+				 text(d, g->label[e]), g->id[g->to[e]]);
 		strcat(all, one);
 	}
 	return all;
@@ -404,7 +399,6 @@ Test(heap_dump, chunks_that_contradict_themselves_are_refused)
 	dump_close(&b);
 	expect_refused(&b, "shorter than what it holds");
 
-	begin_t(&b);
 	dump_begin(&b);
 	dump_close(&b);
 	b.bytes[b.chunk + 8] = 1;

@@ -131,7 +131,7 @@ static enum ps_status build_some(struct heap_graph *g)
 	uint32_t text, type;
 
 	PS_TRY(heap_graph_init(g, 1u << 20));
-	PS_TRY(heap_graph_text(g, name, &text));
+	PS_TRY(heap_texts_add(&g->texts, name, &text));
 	PS_TRY(heap_graph_type(g, (struct heap_type){ text, HEAP_OBJECT }, &type));
 	for (uint32_t i = 1; i < 200; i++) {
 		PS_TRY(heap_graph_object(g, (struct heap_object){ 16ul * i, 1, type, 0 }));
