@@ -18,6 +18,7 @@ int cmd_dump(const struct options *o);
 int cmd_ls(const struct options *o);
 int cmd_doctor(const struct options *o);
 int cmd_exec(const struct options *o);
+int cmd_heap(const struct options *o); /* all verbs that read dumps */
 
 /* Columns of the terminal that standard output is; 0 if it is none. */
 unsigned command_columns(void);

@@ -55,6 +55,7 @@ struct recording_facts {
 	double rate_asked;    /* samples a second for each thread; 0 for "max" */
 	double rate_achieved; /* ticks a second, skipped ones not counted */
 	bool blocking;        /* the target was stopped for each sample */
+	bool bytes;           /* no recording but a heap: counts are bytes, not samples */
 	const char *ended;    /* why: "after its duration", "interrupted", "the target ended" */
 	struct sample_counts counts;
 	const struct recording_moment *moments;

@@ -31,6 +31,12 @@ int main(int argc, char **argv)
 		return cmd_doctor(&o);
 	case COMMAND_EXEC:
 		return cmd_exec(&o);
+	case COMMAND_HEAP_SUMMARY:
+	case COMMAND_HEAP_DIFF:
+	case COMMAND_HEAP_PATH:
+	case COMMAND_HEAP_FLAME:
+	case COMMAND_HEAP_CONVERT:
+		return cmd_heap(&o);
 	}
 	return EXIT_USAGE;
 }

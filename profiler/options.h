@@ -15,10 +15,15 @@ enum command {
 	COMMAND_DUMP = 2,
 	COMMAND_LS = 8,
 	COMMAND_DOCTOR = 16,
-	COMMAND_EXEC = 32
+	COMMAND_EXEC = 32,
+	COMMAND_HEAP_SUMMARY = 256,
+	COMMAND_HEAP_DIFF = 512,
+	COMMAND_HEAP_PATH = 1024,
+	COMMAND_HEAP_FLAME = 2048,
+	COMMAND_HEAP_CONVERT = 4096,
 };
 
-enum { OPTIONS_LIST_MAX = 16 };
+enum { OPERANDS_MAX = 2, OPTIONS_LIST_MAX = 16 };
 
 struct options {
 	enum command command;
@@ -33,6 +38,10 @@ struct options {
 	const char *mode; /* as given; NULL: none */
 	bool all;         /* ls: also what shows no sign of a Python */
 	bool json;        /* data for programs instead of text */
+	uint32_t limit;   /* lines of a table; 0: the command's own default */
+	const char *sort; /* as given; NULL: none */
+	/* heap: as many as the command takes; other commands: none */
+	const char *operands[OPERANDS_MAX];
 	struct view view;
 
 	const char *code;    /* exec: what to run; NULL: script */
@@ -49,7 +58,12 @@ struct options {
 /* PS_USAGE with the message and its remedy. ret holds pointers into argv. */
 enum ps_status options_parse(int argc, char **argv, struct options *ret,
 			     struct ps_err *err) PS_MUST_USE;
-/* command 0: of the program as a whole. */
+/* command 0: of the program as a whole; COMMANDS_OF_HEAP: of the verbs of heap. */
+enum {
+	COMMANDS_OF_HEAP = COMMAND_HEAP_SUMMARY | COMMAND_HEAP_DIFF | COMMAND_HEAP_PATH |
+			   COMMAND_HEAP_FLAME | COMMAND_HEAP_CONVERT
+};
+
 void options_print_help(unsigned command, FILE *out);
 
 /* "100", "10k", "10khz", "0.5", "max" (0); 0.001 to RATE_MAX. */
