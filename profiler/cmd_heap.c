@@ -21,14 +21,6 @@ struct opened {
 	struct heap_dominators dominators;
 };
 
-/* A dump is read as long as it leaves the machine something. */
-static size_t memory_bound(void)
-{
-	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-
-	return pages > 0 && page > 0 ? (size_t)pages / 4 * 3 * (size_t)page : (size_t)1 << 32;
-}
-
 static enum ps_status no_memory(enum ps_status st, const char *what, struct ps_err *err)
 {
 	if (st != PS_NOMEM && st != PS_LIMIT)
@@ -43,7 +35,7 @@ static enum ps_status open_dump(const char *path, struct opened *ret, struct ps_
 	enum ps_status st;
 
 	*ret = (struct opened){ 0 };
-	PS_TRY(heap_dump_read(path, memory_bound(), &ret->dump, err));
+	PS_TRY(heap_dump_read(path, command_memory_bound(), &ret->dump, err));
 	st = heap_dominators_find(&ret->dump.graph, &ret->dominators);
 	return no_memory(st, "to find out what retains what", err);
 }
@@ -128,7 +120,7 @@ static enum ps_status diff(const struct options *o, struct opened *before, struc
 		print_notes(&after.dump);
 	if (!st)
 		st = no_memory(heap_diff_write(side, o->limit ? o->limit : DIFF_LINES,
-					       memory_bound(), stdout),
+					       command_memory_bound(), stdout),
 			       "to compare them", err);
 	close_dump(&after);
 	return st ? st : end_output(err);
@@ -140,7 +132,7 @@ static enum ps_status make_profile(struct opened *d, struct profile *profile)
 {
 	struct heap_patterns patterns;
 	struct heap_routes routes;
-	enum ps_status st = heap_patterns_init(&patterns, memory_bound());
+	enum ps_status st = heap_patterns_init(&patterns, command_memory_bound());
 
 	if (!st)
 		st = heap_routes_dominating(&d->dump.graph, &d->dominators, &routes);
@@ -181,7 +173,7 @@ static enum ps_status write_profile(const struct options *o, const struct heap_d
 static enum ps_status flame(const struct options *o, struct opened *d, struct ps_err *err)
 {
 	struct profile *profile;
-	enum ps_status st = profile_create(memory_bound(), &profile);
+	enum ps_status st = profile_create(command_memory_bound(), &profile);
 
 	if (st)
 		return no_memory(st, "for the flamegraph", err);

@@ -11,6 +11,13 @@ unsigned command_columns(void)
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }
 
+size_t command_memory_bound(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && page > 0 ? (size_t)pages / 4 * 3 * (size_t)page : (size_t)1 << 32;
+}
+
 enum exit_code command_exit_code(enum ps_status st)
 {
 	switch (st) {

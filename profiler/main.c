@@ -31,6 +31,8 @@ int main(int argc, char **argv)
 		return cmd_doctor(&o);
 	case COMMAND_EXEC:
 		return cmd_exec(&o);
+	case COMMAND_HEAP_DUMP:
+		return cmd_heap_dump(&o);
 	case COMMAND_HEAP_SUMMARY:
 	case COMMAND_HEAP_DIFF:
 	case COMMAND_HEAP_PATH:

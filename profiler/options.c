@@ -31,14 +31,15 @@ struct option_row {
 #define LS          COMMAND_LS
 #define DOCTOR      COMMAND_DOCTOR
 #define EXEC        COMMAND_EXEC
+#define HEAP_DUMP   COMMAND_HEAP_DUMP
 #define SUMMARY     COMMAND_HEAP_SUMMARY
 #define HEAP_TABLES (COMMAND_HEAP_SUMMARY | COMMAND_HEAP_DIFF | COMMAND_HEAP_PATH)
 #define HEAP_FILES  (COMMAND_HEAP_FLAME | COMMAND_HEAP_CONVERT)
 #define HEAP        COMMANDS_OF_HEAP
-#define ALL         (BOTH | LS | DOCTOR | EXEC | HEAP)
+#define ALL         (BOTH | LS | DOCTOR | EXEC | HEAP | HEAP_DUMP)
 
 static const struct option_row rows[] = {
-	{ "pid", 'p', KIND_PID, BOTH | DOCTOR | EXEC, INTO(pid), "PID",
+	{ "pid", 'p', KIND_PID, BOTH | DOCTOR | EXEC | HEAP_DUMP, INTO(pid), "PID",
 	  "the process, as `PID` alone" },
 	{ "output", 'o', KIND_TEXT, RECORD, INTO(output), "FILE",
 	  "write there; - is standard output; %p %t %n: pid, time, program" },
@@ -72,12 +73,20 @@ static const struct option_row rows[] = {
 	  "stop the target for each sample: exact, but it is felt" },
 	{ "heap-dump", 0, KIND_LIST, RECORD, INTO(heap_dumps), "WHEN",
 	  "a heap dump meanwhile: start, end, 5s, rss>2G; may be repeated" },
+	{ "output", 'o', KIND_TEXT, HEAP_DUMP, INTO(output), "FILE",
+	  "write there; - is standard output; %p %t %n: pid, time, program" },
+	{ "format", 'f', KIND_TEXT, HEAP_DUMP, INTO(format), "NAME",
+	  "heapsnapshot, psheap or jsonl; else by FILE's suffix" },
+	{ "in-process", 0, KIND_FLAG, HEAP_DUMP, INTO(in_process), NULL,
+	  "make no copy: needs no memory, but the process stands meanwhile" },
+	{ "values", 0, KIND_FLAG, HEAP_DUMP, INTO(values), NULL,
+	  "also what is in strings and numbers: mind secrets" },
 	{ "all", 'a', KIND_FLAG, LS, INTO(all), NULL,
 	  "search every process, also those without a sign of Python: slow" },
 	{ "code", 'c', KIND_TEXT, EXEC, INTO(code), "CODE", "run CODE instead of a script" },
 	{ "thread", 0, KIND_TEXT, EXEC, INTO(thread), "WHICH",
 	  "run it in: any that executes Python (default), main, or a thread's id" },
-	{ "timeout", 0, KIND_DURATION, EXEC, INTO(timeout_ns), "TIME",
+	{ "timeout", 0, KIND_DURATION, EXEC | HEAP_DUMP, INTO(timeout_ns), "TIME",
 	  "give up if it is not picked up, or then not done, in that time; see below" },
 	{ "detach", 0, KIND_FLAG, EXEC, INTO(detach), NULL,
 	  "return as soon as it runs; its output goes where the target's goes" },
@@ -87,7 +96,8 @@ static const struct option_row rows[] = {
 	  "say more about what is done" },
 	{ "json", 'j', KIND_FLAG, LS | DOCTOR | SUMMARY, INTO(json), NULL,
 	  "JSON for programs to read" },
-	{ "quiet", 'q', KIND_FLAG, BOTH | LS | HEAP, INTO(quiet), NULL, "no words but errors" },
+	{ "quiet", 'q', KIND_FLAG, BOTH | LS | HEAP | HEAP_DUMP, INTO(quiet), NULL,
+	  "no words but errors" },
 	{ "help", 'h', KIND_FLAG, ALL, INTO(help), NULL, "this text" },
 	{ "version", 'V', KIND_FLAG, ALL, INTO(version), NULL, "print the version" },
 };
@@ -124,6 +134,11 @@ static const struct {
 	  "(--timeout) it is withdrawn. How long it may run is not limited, unless --timeout is\n"
 	  "given. Exit code 0: it ran; 1: it raised, or did not end; 3: it did not run; 4: it is\n"
 	  "not permitted." },
+	{ "heap dump", COMMAND_HEAP_DUMP, "pysample heap dump [OPTIONS] PID",
+	  "Writes all objects of a Python process, with what refers to what, for Chrome's "
+	  "DevTools\n"
+	  "or for the verbs below. The process forks, and the copy is looked at: it stands for\n"
+	  "milliseconds. It runs code in the process, as exec does." },
 	{ "heap summary", COMMAND_HEAP_SUMMARY, "pysample heap summary [OPTIONS] FILE",
 	  "Tells what is in a heap dump: the types of its objects, how many there are, their own\n"
 	  "size, and what they retain, that is what would be freed with them." },

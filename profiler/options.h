@@ -21,6 +21,7 @@ enum command {
 	COMMAND_HEAP_PATH = 1024,
 	COMMAND_HEAP_FLAME = 2048,
 	COMMAND_HEAP_CONVERT = 4096,
+	COMMAND_HEAP_DUMP = 8192,
 };
 
 enum { OPERANDS_MAX = 2, OPTIONS_LIST_MAX = 16 };
@@ -50,6 +51,7 @@ struct options {
 	const char *thread;  /* "any", "main" or a thread's id; NULL: any */
 	uint64_t timeout_ns; /* 0: the default */
 	bool detach, wake;
+	bool in_process, values; /* heap dump */
 
 	const char *heap_dumps[OPTIONS_LIST_MAX]; /* record: when to take one */
 	unsigned nheap_dumps;
