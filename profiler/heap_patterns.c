@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BELOW_GROUP = 0x100 }; /* beside an edge's kind */
+
 struct frame {
 	uint32_t type, name, kind, label; /* of the graph: what it is known by */
 	uint32_t what, how;               /* texts of the patterns */
@@ -84,13 +86,11 @@ static struct frame key_of(const struct adding *a, uint32_t o)
 static enum ps_status fill_frame(struct adding *a, uint32_t o, struct frame *f)
 {
 	struct heap_step_style style = { a->is_namespace[a->r->parent[o]], true };
-	uint32_t parent = a->r->parent[o];
 	char text[HEAP_WORDS_MAX];
 	uint32_t n = heap_words_object(a->g, o, text);
 
 	PS_TRY(heap_texts_add(&a->p->texts, (struct profile_text){ text, n }, &f->what));
-	/* What a group leads to says itself what it is. */
-	if (a->g->types[a->g->type[parent]].category == HEAP_GROUP && f->kind != HEAP_EDGE_LOCAL)
+	if ((f->kind & BELOW_GROUP) && f->kind != (BELOW_GROUP | HEAP_EDGE_LOCAL))
 		n = 0;
 	else
 		n = heap_words_edge(a->g, a->r->via[o], style, text);
@@ -102,9 +102,9 @@ static enum ps_status frame_of(struct adding *a, uint32_t o, uint32_t *ret)
 	struct frame f = key_of(a, o);
 	uint32_t hash, at = TABLE_START, id;
 
-	/* Below a group the frame has no "how": it is another one. */
+	/* What a group leads to says itself what it is: the frame has no "how". */
 	if (a->g->types[a->g->type[a->r->parent[o]]].category == HEAP_GROUP)
-		f.kind |= 0x100;
+		f.kind |= BELOW_GROUP;
 	hash = hash_words((uint64_t)f.type << 32 | f.name, (uint64_t)f.kind << 32 | f.label);
 	while ((id = table_next(&a->table, hash, &at)) != TABLE_NONE) {
 		if (memcmp(&a->frames[id], &f, offsetof(struct frame, what)) == 0) {
