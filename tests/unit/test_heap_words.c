@@ -5,6 +5,7 @@
 #include "profiler/heap_diff.h"
 #include "profiler/heap_path.h"
 #include "profiler/heap_summary.h"
+#include "tests/support/built_heap.h"
 #include "tests/support/built_report.h"
 #include "tests/support/fail_alloc.h"
 
@@ -236,6 +237,66 @@ Test(heap_diff, tells_what_grew_and_what_keeps_it)
 	/* Their strings came with them. */
 	expect(&t, "str\n\n", false);
 	end(&t);
+}
+
+/* Two modules hold lists of items together, so that neither dominates them. */
+static void build_shared(struct heap_dump *d, uint32_t lists, uint32_t items)
+{
+	struct heap_graph *g = &d->graph;
+	uint32_t module, list, item;
+
+	*d = (struct heap_dump){ 0 };
+	built_heap(g);
+	module = built_heap_type(g, "module", HEAP_MODULE);
+	list = built_heap_type(g, "list", HEAP_CONTAINER);
+	item = built_heap_type(g, "app.Item", HEAP_OBJECT);
+	for (uint32_t m = 1; m <= 2; m++)
+		built_heap_edge(g, HEAP_EDGE_KEY, m == 1 ? "a" : "b", m);
+	for (uint32_t m = 1; m <= 2; m++) {
+		built_heap_object(g, module, 72);
+		g->name[m] = built_heap_text(g, m == 1 ? "a" : "b");
+		for (uint32_t l = 0; l < lists; l++)
+			built_heap_edge(g, HEAP_EDGE_ATTRIBUTE, l ? "later" : "first", 3 + l);
+	}
+	for (uint32_t l = 0; l < lists; l++) {
+		built_heap_object(g, list, 88);
+		for (uint32_t i = 0; i < items; i++)
+			built_heap_item(g, i, 3 + lists + l * items + i);
+	}
+	for (uint32_t i = 0; i < lists * items; i++)
+		built_heap_object(g, item, 1000);
+	cr_assert_eq(heap_graph_finish(g), PS_OK);
+}
+
+Test(heap_diff, what_several_things_keep_is_shown_by_a_new_example)
+{
+	struct heap_dominators dominators[HEAP_SIDES];
+	struct heap_dump dump[HEAP_SIDES];
+	struct heap_diff_side side[HEAP_SIDES];
+	struct text t;
+
+	for (int s = 0; s < HEAP_SIDES; s++) {
+		build_shared(&dump[s], s ? 2 : 1, s ? 100 : 50);
+		cr_assert_eq(heap_dominators_find(&dump[s].graph, &dominators[s]), PS_OK);
+		side[s] = (struct heap_diff_side){ &dump[s], &dominators[s] };
+	}
+	/* The first list, which retains as much as the second, was there before. */
+	dump[1].graph.id[4] = 0x123450;
+	begin(&t);
+	cr_assert_eq(heap_diff_write(side, 10, 1u << 28, t.out), PS_OK);
+	expect(&t,
+	       "in 1 more object, with what they alone keep:\n"
+	       "    ..                   list\n"
+	       "  of that, 146.5 KiB in 150 more of app.Item\n"
+	       "  several things keep what stands behind ..; the shortest way to one of these:\n"
+	       "                         module a  0x10, retains 72 B\n"
+	       "    .later               list  0x123450, retains 97.7 KiB\n",
+	       true);
+	end(&t);
+	for (int s = 0; s < HEAP_SIDES; s++) {
+		heap_dominators_deinit(&dominators[s]);
+		heap_graph_deinit(&dump[s].graph);
+	}
 }
 
 Test(heap_diff, where_nothing_grew_it_says_so)
