@@ -237,6 +237,8 @@ static void write_facts(struct json *j, const struct recording_facts *f)
 	json_double(j, f->rate_achieved);
 	json_key(j, "blocking");
 	json_bool(j, f->blocking);
+	json_key(j, "bytes");
+	json_bool(j, f->bytes);
 	json_key(j, "ended");
 	json_string(j, f->ended);
 	write_counts(j, &f->counts);

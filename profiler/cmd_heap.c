@@ -30,12 +30,15 @@ static enum ps_status no_memory(enum ps_status st, const char *what, struct ps_e
 	return st;
 }
 
-static enum ps_status open_dump(const char *path, struct opened *ret, struct ps_err *err)
+static enum ps_status open_dump(const char *path, bool with_dominators, struct opened *ret,
+				struct ps_err *err)
 {
 	enum ps_status st;
 
 	*ret = (struct opened){ 0 };
 	PS_TRY(heap_dump_read(path, command_memory_bound(), &ret->dump, err));
+	if (!with_dominators)
+		return PS_OK;
 	st = heap_dominators_find(&ret->dump.graph, &ret->dominators);
 	return no_memory(st, "to find out what retains what", err);
 }
@@ -112,7 +115,7 @@ static enum ps_status diff(const struct options *o, struct opened *before, struc
 {
 	struct opened after;
 	struct heap_diff_side side[HEAP_SIDES];
-	enum ps_status st = open_dump(o->operands[1], &after, err);
+	enum ps_status st = open_dump(o->operands[1], true, &after, err);
 
 	side[0] = (struct heap_diff_side){ &before->dump, &before->dominators };
 	side[1] = (struct heap_diff_side){ &after.dump, &after.dominators };
@@ -149,11 +152,13 @@ static enum ps_status make_profile(struct opened *d, struct profile *profile)
 static enum ps_status write_profile(const struct options *o, const struct heap_dump *d,
 				    const struct profile *profile, struct ps_err *err)
 {
+	struct profile_text version = heap_graph_text_at(&d->graph, d->facts.version);
+	char python[64];
 	struct recording_facts facts = {
 		.command = o->operands[0],
 		.program = "heap",
 		.pid = (int)(d->facts.pid & INT32_MAX),
-		.python = "",
+		.python = python,
 		.started_ns = (int64_t)(d->facts.time_ns & INT64_MAX),
 		.ended = "",
 		.bytes = true,
@@ -162,6 +167,10 @@ static enum ps_status write_profile(const struct options *o, const struct heap_d
 	struct outfile file;
 	enum ps_status st;
 
+	/* sys.version goes on with the build. */
+	snprintf(python, sizeof python, "Python %.*s", (int)(version.len < 40 ? version.len : 40),
+		 version.at);
+	python[strcspn(python + 7, " ") + 7] = '\0';
 	PS_TRY(outfile_open(o->output, o->format, facts.pid, "heap", &file, err));
 	st = outfile_write(&file, &in, err);
 	if (!st && !o->quiet && strcmp(file.place.path, "-") != 0)
@@ -260,14 +269,15 @@ static const struct {
 	{ COMMAND_HEAP_CONVERT, convert },
 };
 
-/* What can be refused before a large file is read is. */
-static enum ps_status check(const struct options *o, struct ps_err *err)
+/* What can be refused before a large file is read is. A snapshot's readers find dominators
+ * themselves. */
+static enum ps_status check(const struct options *o, bool *ret_dominators, struct ps_err *err)
 {
 	const struct writer *w;
-	bool jsonl;
 
+	*ret_dominators = true;
 	if (o->command == COMMAND_HEAP_CONVERT)
-		return choose_format(o, &jsonl, err);
+		return choose_format(o, ret_dominators, err);
 	if (o->command == COMMAND_HEAP_FLAME)
 		return outfile_choose_writer(o->output, o->format, &w, err);
 	return PS_OK;
@@ -277,10 +287,11 @@ int cmd_heap(const struct options *o)
 {
 	struct ps_err err = { 0 };
 	struct opened d = { 0 };
-	enum ps_status st = check(o, &err);
+	bool dominators;
+	enum ps_status st = check(o, &dominators, &err);
 
 	if (!st)
-		st = open_dump(o->operands[0], &d, &err);
+		st = open_dump(o->operands[0], dominators, &d, &err);
 	if (!st && !o->quiet)
 		print_notes(&d.dump);
 	for (size_t i = 0; !st && i < sizeof verbs / sizeof *verbs; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/heap_diff.h"
 
+#include "profiler/heap_ids.h"
 #include "profiler/heap_path.h"
 #include "profiler/heap_summary.h"
 #include "profiler/heap_words.h"
@@ -10,6 +11,7 @@
 #include <string.h>
 
 enum { BEFORE, AFTER };
+enum { PLACES = 5 }; /* that are told at most: one is to be found in one look */
 
 static int64_t change(uint64_t before, uint64_t after)
 {
@@ -164,11 +166,11 @@ static uint32_t find_growths(const struct heap_patterns *p, struct growth *v, ui
 	return n;
 }
 
-/* The patterns from the root; `gap` is set if a step is not an edge. */
+/* The patterns from the root. True: of some it is not said what keeps them. */
 static bool write_pattern(const struct heap_patterns *p, uint32_t i, FILE *out)
 {
 	uint32_t steps[HEAP_PATTERN_DEPTH + 1], n = 0;
-	bool gap = false;
+	bool vague = false;
 
 	for (; i && n <= HEAP_PATTERN_DEPTH; i = p->v[i].parent)
 		steps[n++] = i;
@@ -176,32 +178,97 @@ static bool write_pattern(const struct heap_patterns *p, uint32_t i, FILE *out)
 		struct profile_text how = heap_pattern_how(p, steps[--n]);
 		struct profile_text what = heap_pattern_what(p, steps[n]);
 
-		gap |= how.len == 2 && memcmp(how.at, "..", 2) == 0;
+		if (p->v[steps[n]].vague)
+			how = (struct profile_text){ "..", 2 };
+		vague |= p->v[steps[n]].vague;
 		fprintf(out, "    %-20.*s %.*s\n", (int)how.len, how.at, (int)what.len, what.at);
 	}
-	return gap;
+	return vague;
 }
 
-static void write_growth(const struct heap_patterns *p, const struct growth *g,
-			 const struct heap_path *path, FILE *out)
+/* What is needed to tell of a growth. */
+struct places {
+	struct heap_patterns *patterns;
+	const struct heap_diff_side *side;
+	uint32_t *pattern_of;   /* by object of the later dump */
+	uint8_t *inside;        /* by pattern */
+	struct heap_ids before; /* the ids of the earlier one */
+	struct heap_path path;
+};
+
+/* Of the objects there, one that is new if there is any, and of these the one that retains
+ * most. An id may have been used again, but not often. */
+static uint32_t find_example(const struct places *p, uint32_t pattern)
 {
-	uint32_t example = p->v[g->pattern].side[AFTER].example;
+	const struct heap_graph *g = &p->side[AFTER].dump->graph;
+	const uint64_t *retained = p->side[AFTER].dominators->retained;
+	uint32_t best = HEAP_NONE;
+	bool best_is_new = false;
+
+	for (uint32_t o = 1; o < g->nobjects; o++) {
+		bool is_new;
+
+		if (p->pattern_of[o] != pattern)
+			continue;
+		is_new = heap_ids_find(&p->before, g->id[o]) == HEAP_IDS_NONE;
+		if (best == HEAP_NONE || is_new > best_is_new ||
+		    (is_new == best_is_new && retained[o] > retained[best])) {
+			best = o;
+			best_is_new = is_new;
+		}
+	}
+	return best;
+}
+
+/* Of what is kept by those the largest part that became many further below. */
+static void write_inner(const struct places *p, uint32_t pattern, FILE *out)
+{
+	const struct heap_pattern *v = p->patterns->v;
+	uint32_t best = HEAP_NONE;
+	struct profile_text what;
 	char size[HEAP_BYTES_MAX];
+
+	memset(p->inside, 0, p->patterns->n);
+	p->inside[pattern] = true;
+	for (uint32_t i = pattern + 1; i < p->patterns->n; i++) {
+		p->inside[i] = p->inside[v[i].parent];
+		if (p->inside[i] && is_growth(p->patterns, i) && count_change(&v[i]) > 0 &&
+		    (best == HEAP_NONE || size_of(&v[i]) > size_of(&v[best])))
+			best = i;
+	}
+	if (best == HEAP_NONE || size_of(&v[best]) < size_of(&v[pattern]) / 4)
+		return;
+	what = heap_pattern_what(p->patterns, best);
+	fprintf(out, "  of that, %s in %" PRId64 " more of %.*s\n",
+		heap_words_bytes((uint64_t)size_of(&v[best]), size), count_change(&v[best]),
+		(int)what.len, what.at);
+}
+
+static void write_growth(const struct places *p, const struct growth *g, FILE *out)
+{
+	uint32_t example;
+	char size[HEAP_BYTES_MAX];
+	bool vague;
 
 	heap_words_bytes((uint64_t)g->size, size);
 	if (g->count)
-		fprintf(out, "\n  +%s in %" PRId64 " more objects, with what they alone keep:\n",
-			size, g->count);
+		fprintf(out, "\n  +%s in %" PRId64 " more object%s, with what they alone keep:\n",
+			size, g->count, g->count == 1 ? "" : "s");
 	else
 		fprintf(out, "\n  +%s: as many objects as before, but larger\n", size);
-	if (!write_pattern(p, g->pattern, out) || example == HEAP_NONE)
+	vague = write_pattern(p->patterns, g->pattern, out);
+	if (g->count)
+		write_inner(p, g->pattern, out);
+	example = vague ? find_example(p, g->pattern) : HEAP_NONE;
+	if (example == HEAP_NONE)
 		return;
-	fputs("  several things keep these; the shortest way to one of them:\n", out);
-	heap_path_write_steps(path, example, out);
+	fputs("  several things keep what stands behind ..; the shortest way to one of these:\n",
+	      out);
+	heap_path_write_steps(&p->path, example, out);
 }
 
-static void write_growths(const struct heap_patterns *p, const struct growth *v, uint32_t n,
-			  uint32_t limit, const struct heap_path *path, FILE *out)
+static void write_growths(const struct places *p, const struct growth *v, uint32_t n,
+			  uint32_t limit, FILE *out)
 {
 	if (n)
 		fputs("\nWhere it grew, and what keeps it\n", out);
@@ -210,7 +277,7 @@ static void write_growths(const struct heap_patterns *p, const struct growth *v,
 		if (v[i].size < v[0].size / 100)
 			limit = i;
 		else
-			write_growth(p, &v[i], path, out);
+			write_growth(p, &v[i], out);
 	}
 	if (n > limit)
 		fprintf(out, "\n  and in %u more places, less in each\n", n - limit);
@@ -255,50 +322,67 @@ static enum ps_status write_types(const struct heap_diff_side side[HEAP_SIDES], 
 	return st;
 }
 
-static enum ps_status write_places(struct heap_patterns *p, uint32_t limit,
-				   const struct heap_path *path, FILE *out)
+static enum ps_status add_side(struct places *p, int side, uint32_t *pattern_of)
 {
-	struct arena scratch;
-	struct growth *v = NULL;
-	uint8_t *covered = NULL;
-	enum ps_status st;
-
-	arena_init(&scratch, &p->mem);
-	st = arena_take(&scratch, p->n * sizeof *v, (void **)&v);
-	if (!st)
-		st = arena_take(&scratch, p->n, (void **)&covered);
-	if (!st)
-		write_growths(p, v, find_growths(p, v, covered), limit, path, out);
-	arena_deinit(&scratch);
-	return st;
-}
-
-static enum ps_status add_side(struct heap_patterns *p, const struct heap_diff_side *s, int number)
-{
+	const struct heap_diff_side *s = &p->side[side];
 	struct heap_routes routes;
 	enum ps_status st;
 
 	PS_TRY(heap_routes_dominating(&s->dump->graph, s->dominators, &routes));
-	st = heap_patterns_add(p, &s->dump->graph, &routes, (unsigned)number, NULL);
+	st = heap_patterns_add(p->patterns, &s->dump->graph, &routes, (unsigned)side, pattern_of);
 	heap_routes_deinit(&routes);
 	return st;
 }
 
-static enum ps_status write_with(struct heap_patterns *p,
+static enum ps_status know_before(struct places *p)
+{
+	const struct heap_graph *g = &p->side[BEFORE].dump->graph;
+
+	for (uint32_t o = 1; o < g->nobjects; o++) {
+		if (heap_ids_find(&p->before, g->id[o]) == HEAP_IDS_NONE)
+			PS_TRY(heap_ids_add(&p->before, g->id[o], o));
+	}
+	return PS_OK;
+}
+
+static enum ps_status write_places(struct places *p, uint32_t limit, struct arena *scratch,
+				   FILE *out)
+{
+	size_t objects = p->side[AFTER].dump->graph.nobjects;
+	struct growth *v = NULL;
+	uint8_t *covered = NULL;
+
+	PS_TRY(arena_take(scratch, objects * sizeof *p->pattern_of, (void **)&p->pattern_of));
+	PS_TRY(add_side(p, BEFORE, NULL));
+	PS_TRY(add_side(p, AFTER, p->pattern_of));
+	PS_TRY(know_before(p));
+	PS_TRY(arena_take(scratch, p->patterns->n * sizeof *v, (void **)&v));
+	PS_TRY(arena_take(scratch, p->patterns->n, (void **)&covered));
+	PS_TRY(arena_take(scratch, p->patterns->n, (void **)&p->inside));
+	write_growths(p, v, find_growths(p->patterns, v, covered), limit, out);
+	return PS_OK;
+}
+
+static enum ps_status write_with(struct heap_patterns *patterns,
 				 const struct heap_diff_side side[HEAP_SIDES], uint32_t limit,
 				 FILE *out)
 {
-	struct heap_path path = { side[AFTER].dump, side[AFTER].dominators, NULL, 1 };
+	struct places p = { .patterns = patterns,
+			    .side = side,
+			    .path = { side[AFTER].dump, side[AFTER].dominators, NULL, 1 } };
 	struct heap_routes shortest;
+	struct arena scratch;
 	enum ps_status st;
 
 	write_title(side, out);
-	PS_TRY(write_types(side, limit, &p->mem, out));
-	for (int s = 0; s < HEAP_SIDES; s++)
-		PS_TRY(add_side(p, &side[s], s));
+	PS_TRY(write_types(side, limit, &patterns->mem, out));
 	PS_TRY(heap_routes_shortest(&side[AFTER].dump->graph, &shortest));
-	path.shortest = &shortest;
-	st = write_places(p, limit < 5 ? limit : 5, &path, out);
+	p.path.shortest = &shortest;
+	arena_init(&scratch, &patterns->mem);
+	heap_ids_init(&p.before, &patterns->mem);
+	st = write_places(&p, limit < PLACES ? limit : PLACES, &scratch, out);
+	heap_ids_deinit(&p.before);
+	arena_deinit(&scratch);
 	heap_routes_deinit(&shortest);
 	return st;
 }

@@ -77,7 +77,7 @@ enum ps_status heap_dump_read(const char *path, size_t max_bytes, struct heap_du
 	if (fd < 0) {
 		st = ps_fail(err, PS_IO, "%s", strerror(errno));
 		if (errno == ENOENT)
-			ps_hint(err, "pysample heap dump PID -o FILE.psheap makes one");
+			ps_hint(err, "heap dumps are files called .psheap");
 		return ps_while(err, st, "read %s", path);
 	}
 	st = read_and_parse(fd, max_bytes, ret, err);

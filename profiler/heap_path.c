@@ -11,6 +11,11 @@
 
 enum { STEPS_MAX = 200, HOW_WIDTH = 20 };
 
+static bool is_group(const struct heap_graph *g, uint32_t o)
+{
+	return g->types[g->type[o]].category == HEAP_GROUP;
+}
+
 /* --- what is named --- */
 
 static bool parse_id(const char *text, uint64_t *ret)
@@ -39,7 +44,7 @@ static enum ps_status find_id(const struct heap_graph *g, uint64_t id, struct he
 			      struct ps_err *err)
 {
 	for (uint32_t o = 0; o < g->nobjects; o++) {
-		if (g->id[o] == id) {
+		if (g->id[o] == id && !is_group(g, o)) {
 			*ret = (struct heap_named){ .object = o };
 			return PS_OK;
 		}
@@ -126,11 +131,6 @@ static uint32_t collect(const struct heap_routes *r, uint32_t to, uint32_t steps
 		steps[n - 1 - i] = swap;
 	}
 	return n;
-}
-
-static bool is_group(const struct heap_graph *g, uint32_t o)
-{
-	return g->types[g->type[o]].category == HEAP_GROUP;
 }
 
 /* Is it a dict of names? By the way that leads to it. */
@@ -323,7 +323,8 @@ static void write_alike(const struct heap_path *p, struct profile_text type, con
 		heap_path_write_steps(p, v[i].example, out);
 	}
 	if (n > p->limit)
-		fprintf(out, "\n  and in %u more ways\n", n - p->limit);
+		fprintf(out, "\n  and in %u more way%s\n", n - p->limit,
+			n - p->limit == 1 ? "" : "s");
 }
 
 static enum ps_status write_type(const struct heap_path *p, uint32_t type,

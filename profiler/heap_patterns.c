@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BELOW_GROUP = 0x100 }; /* beside an edge's kind */
+
 struct frame {
 	uint32_t type, name, kind, label; /* of the graph: what it is known by */
 	uint32_t what, how;               /* texts of the patterns */
+	bool vague;
 };
 
 struct adding {
@@ -32,8 +35,7 @@ enum ps_status heap_patterns_init(struct heap_patterns *p, size_t max_bytes)
 	table_init(&p->table, &p->mem);
 	PS_TRY(heap_texts_init(&p->texts, &p->mem));
 	PS_TRY(mem_reserve(&p->mem, (void **)&p->v, &p->cap, 1, sizeof *p->v));
-	p->v[0] = (struct heap_pattern){ .side = { { .example = HEAP_NONE },
-						   { .example = HEAP_NONE } } };
+	p->v[0] = (struct heap_pattern){ 0 };
 	p->n = 1;
 	return heap_texts_add(&p->texts, root, &p->v[0].what);
 }
@@ -84,13 +86,12 @@ static struct frame key_of(const struct adding *a, uint32_t o)
 static enum ps_status fill_frame(struct adding *a, uint32_t o, struct frame *f)
 {
 	struct heap_step_style style = { a->is_namespace[a->r->parent[o]], true };
-	uint32_t parent = a->r->parent[o];
 	char text[HEAP_WORDS_MAX];
 	uint32_t n = heap_words_object(a->g, o, text);
 
+	f->vague = a->r->via[o] == HEAP_NONE && !f->name;
 	PS_TRY(heap_texts_add(&a->p->texts, (struct profile_text){ text, n }, &f->what));
-	/* What a group leads to says itself what it is. */
-	if (a->g->types[a->g->type[parent]].category == HEAP_GROUP && f->kind != HEAP_EDGE_LOCAL)
+	if ((f->kind & BELOW_GROUP) && f->kind != (BELOW_GROUP | HEAP_EDGE_LOCAL))
 		n = 0;
 	else
 		n = heap_words_edge(a->g, a->r->via[o], style, text);
@@ -102,9 +103,9 @@ static enum ps_status frame_of(struct adding *a, uint32_t o, uint32_t *ret)
 	struct frame f = key_of(a, o);
 	uint32_t hash, at = TABLE_START, id;
 
-	/* Below a group the frame has no "how": it is another one. */
+	/* What a group leads to says itself what it is: the frame has no "how". */
 	if (a->g->types[a->g->type[a->r->parent[o]]].category == HEAP_GROUP)
-		f.kind |= 0x100;
+		f.kind |= BELOW_GROUP;
 	hash = hash_words((uint64_t)f.type << 32 | f.name, (uint64_t)f.kind << 32 | f.label);
 	while ((id = table_next(&a->table, hash, &at)) != TABLE_NONE) {
 		if (memcmp(&a->frames[id], &f, offsetof(struct frame, what)) == 0) {
@@ -147,8 +148,7 @@ static enum ps_status below(struct heap_patterns *p, uint32_t parent, const stru
 					    .what = f->what,
 					    .how = f->how,
 					    .depth = p->v[parent].depth + 1,
-					    .side = { { .example = HEAP_NONE },
-						      { .example = HEAP_NONE } } };
+					    .vague = f->vague };
 	*ret = p->n++;
 	return PS_OK;
 }
@@ -160,8 +160,6 @@ static uint64_t sum(uint64_t a, uint64_t b)
 
 static void count(struct heap_pattern_sum *s, const struct heap_graph *g, uint32_t o)
 {
-	if (s->example == HEAP_NONE)
-		s->example = o;
 	s->count++;
 	s->size = sum(s->size, g->size[o]);
 }

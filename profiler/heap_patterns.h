@@ -21,10 +21,10 @@ struct heap_pattern {
 	uint32_t parent;
 	uint32_t what, how; /* texts of the patterns */
 	uint32_t depth;
+	bool vague; /* no edge leads right to it from the pattern above, and it has no name */
 	struct heap_pattern_sum {
 		uint64_t count, size; /* of the objects that are there */
 		uint64_t below;       /* bytes of these and of all patterns below */
-		uint32_t example;     /* the first of the objects; HEAP_NONE */
 	} side[HEAP_SIDES];
 };
 

@@ -314,3 +314,70 @@ void dump_app(struct built_dump *d, uint32_t sessions)
 	put_roots(d);
 	dump_end(d);
 }
+
+/* --- at random --- */
+
+enum { ANY = 0x100000, ANY_TYPE = 0x13000, ANY_TYPES = 4 };
+
+/* xorshift32 of Marsaglia. */
+static uint32_t chance(uint32_t *state, uint32_t below)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state % below;
+}
+
+static uint64_t any_object(uint32_t *state, uint32_t objects)
+{
+	return chance(state, 32) ? ANY + 16ul * chance(state, objects) : 0xdead0000;
+}
+
+/* One of the type's objects, every ANY_TYPES-th. */
+static void put_any(struct built_dump *d, uint32_t *state, uint32_t i, uint32_t objects)
+{
+	uint32_t n = chance(state, 4);
+
+	open_objects(d, ANY_TYPE + 0x100ul * (i % ANY_TYPES), 1, 2);
+	dump_64(d, ANY + 16ul * i);
+	dump_64(d, 16 + chance(state, 1000));
+	put_group(d, INDEX, COUNTED, n);
+	dump_all32(d, &n, 1);
+	for (uint32_t e = 0; e < n; e++)
+		dump_64(d, any_object(state, objects));
+	put_group(d, WEAK, FIXED, 1);
+	dump_64(d, 0);
+	dump_64(d, chance(state, 4) ? 0 : any_object(state, objects));
+	dump_close(d);
+	d->targets += n + 1;
+}
+
+static void put_any_roots(struct built_dump *d, uint32_t *state, uint32_t objects)
+{
+	enum { N = 5 };
+	uint32_t kinds[N] = { 1, 1, 2, 2, 3 };
+
+	dump_open(d, ROOTS, 0);
+	dump_64(d, N);
+	dump_all32(d, kinds, N);
+	for (int i = 0; i < N; i++)
+		dump_64(d, S_APP);
+	for (int i = 0; i < N; i++)
+		dump_64(d, any_object(state, objects));
+	dump_close(d);
+}
+
+void dump_random(struct built_dump *d, uint32_t seed, uint32_t objects)
+{
+	static const char *const names[ANY_TYPES] = { "A", "B", "Object", "<lambda>" };
+	uint32_t state = seed * 2654435761u + 1;
+
+	dump_begin(d);
+	for (uint32_t t = 0; t < ANY_TYPES; t++)
+		dump_type(d, ANY_TYPE + 0x100ul * t, 0, 3, t == 2 ? "builtins" : "any", names[t]);
+	put_strings(d);
+	for (uint32_t i = 0; i < objects; i++)
+		put_any(d, &state, i, objects);
+	put_any_roots(d, &state, objects);
+	dump_end(d);
+}

@@ -40,4 +40,8 @@ void dump_type(struct built_dump *d, uint64_t id, uint32_t shape, uint32_t flags
  * Sizes are 64, but for the strings. */
 void dump_app(struct built_dump *d, uint32_t sessions);
 
+/* Objects of four types, of which each has edges anywhere, some weak, some to what is no
+ * object; a module leads to some of them. The same seed gives the same dump. */
+void dump_random(struct built_dump *d, uint32_t seed, uint32_t objects);
+
 #endif
