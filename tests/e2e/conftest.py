@@ -27,12 +27,13 @@ def pytest_report_header(config):
 
 def pytest_generate_tests(metafunc):
     """A test that takes `python` is run with every interpreter that pysample reads; `one`
-    is the newest of them, `foreign` each that it does not read."""
+    is the newest of them, `foreign` each that it does not read, `every` each that there is."""
     supported = [i for i in FOUND if i.supported]
     kinds = {
         "python": supported,
         "one": [max(supported, key=lambda i: i.version)],
         "foreign": [i for i in FOUND if not i.supported],
+        "every": FOUND,
     }
     for name, values in kinds.items():
         if name in metafunc.fixturenames:
