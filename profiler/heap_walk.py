@@ -1053,9 +1053,9 @@ def stacks(below=None):
     frames = sys._current_frames()
     here = _thread.get_ident()
     found = []
+    frames[here] = below  # also so that no frame of ours refers to itself
     for ident, frame in frames.items():
-        native, name = known.get(ident, (0, ""))
-        found.append((ident, native, name, stack_of(below if ident == here else frame)))
+        found.append((ident, *known.get(ident, (0, "")), stack_of(frame)))
     return found
 
 
@@ -1129,8 +1129,8 @@ def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None):
 
 
 def hides_dicts():
-    """Before 3.13.4 or so, the collector does not tell the dict of an object with attributes
-    inside, though it was made: it is seen from both sides."""
+    """In some releases of 3.13 the collector does not tell the dict of an object that has its
+    attributes inside as well."""
     o = Maker()
     o.attribute = None
     return not any(r is vars(o) for r in gc.get_referents(o))

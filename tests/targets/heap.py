@@ -96,7 +96,8 @@ def instances():
     q = keep(Plain(value, value))
     q.__dict__["made"] = value  # a dict of its own
     keep(q.__dict__, ("key", "first", value), ("key", "made", value))
-    EDGES.append((q, "internal", "__dict__", q.__dict__))
+    if "live" not in OPTIONS or not collector_hides_dicts():
+        EDGES.append((q, "internal", "__dict__", q.__dict__))
     keep(Plain(value, "x").__dict__)
     s = keep(Slots(value), ("attribute", "here", value))
     EDGES.append((s, "attribute", "_Slots__private", s._Slots__private))
@@ -125,7 +126,7 @@ def functions():
 
     def generator(argument):
         local = [argument]
-        EDGES.append((running, "local", "local", local))
+        EDGES.append((of_locals(running), "local", "local", local))
         yield local
 
     running = generator(captured)
@@ -134,13 +135,14 @@ def functions():
 
     async def coroutine(argument):
         local = [argument]
-        EDGES.append((started, "local", "local", local))
+        EDGES.append((of_locals(started), "local", "local", local))
         await Pause()
 
     started = coroutine(captured)
     started.send(None)
     keep(started)
-    fresh = keep(generator(captured), ("local", "argument", captured))
+    fresh = keep(generator(captured))
+    EDGES.append((of_locals(fresh), "local", "argument", captured))
     method = keep(Plain.__init__.__get__(fresh))
     EDGES.append((method, "attribute", "__self__", fresh))
     EDGES.append((method, "attribute", "__func__", Plain.__init__))
@@ -152,6 +154,17 @@ def functions():
     keep(Plain, ("internal", "__dict__", gc.get_referents(vars(Plain))[0]), ("attribute", "__mro__", Plain.__mro__),
          ("attribute", "__base__", object))  # fmt: skip
     keep(sys, ("internal", "__dict__", vars(sys)))
+
+
+def of_locals(o):
+    """Up to 3.10 a generator has a frame, and only that has locals."""
+    frame = getattr(o, "gi_frame", None) or getattr(o, "cr_frame", None)
+    return frame if sys.version_info < (3, 11) else o
+
+
+def collector_hides_dicts():
+    o = Plain(1, 2)
+    return not any(r is vars(o) for r in gc.get_referents(o))
 
 
 class Pause:
@@ -239,9 +252,9 @@ def shapes():
         EDGES.append((inner, "index", 0, inner[0])) if len(EDGES) < 3000 else None
         inner = inner[0]
     KEEP.append(nested)
-    long = list(range(300000, 370000))
+    long = list(range(1000, 1700)) * 100
     KEEP.append(long)
-    wide = {"w%d" % i: i for i in range(70000)}
+    wide = {"w%d" % i: long for i in range(70000)}
     KEEP.append(wide)
     KEEP.append("huge" * 1000000)
     return {"long": id(long), "wide": id(wide), "nested": id(nested)}
