@@ -59,10 +59,12 @@ FIXED, COUNTED, NAMED = range(1, 4)
 DICT, MRO, BASES, BASE, CONTENTS, CLOSURE, CODE, GLOBALS, DEFAULTS = 1, 3, 4, 5, 6, 8, 14, 15, 16
 WEAK_WORD, MODULES, BUILTINS, STATIC, AWAITS, FRAME = 10, 11, 12, 13, 23, 24
 WORDS_END = 1 << 16  # below are words, from here on addresses
-OBJECTS_MAX, EDGES_MAX = 8192, 1 << 18  # of one chunk
-ODD_MAX, ODD_CONTENT_MAX = 256, 500  # their product is less than EDGES_MAX
+OBJECTS_MAX, EDGES_MAX = 8192, 1 << 16  # of one chunk, where they may be split
+FIELDS_MAX = 1 << 18  # edges of a chunk, for good
+ODD_MAX, ODD_CONTENT_MAX = 256, 500  # their product is less than FIELDS_MAX
 BATCH = 16384  # objects that are sorted by type at a time
 SEEN_MAX = 4000000  # ids that are remembered; beyond that, atoms may be told twice
+SAMPLES_MAX = 8
 NAME_MAX, VALUE_MAX = 256, 1024  # bytes
 NO_TEXT = 0xFFFFFFFF
 GC_FLAG, HEAP_FLAG, MANAGED_DICT, MANAGED_WEAK = 1 << 14, 1 << 9, 1 << 4, 1 << 3
@@ -274,10 +276,16 @@ class Out:
         self.write(small(kind, 4) + small(flags, 4) + small(len(data)) + data)
 
 
+def take(left, value):
+    if left.get(id(value)):
+        left[id(value)].pop()
+
+
 class Plan:
     """How the objects of one type are told."""
 
     __slots__ = ("kind", "id", "shape", "queue", "tell", "size", "sizer", "members", "getter")
+    __slots__ += ("known", "samples")  # names of attributes, and how many objects taught them
 
 
 class Walk:
@@ -294,6 +302,7 @@ class Walk:
         self.kept = set()  # those of them that are not atoms
         self.named = set()  # ids that have a string
         self.skip = set()  # ids of what is ours
+        self.real_dicts = set()  # ids of all dicts, where the collector hides those of objects
         self.static = []
         self.locals = {}  # id of a frame of a thread → [(name, value)]
         self.objects = self.edges = self.strings = self.types = 0
@@ -349,6 +358,7 @@ class Walk:
     def meet(self, kind):
         plan = Plan()
         plan.kind, plan.id, plan.queue = kind, ident(kind), []
+        plan.known, plan.samples = [], 0
         mro = mro_of(kind)
         plan.shape = next((self.shapes[id(c)] for c in mro if id(c) in self.shapes), 0)
         plan.members, plan.getter = self.members_of(mro, plan.shape)
@@ -626,7 +636,7 @@ class Walk:
     # Instances of classes that are written in Python
 
     def tell_instances(self, plan, objects):
-        most = EDGES_MAX // (len(plan.members) + 32)  # a dict inside an object has 30 at most
+        most = FIELDS_MAX // (len(plan.members) + 32)  # a dict inside an object has 30 at most
         for at in range(0, len(objects), most):
             self.tell_instances_of(plan, objects[at : at + most])
 
@@ -640,7 +650,8 @@ class Walk:
             groups.append(self.fixed(ATTRIBUTE, names, columns))
             edges += len(names) * len(objects)
         if plan.getter is not None:
-            more, count = self.attributes(plan, objects, found)
+            look = self.attributes if self.forked else self.attributes_untouched
+            more, count = look(plan, objects, found)
             groups += more
             edges += count
         self.tell(plan, objects, ids, groups, edges)
@@ -671,6 +682,8 @@ class Walk:
         dicts = list(map(plan.getter, objects))
         told = ids_of(dicts)
         real = set(told).intersection(ids_of(found))
+        if self.real_dicts:
+            real |= self.real_dicts.intersection(told)
         groups, edges = [], 0
         if real:
             column = [i if i in real else 0 for i in told]
@@ -694,6 +707,66 @@ class Walk:
             counts = words(list(map(len, dicts)), 4)
             groups.append(group(ATTRIBUTE, NAMED, len(keys), counts, words(keys), words(values)))
         return groups, edges + len(values)
+
+    # The same in a live process, in which no dicts should be made for millions of objects: at
+    # most SAMPLES_MAX of a type teach the names, and those that have a dict among their values.
+
+    def attributes_untouched(self, plan, objects, found):
+        rows = [self.untouched(plan, o, gc.get_referents(o)) for o in objects]
+        groups, edges = [], 0
+        for at, kind in enumerate((INTERNAL, ATTRIBUTE)):
+            put = {n: row[at] for n, row in enumerate(rows) if row[at]}
+            names = {n: [name for name, _ in row] for n, row in put.items()}
+            targets = {n: [value for _, value in row] for n, row in put.items()}
+            if put:
+                made, count = self.odd_group(kind, True, names, targets, len(objects))
+                groups.append(made)
+                edges += count
+        return groups, edges
+
+    def untouched(self, plan, o, refs):
+        """([(word, target)], [(name, value)])"""
+        left = {}
+        for r in refs:
+            if r is not plan.kind:
+                left.setdefault(id(r), []).append(r)
+        for _, get in plan.members:
+            try:
+                take(left, get(o))
+            except AttributeError:
+                pass
+        if any(type(r) is dict for r in refs):
+            d = plan.getter(o)
+            if id(d) in left:
+                return [(DICT, d)], []
+            return [], list(d.items())
+        found = self.inside(plan, o)
+        for _, value in found:
+            take(left, value)
+        if any(left.values()) and plan.samples < SAMPLES_MAX:
+            self.learn(plan, plan.getter(o))
+            found = self.inside(plan, o)
+            for _, value in found:
+                take(left, value)
+        return [(0, r) for rest in left.values() for r in rest], found
+
+    def learn(self, plan, d):
+        plan.samples += 1
+        taken = [own_attributes(c) for c in mro_of(plan.kind)]
+        for name in d:
+            if type(name) is str and name not in plan.known:
+                if not any(name in attributes for attributes in taken):
+                    plan.known.append(name)
+
+    def inside(self, plan, o):
+        """The attributes of these names: none is known to the class, so no code is run."""
+        found = []
+        for name in plan.known:
+            try:
+                found.append((name, object.__getattribute__(o, name)))
+            except AttributeError:
+                pass
+        return found
 
     # Everything else, one by one
 
@@ -763,7 +836,7 @@ class Walk:
             for r in refs:
                 names[id(r)] = (INTERNAL, CONTENTS, r)
         elif shape == FUNCTION:
-            self.note_function(names, o)
+            self.note_function(names, refs, o)
         elif shape == FRAME_OBJECT or shape in GENERATORS:
             self.note_locals(names, refs, o, shape)
         elif plan.getter is not None:
@@ -845,13 +918,14 @@ class Walk:
                     refs.append(value)
                     known.add(id(value))
 
-    def note_function(self, names, o):
+    def note_function(self, names, refs, o):
         closure = Function.__closure__.__get__(o)
         if closure is None:
             return
         free = Function.__code__.__get__(o).co_freevars
         for name, cell in zip(free, closure):
             names[id(cell)] = (CELL, name, cell)
+            refs.append(cell)  # the collector knows of the tuple between
 
     def note_locals(self, names, refs, o, shape):
         found = self.locals.get(id(o))
@@ -899,9 +973,9 @@ class Walk:
         targets = words(ids_of([target for _, _, target in rows]))
         self.out.chunk(ROOTS, [small(len(rows)), kinds, words(keys), targets])
 
-    def header(self, tracked, started):
+    def header(self, tracked, started, frozen):
         flags = (1 if self.values else 0) | (2 if self.forked else 0) | (4 if PYPY else 0)
-        flags |= 8 if getattr(gc, "get_freeze_count", int)() else 0
+        flags |= 8 if frozen else 0
         flags |= 16 if not getattr(sys, "_is_gil_enabled", lambda: True)() else 0
         name, version = sys.implementation.name.encode(), sys.version.encode()
         numbers = (posix.getpid(), started, sys.hexversion, 8 if sys.maxsize > 1 << 32 else 4, flags, tracked)
@@ -979,9 +1053,9 @@ def stacks(below=None):
     frames = sys._current_frames()
     here = _thread.get_ident()
     found = []
+    frames[here] = below  # also so that no frame of ours refers to itself
     for ident, frame in frames.items():
-        native, name = known.get(ident, (0, ""))
-        found.append((ident, native, name, stack_of(below if ident == here else frame)))
+        found.append((ident, *known.get(ident, (0, "")), stack_of(frame)))
     return found
 
 
@@ -1016,7 +1090,7 @@ def mine(roots, below):
             ]
     frame = sys._getframe()
     while frame is not None and frame is not below:
-        found[id(frame)] = frame
+        found[id(frame)] = None  # the frame itself would make a cycle that holds everything
         frame = frame.f_back
     found[id(globals())] = None
     return set(found)
@@ -1040,17 +1114,26 @@ def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None):
     gc.disable()
     if threads is None:
         threads = stacks(below)
-    if forked and not PYPY:
+    frozen = not PYPY and gc.get_freeze_count() > 0
+    if forked and frozen:
         gc.unfreeze()
     objects = gc.get_objects()
     quiet = hush()
     try:
-        run(fd, objects, threads, below, own, values, forked, started)
+        run(fd, objects, threads, below, own, values, forked, started, frozen)
     finally:
         if not forked:
             speak(quiet)
             if collecting:
                 gc.enable()
+
+
+def hides_dicts():
+    """In some releases of 3.13 the collector does not tell the dict of an object that has its
+    attributes inside as well."""
+    o = Maker()
+    o.attribute = None
+    return not any(r is vars(o) for r in gc.get_referents(o))
 
 
 def hush():
@@ -1076,17 +1159,23 @@ def speak(before):
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before[0])
 
 
-def run(fd, objects, threads, below, own, values, forked, started):
+def run(fd, objects, threads, below, own, values, forked, started, frozen):
     # In a copy everything that the collector tracks is in `objects`. In a live process other
     # threads make more, and frozen objects are not given: there all ids are remembered.
     exact = PYPY or not forked
     w = Walk(fd, values, forked, exact)
     w.skip = mine((own, *own), below)
     w.out.begin()
-    w.header(len(objects), started)
+    w.header(len(objects), started, frozen)
+    if not forked and not PYPY:
+        # A tuple that C code is filling must not have a second owner when it goes on. Nothing
+        # refers to it, so it is enough to tell those tuples that something refers to.
+        objects = [o for o in objects if type(o) is not tuple]
     if exact:
         w.seen = set(map(id, objects))
         w.kept = set(w.seen)
+    if hides_dicts():
+        w.real_dicts = set(map(id, (o for o in objects if type(o) is dict)))
     for thread in threads:
         w.tell_thread(thread)
     for at in range(0, len(objects), BATCH):

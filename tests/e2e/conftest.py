@@ -28,8 +28,8 @@ def pytest_report_header(config):
 def pytest_generate_tests(metafunc):
     """A test that takes `python` is run with every interpreter that pysample reads; `one`
     is the newest of them, `foreign` each that it does not read, `host` each that it can
-    run code in,
-    `door` those of them that have a door of their own for it."""
+    run code in, `door` those of them that have a door of their own for it, `every` each
+    that there is."""
     supported = [i for i in FOUND if i.supported]
     kinds = {
         "python": supported,
@@ -37,6 +37,7 @@ def pytest_generate_tests(metafunc):
         "host": [i for i in FOUND if i.executable],
         "door": [i for i in FOUND if i.executable and i.version >= (3, 14)],
         "foreign": [i for i in FOUND if not i.supported],
+        "every": FOUND,
     }
     for name, values in kinds.items():
         if name in metafunc.fixturenames:
