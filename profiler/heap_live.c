@@ -5,6 +5,7 @@
 #include "profiler/embedded.h"
 #include "profiler/heap_memory.h"
 #include "profiler/inject.h"
+#include "profiler/inject_text.h"
 #include "profiler/scope.h"
 
 #include <errno.h>
@@ -106,7 +107,7 @@ static enum ps_status check_memory(int pid, struct ps_err *err)
 	return PS_LIMIT;
 }
 
-/* What is done first, then the walker's text. */
+/* The walker's text is compiled in a namespace of its own. */
 static enum ps_status make_source(const struct heap_live_order *o, char **ret, size_t *ret_len,
 				  struct ps_err *err)
 {
@@ -114,7 +115,8 @@ static enum ps_status make_source(const struct heap_live_order *o, char **ret, s
 
 	if (!out)
 		return ps_fail(err, PS_NOMEM, "out of memory");
-	fwrite(embedded_heap_walk_py, 1, embedded_heap_walk_py_len, out);
+	fputs("WALK = ", out);
+	inject_text_put_bytes(out, (const char *)embedded_heap_walk_py, embedded_heap_walk_py_len);
 	fprintf(out, "\nHOW = \"%s\"\nVALUES = %s\n", o->in_process ? "here" : "fork",
 		o->values ? "True" : "False");
 	fwrite(embedded_heap_take_py, 1, embedded_heap_take_py_len, out);

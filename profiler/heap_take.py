@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: MIT
-# Follows heap_walk.py in what a target executes to write its heap dump. HOW, which pysample puts
-# in front, is "fork" or "here"; VALUES whether texts and numbers are told; __stream__, which
-# inject.py gives, the path of a pipe to pysample.
+# What a target executes to write its heap dump. pysample puts in front: WALK, the text of
+# heap_walk.py; HOW, "fork" or "here"; VALUES, whether texts and numbers are told. inject.py gives
+# __stream__, the path of a pipe to pysample.
+
+import sys
+import posix
+import time
+import _thread
 
 
 def take(stream, how, values):
@@ -11,26 +16,36 @@ def take(stream, how, values):
         below = below.f_back
     if below is not None and below.f_back is not None:
         below = below.f_back.f_back  # what was interrupted, or nothing
-    threads = stacks(below) if below is not None else None
+    walker = {"__name__": "pysample_heap_walk", "__builtins__": __builtins__}
+    exec(compile(WALK, "<heap dump>", "exec", 0, True), walker)
     fd = posix.open(stream, posix.O_WRONLY | posix.O_CLOEXEC)
-    if how == "here":
-        try:
-            walk(fd, below=below, own=(take, threads), values=values, threads=threads)
-        finally:
-            posix.close(fd)
-        print(time.monotonic_ns() - began)
-        return
-    pid = fork_quietly()
-    if pid == 0:
-        try:
-            close_all_but(fd)
-            walk(fd, below=below, own=(take, threads), values=values, forked=True, threads=threads)
-        finally:
-            posix._exit(0)
-    posix.close(fd)
-    # No zombie is left, and nobody waits for the copy but a thread that ends with it.
-    _thread.start_new_thread(wait_for, (pid,))
+    try:
+        how_to = {
+            "below": below,
+            "values": values,
+            "threads": walker["stacks"](below) if below is not None else None,
+            "own": (globals(), walker),
+            "pid": posix.getpid(),
+        }
+        if how == "here":
+            walker["walk"](fd, **how_to)
+        else:
+            pid = fork_quietly()
+            if pid == 0:
+                in_copy(fd, walker["walk"], how_to)
+            # No zombie is left, and nobody waits for the copy but a thread that ends with it.
+            _thread.start_new_thread(wait_for, (pid,))
+    finally:
+        posix.close(fd)
     print(time.monotonic_ns() - began)
+
+
+def in_copy(fd, walk, how_to):
+    try:
+        close_all_but(fd)
+        walk(fd, forked=True, **how_to)
+    finally:
+        posix._exit(0)
 
 
 def fork_quietly():

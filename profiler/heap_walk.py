@@ -973,12 +973,12 @@ class Walk:
         targets = words(ids_of([target for _, _, target in rows]))
         self.out.chunk(ROOTS, [small(len(rows)), kinds, words(keys), targets])
 
-    def header(self, tracked, started, frozen):
+    def header(self, tracked, started, frozen, pid):
         flags = (1 if self.values else 0) | (2 if self.forked else 0) | (4 if PYPY else 0)
         flags |= 8 if frozen else 0
         flags |= 16 if not getattr(sys, "_is_gil_enabled", lambda: True)() else 0
         name, version = sys.implementation.name.encode(), sys.version.encode()
-        numbers = (posix.getpid(), started, sys.hexversion, 8 if sys.maxsize > 1 << 32 else 4, flags, tracked)
+        numbers = (pid, started, sys.hexversion, 8 if sys.maxsize > 1 << 32 else 4, flags, tracked)
         parts = [*map(small, numbers), small(len(name), 4), small(len(version), 4), name, version]
         self.out.chunk(HEADER, parts)
 
@@ -1098,7 +1098,7 @@ def mine(roots, below):
 
 # The walk
 
-def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None):
+def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None, pid=None):
     """Streams a dump of this process to `fd`. Raises OSError if that can't be written to.
 
     below    the innermost frame of this thread that is the target's own (frames above it are
@@ -1107,6 +1107,7 @@ def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None):
     values   tell what is in str, bytes and numbers
     forked   this is a copy that will end with os._exit: nothing has to be put back
     threads  what stacks() gave before the fork
+    pid      of the process whose copy this is
     """
     started = time.time_ns()
     below = below or sys._getframe(1)
@@ -1120,7 +1121,7 @@ def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None):
     objects = gc.get_objects()
     quiet = hush()
     try:
-        run(fd, objects, threads, below, own, values, forked, started, frozen)
+        run(fd, objects, threads, below, own, values, forked, started, frozen, pid)
     finally:
         if not forked:
             speak(quiet)
@@ -1159,14 +1160,14 @@ def speak(before):
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before[0])
 
 
-def run(fd, objects, threads, below, own, values, forked, started, frozen):
+def run(fd, objects, threads, below, own, values, forked, started, frozen, pid):
     # In a copy everything that the collector tracks is in `objects`. In a live process other
     # threads make more, and frozen objects are not given: there all ids are remembered.
     exact = PYPY or not forked
     w = Walk(fd, values, forked, exact)
     w.skip = mine((own, *own), below)
     w.out.begin()
-    w.header(len(objects), started, frozen)
+    w.header(len(objects), started, frozen, pid or posix.getpid())
     if not forked and not PYPY:
         # A tuple that C code is filling must not have a second owner when it goes on. Nothing
         # refers to it, so it is enough to tell those tuples that something refers to.
