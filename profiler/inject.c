@@ -411,19 +411,34 @@ static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err
 	return PS_NOT_READY;
 }
 
+/* Unlinked, by itself or by somebody who may: nothing will come any more, or nobody knows. */
+static enum ps_status silent(const struct inject *in, struct ps_err *err)
+{
+	return ps_fail(err, PS_LIMIT,
+		       "the script in process %d is gone without a word: it broke off before its "
+		       "first line, or somebody has removed it. Whether it ran is not known",
+		       in->host.target.pid);
+}
+
 static enum ps_status one_round(struct inject *in, struct inject_message *ret, struct ps_err *err)
 {
-	enum request_state state;
-	bool signalled;
+	enum request_state state = REQUEST_NONE;
+	bool signalled = true;
+	/* What may end all is looked at before the last words are read. */
+	bool over = target_ended(&in->host.target), left = !parcel_has_script(&in->parcel);
+	bool replaced = request_state(in->guard.request, &state, &signalled) != PS_OK;
 	enum ps_status st = read_message(in, ret, err);
 
 	if (st != PS_NOT_READY)
 		return st;
-	if (target_ended(&in->host.target))
+	if (over)
 		return ended(in, err);
-	if (request_state(in->guard.request, &state, &signalled))
+	if (replaced)
 		return ps_fail(err, PS_GONE, "process %d has replaced its program",
 			       in->host.target.pid);
+	/* It opens the pipe, unlinks itself, and says that it runs, in this order. */
+	if (left && in->channel.ended)
+		return silent(in, err);
 	if (state == REQUEST_WAITS) {
 		st = nudge(in, signalled, err);
 		return st ? st : PS_NOT_READY;
@@ -436,8 +451,8 @@ static enum ps_status one_round(struct inject *in, struct inject_message *ret, s
 static enum ps_status wait_until_begun(struct inject *in, struct inject_message *ret,
 				       struct ps_err *err)
 {
-	uint64_t wait = MS / 10;
-	bool given_up = false;
+	enum { LAST_WORDS = 5000 };
+	uint64_t wait = MS / 10, given_up = 0;
 
 	for (;;) {
 		struct ps_err why = { 0 };
@@ -452,8 +467,10 @@ static enum ps_status wait_until_begun(struct inject *in, struct inject_message 
 		if (!given_up &&
 		    (interrupted || clock_now() - in->asked_at > in->order.patience_ns)) {
 			PS_TRY(give_up(in, interrupted, err));
-			given_up = true; /* too late: it has claimed its script, and says so soon */
+			given_up = clock_now(); /* too late: it is claimed, and it says so soon */
 		}
+		if (given_up && clock_now() - given_up > LAST_WORDS * (uint64_t)MS)
+			return silent(in, err);
 		wait_for_news(in, wait);
 		wait = wait < 5 * MS ? wait * 5 / 4 : wait;
 	}

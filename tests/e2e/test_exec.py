@@ -256,6 +256,29 @@ def test_what_a_target_sends_is_not_believed(host, host_in, run_in):
     assert child.said()["ran"] == []
 
 
+def test_a_script_that_is_taken_away(host, host_in, pysample):
+    """Its folder belongs to the target's user: what is done there does not hold pysample up."""
+    child = host_in(host, "read")
+    p = pysample.start("exec", "--timeout", "1h", child.pid, "-c", MARK.format(1))
+    name = process.until(child.temporary, "the script to be laid down")[0]
+    process.sampling(p, 20)
+    os.unlink(os.path.join(child.folder, name, "s"))
+    result = pysample.finish(p)
+    assert result.code == 1 and "without a word" in result.err, result
+    assert child.temporary() == []
+    child.go()
+    assert child.said()["ran"] == []
+
+
+@pytest.mark.parametrize("left", range(9))
+def test_a_thread_that_has_no_room_for_more_calls(host, host_in, run_in, left):
+    """Wherever the script breaks off, that is told, and not waited for."""
+    child = host_in(host, "deep", env={"LEFT": str(left)}, stderr=subprocess.DEVNULL)
+    result = run_in(child, "1")
+    assert result.code in (0, 1, 4), result
+    assert child.temporary() == []
+
+
 def test_another_user(host, host_in, run_in, places):
     child = host_in(host, "busy", user=65534)
     result = run_in(child, "import os; print(os.geteuid())\n" + MARK.format(1))

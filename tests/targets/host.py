@@ -59,6 +59,26 @@ def read():
     os.read(0, 1)
 
 
+def deep():
+    """So many calls below the limit of the interpreter, and there it stays."""
+
+    def down(n):
+        if n:
+            down(n - 1)
+        while True:
+            pass
+
+    depth = len(list(itertools.takewhile(bool, frames())))
+    down(sys.getrecursionlimit() - depth - int(os.environ["LEFT"]))
+
+
+def frames():
+    frame = sys._getframe(1)
+    while frame:
+        yield frame
+        frame = frame.f_back
+
+
 def sleep():
     time.sleep(1e6)
 
