@@ -31,6 +31,7 @@ struct inject {
 	int probed;  /* a probe was put behind the script */
 	bool began;
 	bool finished;
+	unsigned late; /* messages that came when its time was over */
 	uint64_t asked_at, taken_at, began_at, looked_at, renewed_at;
 };
 
@@ -166,6 +167,7 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 	channel_init(&in->channel, fd);
 	PS_TRY(parcel_add(&in->parcel, PARCEL_SCRIPT, script, len, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_PROBE, "", 0, err));
+	parcel_watch(&in->parcel);
 	return parcel_hand_over(&in->parcel, err);
 }
 
@@ -197,7 +199,8 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
 	if (!in)
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	in->order = *o;
-	in->parcel.parent = in->parcel.folder = in->guard.wire = in->channel.fd = -1;
+	in->parcel.parent = in->parcel.folder = in->parcel.watch = in->guard.wire = in->channel.fd =
+		-1;
 	st = open_parts(pid, in, err);
 	if (st)
 		inject_close(in);
@@ -312,7 +315,7 @@ static enum ps_status refused(const struct inject *in, struct ps_err *err)
 {
 	ps_fail(err, PS_DENIED,
 		"process %d took the request and did not run the script: an audit hook of it "
-		"refused, or it cannot read %s/%s",
+		"refused, it cannot read %s/%s, or it has not come so far in time",
 		in->host.target.pid, in->parcel.inside, PARCEL_SCRIPT);
 	ps_hint(err, "its standard error has the reason; hooks see the events "
 		     "cpython.remote_debugger_script and open");
@@ -329,21 +332,21 @@ static const struct host_thread *find_asked(const struct inject *in)
 }
 
 /* Picked up, but the script does not say that it runs: it may be held up before that, or it was
- * refused. An empty script behind it tells: the thread takes it once it has done with the
- * first one. */
-static enum ps_status after_taken(struct inject *in, struct inject_message *ret, struct ps_err *err)
+ * refused. As long as it has not been opened, an empty script behind it tells: the thread takes
+ * that once it has done with the first one. Once it was opened, the thread is at it, and takes
+ * the empty one in the middle of it, if there are others that want the GIL, say: then the only
+ * proof is that the time is over. */
+static enum ps_status after_taken(struct inject *in, struct ps_err *err)
 {
 	const struct host_thread *t;
 
-	if (in->probed) { /* and that was taken, too */
-		enum ps_status st = read_message(in, ret, err);
-
-		if (st != PS_NOT_READY)
-			return st;
-		return parcel_claim(&in->parcel) ? refused(in, err) : PS_NOT_READY;
-	}
-	if (clock_now() - in->taken_at < PROBE_AFTER || !parcel_has_script(&in->parcel))
+	if (parcel_was_opened(&in->parcel))
 		return PS_NOT_READY;
+	if (in->probed) /* and that was taken, too */
+		return parcel_claim(&in->parcel) ? refused(in, err) : PS_NOT_READY;
+	if (clock_now() - in->taken_at < PROBE_AFTER || clock_now() - in->renewed_at < PROBE_AFTER)
+		return PS_NOT_READY;
+	in->renewed_at = clock_now(); /* what cannot be asked now is not tried all the while */
 	t = find_asked(in);
 	if (t && ask(in, t, PARCEL_PROBE, NULL) == PS_OK)
 		in->probed = true;
@@ -398,6 +401,8 @@ static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err
 	claimed = parcel_claim(&in->parcel);
 	if (!claimed)
 		return PS_OK;
+	if (in->taken_at && !interrupted)
+		return refused(in, err);
 	if (interrupted)
 		return ps_fail(err, PS_NOT_READY,
 			       "interrupted; the script was withdrawn and did "
@@ -445,7 +450,7 @@ static enum ps_status one_round(struct inject *in, struct inject_message *ret, s
 	}
 	if (!in->taken_at)
 		in->taken_at = clock_now();
-	return state == REQUEST_LOST ? after_lost(in) : after_taken(in, ret, err);
+	return state == REQUEST_LOST ? after_lost(in) : after_taken(in, err);
 }
 
 static enum ps_status wait_until_begun(struct inject *in, struct inject_message *ret,
@@ -494,30 +499,45 @@ static enum ps_status lost_touch(struct inject *in, struct ps_err *err)
 		       in->host.target.pid);
 }
 
+static bool is_late(const struct inject *in)
+{
+	return in->order.run_ns && clock_now() - in->began_at > in->order.run_ns;
+}
+
+static enum ps_status not_done(const struct inject *in, struct ps_err *err)
+{
+	return ps_fail(
+		err, PS_LIMIT,
+		"the script has not ended within %.3g s, and goes on in process %d without us",
+		(double)in->order.run_ns / 1e9, in->host.target.pid);
+}
+
 static enum ps_status wait_for_message(struct inject *in, struct inject_message *ret,
 				       struct ps_err *err)
 {
-	enum { SLICE = 50 * MS };
+	/* What a pipe can hold was sent in time, perhaps; what comes after that was not. */
+	enum { SLICE = 50 * MS, LATE_MAX = 65536 / CHANNEL_HEAD };
 
 	for (;;) {
 		bool over = target_ended(&in->host.target); /* before the last words are read */
-		enum ps_status st = read_message(in, ret, err);
+		enum ps_status st;
 
+		/* One that sends without end must not keep us from hearing this. */
+		if (is_interrupted(in))
+			return ps_fail(err, PS_LIMIT,
+				       "interrupted; the script goes on in process %d without us",
+				       in->host.target.pid);
+		if (is_late(in) && ++in->late > LATE_MAX)
+			return not_done(in, err);
+		st = read_message(in, ret, err);
 		if (st != PS_NOT_READY)
 			return st;
 		if (over)
 			return ended(in, err);
 		if (in->channel.ended)
 			return lost_touch(in, err);
-		if (is_interrupted(in))
-			return ps_fail(err, PS_LIMIT,
-				       "interrupted; the script goes on in process %d without us",
-				       in->host.target.pid);
-		if (in->order.run_ns && clock_now() - in->began_at > in->order.run_ns)
-			return ps_fail(err, PS_LIMIT,
-				       "the script has not ended within %.3g s, and goes on in "
-				       "process %d without us",
-				       (double)in->order.run_ns / 1e9, in->host.target.pid);
+		if (is_late(in))
+			return not_done(in, err);
 		wait_for_news(in, SLICE);
 	}
 }

@@ -48,6 +48,14 @@ def test_threads_that_execute_are_preferred(door, host_in, run_in):
     ended_well(child)
 
 
+def test_a_thread_that_waits_long_for_the_gil_is_not_said_to_have_refused(door, host_in, run_in):
+    child = host_in(door, "crowd")
+    for i in range(3):
+        result = run_in(child, f"print({i})", options=["--timeout", process.PATIENCE])
+        assert (result.code, result.out) == (0, f"{i}\n"), result
+    ended_well(child)
+
+
 def test_the_request_of_another_is_left_alone(door, host_in, run_in, pysample):
     child = host_in(door, "read")
     first = pysample.start("exec", "--timeout", "1h", child.pid, "-c", MARK.format("'first'"))
