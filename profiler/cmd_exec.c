@@ -82,6 +82,8 @@ static enum ps_status read_script(const struct options *o, struct script *s, str
 		}
 		st = read_all(fd, o->script, s, err);
 		s->name = realpath(o->script, NULL);
+		if (!s->name) /* a pipe under /dev/fd, say, has none */
+			s->name = strdup(o->script);
 	}
 	if (!st && (!s->text || !s->name))
 		return ps_fail(err, PS_NOMEM, "out of memory");
@@ -145,7 +147,7 @@ static void put(int fd, const char *bytes, size_t len)
 	while (len) {
 		ssize_t n = write(fd, bytes, len);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR && !stop_signal_seen())
 			continue;
 		if (n < 0)
 			return;
