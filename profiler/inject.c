@@ -289,12 +289,39 @@ static enum ps_status move(struct inject *in, const struct host_thread *t, struc
 	return PS_OK;
 }
 
+static enum ps_status ended(const struct inject *in, struct ps_err *err)
+{
+	return ps_fail(err, PS_GONE, "process %d ended %s", in->host.target.pid,
+		       in->began ? "while the script ran" : "before the script ran");
+}
+
+static bool ends_soon(struct inject *in)
+{
+	enum { A_MOMENT = 1000 };
+
+	for (unsigned ms = 0; ms < A_MOMENT; ms++) {
+		if (target_ended(&in->host.target))
+			return true;
+		(void)clock_sleep_until(clock_now() + MS);
+	}
+	return false;
+}
+
+/* A process that ends gives its memory back a little before it has ended. */
+static enum ps_status unreadable(struct inject *in, struct ps_err *err)
+{
+	return ends_soon(in) ? ended(in, err)
+			     : ps_fail(err, PS_GONE, "process %d has replaced its program",
+				       in->host.target.pid);
+}
+
 /* While it waits. */
 static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *err)
 {
 	enum { LOOK_EVERY = 20 * MS, RENEW_AFTER = 20 * MS, WAKE_EVERY = 100 * MS };
 	uint64_t now = clock_now();
 	const struct host_thread *t;
+	enum ps_status st;
 
 	if (in->order.wake ? now - in->renewed_at >= WAKE_EVERY
 			   : !signalled && now - in->renewed_at >= RENEW_AFTER) {
@@ -304,7 +331,9 @@ static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *er
 	if (in->order.thread != INJECT_ANY || now - in->looked_at < LOOK_EVERY)
 		return PS_OK;
 	in->looked_at = now;
-	PS_TRY(host_look(&in->host, err));
+	st = host_look(&in->host, err);
+	if (st)
+		return st == PS_GONE ? unreadable(in, err) : st;
 	t = find_running(in);
 	if (!t || t->tid == in->tid)
 		return PS_OK;
@@ -363,12 +392,6 @@ static enum ps_status after_lost(struct inject *in)
 	    parcel_has_script(&in->parcel) && ask(in, t, PARCEL_SCRIPT, NULL) == PS_OK)
 		in->taken_at = 0;
 	return PS_NOT_READY;
-}
-
-static enum ps_status ended(const struct inject *in, struct ps_err *err)
-{
-	return ps_fail(err, PS_GONE, "process %d ended %s", in->host.target.pid,
-		       in->began ? "while the script ran" : "before the script ran");
 }
 
 static void explain_wait(const struct inject *in, struct ps_err *err)
@@ -439,8 +462,7 @@ static enum ps_status one_round(struct inject *in, struct inject_message *ret, s
 	if (over)
 		return ended(in, err);
 	if (replaced)
-		return ps_fail(err, PS_GONE, "process %d has replaced its program",
-			       in->host.target.pid);
+		return unreadable(in, err);
 	/* It opens the pipe, unlinks itself, and says that it runs, in this order. */
 	if (left && in->channel.ended)
 		return silent(in, err);
@@ -485,14 +507,8 @@ static enum ps_status wait_until_begun(struct inject *in, struct inject_message 
 
 static enum ps_status lost_touch(struct inject *in, struct ps_err *err)
 {
-	enum { A_MOMENT = 1000 };
-
-	/* A process that ends closes its files a little before it has ended. */
-	for (unsigned ms = 0; ms < A_MOMENT; ms++) {
-		if (target_ended(&in->host.target))
-			return ended(in, err);
-		(void)clock_sleep_until(clock_now() + MS);
-	}
+	if (ends_soon(in)) /* it closes its files a little before it has ended */
+		return ended(in, err);
 	return ps_fail(err, PS_LIMIT,
 		       "the script in process %d has closed its connection to us without a word of "
 		       "its end",

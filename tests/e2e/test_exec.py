@@ -74,6 +74,9 @@ def test_what_it_raises_comes_back(host, host_in, run_in, pysample, folder):
         result = run_in(child, f"import sys; sys.exit({leaving})")
         assert result.code == code, result
     assert "why" in result.err, result
+    odd = "class Odd:\n    def __str__(self): return 1 // 0\nimport sys; sys.exit(Odd())"
+    result = run_in(child, odd)
+    assert result.code == 1 and "ZeroDivisionError" in result.err, result
     result = run_in(child, "raise KeyboardInterrupt")
     assert result.code == 1 and "KeyboardInterrupt" in result.err, result
     ended_well(child)
@@ -168,6 +171,10 @@ def test_a_program_without_standard_files(host, host_in, run_in):
     assert (result.code, result.out, result.err) == (0, "out\n", "err\n"), result
     result = run_in(child, "1/0")
     assert result.code == 1 and "ZeroDivisionError" in result.err, result
+    result = run_in(child, "import sys; del sys.stdout, sys.stderr")
+    assert result.code == 0, result
+    result = run_in(child, "import sys; print('out'); print('err', file=sys.stderr)")
+    assert (result.code, result.out, result.err) == (0, "out\n", "err\n"), result
 
 
 # How it ends ------------------------------------------------------------------------------
