@@ -56,6 +56,22 @@ def test_a_thread_that_waits_long_for_the_gil_is_not_said_to_have_refused(door, 
     ended_well(child)
 
 
+def test_one_that_starts_up_is_waited_for(door, spawn, places, pysample):
+    """At any moment of its start: it is the first thing that it is asked for."""
+    place = places(door)
+    code = "import sys, json, decimal; sys.stdin.read(); print('fine')"
+    for _ in range(12):
+        env = {**door.environment(), "TMPDIR": place.inside}
+        child = spawn([*door.prefix(), door.path, "-B", "-c", code], env=env)
+        result = pysample("exec", child.pid, "-c", "print(1)")
+        # A wait for input cannot be interrupted: the script may have come too late, ...
+        assert result.code in (0, 3), result
+        child.process.stdin.close()
+        # ... but nothing may have happened to the program.
+        assert child.process.stdout.read() == b"fine\n"
+        assert child.wait() == 0
+
+
 def test_the_request_of_another_is_left_alone(door, host_in, run_in, pysample):
     child = host_in(door, "read")
     first = pysample.start("exec", "--timeout", "1h", child.pid, "-c", MARK.format("'first'"))
