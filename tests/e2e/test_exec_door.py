@@ -66,9 +66,9 @@ def test_one_that_starts_up_is_waited_for(door, spawn, places, pysample):
         result = pysample("exec", child.pid, "-c", "print(1)")
         # A wait for input cannot be interrupted: the script may have come too late, ...
         assert result.code in (0, 3), result
-        child.process.stdin.close()
+        child.popen.stdin.close()
         # ... but nothing may have happened to the program.
-        assert child.process.stdout.read() == b"fine\n"
+        assert child.line() == "fine"
         assert child.wait() == 0
 
 
