@@ -418,11 +418,9 @@ static void explain_wait(const struct inject *in, struct ps_err *err)
 static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err *err)
 {
 	enum request_state was;
-	bool claimed;
 
 	(void)!request_withdraw(in->guard.request, &was);
-	claimed = parcel_claim(&in->parcel);
-	if (!claimed)
+	if (!parcel_claim(&in->parcel))
 		return PS_OK;
 	if (in->taken_at && !interrupted)
 		return refused(in, err);
@@ -432,8 +430,7 @@ static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err
 			       "not run");
 	ps_fail(err, PS_NOT_READY,
 		"thread %d of process %d did not pick the script up within %.3g s; it was "
-		"withdrawn "
-		"and did not run",
+		"withdrawn and did not run",
 		in->tid, in->host.target.pid, (double)in->order.patience_ns / 1e9);
 	explain_wait(in, err);
 	return PS_NOT_READY;
