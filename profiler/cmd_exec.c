@@ -82,6 +82,8 @@ static enum ps_status read_script(const struct options *o, struct script *s, str
 		}
 		st = read_all(fd, o->script, s, err);
 		s->name = realpath(o->script, NULL);
+		if (!s->name) /* a pipe under /dev/fd, say, has none */
+			s->name = strdup(o->script);
 	}
 	if (!st && (!s->text || !s->name))
 		return ps_fail(err, PS_NOMEM, "out of memory");
@@ -140,30 +142,35 @@ static enum ps_status make_order(const struct options *o, struct script *s,
 /* --- what comes of it --- */
 
 /* A closed output is no reason to leave the script alone. */
-static void put(int fd, const char *bytes, size_t len)
+static int put(int fd, const char *bytes, size_t len)
 {
 	while (len) {
 		ssize_t n = write(fd, bytes, len);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR && !stop_signal_seen())
 			continue;
 		if (n < 0)
-			return;
+			return errno == EPIPE ? 0 : errno; /* who no longer reads, knows */
 		bytes += n;
 		len -= (size_t)n;
 	}
+	return 0;
 }
 
 struct outcome {
 	bool began, raised;
+	int error; /* of our standard output or error */
 };
 
 static enum ps_status follow(struct inject *in, const struct options *o, struct outcome *ret,
 			     struct ps_err *err)
 {
 	struct inject_message m;
+	int error = 0;
 
 	for (;;) {
+		if (error)
+			ret->error = error;
 		PS_TRY(inject_next(in, &m, err));
 		switch (m.kind) {
 		case INJECT_BEGAN:
@@ -176,14 +183,14 @@ static enum ps_status follow(struct inject *in, const struct options *o, struct 
 					(double)inject_held_ns(in) / 1e6);
 			break;
 		case INJECT_OUT:
-			put(STDOUT_FILENO, m.bytes, m.len);
+			error = put(STDOUT_FILENO, m.bytes, m.len);
 			break;
 		case INJECT_RAISED:
 			ret->raised = true;
-			put(STDERR_FILENO, m.bytes, m.len);
+			error = put(STDERR_FILENO, m.bytes, m.len);
 			break;
 		case INJECT_ERRORS:
-			put(STDERR_FILENO, m.bytes, m.len);
+			error = put(STDERR_FILENO, m.bytes, m.len);
 			break;
 		case INJECT_DONE:
 			return PS_OK;
@@ -213,6 +220,11 @@ int cmd_exec(const struct options *o)
 		int code = command_failed(st, &err);
 
 		return outcome.began ? EXIT_FAILED : code; /* 3 is for what did not run */
+	}
+	if (outcome.error) {
+		ps_fail(&err, PS_IO, "it ran, but its output could not be written here: %s",
+			strerror(outcome.error));
+		return command_failed(PS_IO, &err);
 	}
 	return outcome.raised ? EXIT_FAILED : EXIT_DONE;
 }

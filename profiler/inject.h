@@ -75,7 +75,8 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
  *
  * Before INJECT_BEGAN: PS_NOT_READY, it was not picked up in time or we were interrupted, and
  * it has been withdrawn: it did not run and will not. PS_DENIED: it was picked up, and the
- * interpreter refused to run it (an audit hook). PS_GONE: the target ended.
+ * interpreter refused to run it (an audit hook). PS_GONE: the target ended. PS_LIMIT: it is gone
+ * without a word, and nobody knows whether it ran.
  * After it: PS_LIMIT, run_ns is over or we were interrupted, and it goes on without us;
  * PS_GONE: the target ended while it ran; PS_FORMAT: what came is not ours. */
 enum ps_status inject_next(struct inject *in, struct inject_message *ret,

@@ -164,22 +164,26 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
                 return None
             if isinstance(leaving.code, int):
                 return "SystemExit: %d\n" % leaving.code
-            return "%s\n" % (leaving.code,)
+            try:
+                return "%s\n" % (leaving.code,)
+            except BaseException as error:
+                return describe(error)
         except BaseException as error:
             return describe(error)
         return None
 
     def run_connected():
-        out, err = Stream(b"o", sys.stdout), Stream(b"e", sys.stderr)
-        before = sys.stdout, sys.stderr
+        # A program may have deleted them; while it ends, the interpreter has.
+        before = getattr(sys, "stdout", None), getattr(sys, "stderr", None)
+        out, err = Stream(b"o", before[0]), Stream(b"e", before[1])
         sys.stdout, sys.stderr = out, err
         try:
             return run()
         finally:
             # Only what is still ours: the script may have put something else there.
-            if sys.stdout is out:
+            if getattr(sys, "stdout", None) is out:
                 sys.stdout = before[0]
-            if sys.stderr is err:
+            if getattr(sys, "stderr", None) is err:
                 sys.stderr = before[1]
 
     if posix.getpid() != pid:

@@ -1,14 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/commands.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
+
+/* A file of ours must never get the number of a standard one that we were started without:
+ * what is printed would go into it. */
+static void have_standard_files(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
 
 int main(int argc, char **argv)
 {
 	struct options o;
 	struct ps_err err = { 0 };
-	enum ps_status st = options_parse(argc, argv, &o, &err);
+	enum ps_status st;
 
+	have_standard_files();
+	st = options_parse(argc, argv, &o, &err);
 	if (st)
 		return command_failed(st, &err);
 	if (o.version) {

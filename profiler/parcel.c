@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -146,7 +147,7 @@ static enum ps_status read_owner(int pid, struct parcel *p, struct ps_err *err)
 
 enum ps_status parcel_choose(int pid, struct parcel *ret, struct ps_err *err)
 {
-	struct parcel p = { .parent = -1, .folder = -1 };
+	struct parcel p = { .parent = -1, .folder = -1, .watch = -1 };
 	const char *tried[] = { NULL, "/tmp", "/var/tmp", "/dev/shm" };
 	SCOPE_CLOSE int root = -1;
 	SCOPE_FREE char *environment = NULL;
@@ -265,6 +266,27 @@ bool parcel_has_script(const struct parcel *p)
 	       faccessat(p->folder, PARCEL_SCRIPT, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+void parcel_watch(struct parcel *p)
+{
+	char path[64];
+
+	p->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	snprintf(path, sizeof path, "/proc/self/fd/%d/" PARCEL_SCRIPT, p->folder);
+	if (p->watch >= 0 && inotify_add_watch(p->watch, path, IN_OPEN | IN_DONT_FOLLOW) < 0) {
+		close(p->watch);
+		p->watch = -1;
+	}
+}
+
+bool parcel_was_opened(struct parcel *p)
+{
+	char events[256];
+
+	if (p->watch < 0 || read(p->watch, events, sizeof events) > 0)
+		p->opened = true;
+	return p->opened;
+}
+
 void parcel_remove(struct parcel *p)
 {
 	if (p->parent < 0)
@@ -287,5 +309,7 @@ void parcel_close(struct parcel *p)
 		close(p->folder);
 	if (p->parent >= 0)
 		close(p->parent);
-	p->folder = p->parent = -1;
+	if (p->watch >= 0)
+		close(p->watch);
+	p->folder = p->parent = p->watch = -1;
 }

@@ -29,7 +29,9 @@ enum { PARCEL_PATH_MAX = 256, PARCEL_NAME_MAX = 32 };
 
 struct parcel {
 	int parent, folder; /* open; -1: not (yet) */
-	uint32_t uid, gid;  /* of the target, as we see them */
+	int watch;          /* of the script, an inotify; -1: none */
+	bool opened;
+	uint32_t uid, gid; /* of the target, as we see them */
 	char name[PARCEL_NAME_MAX];
 	char inside[PARCEL_PATH_MAX]; /* the folder's path as the target sees it */
 };
@@ -51,6 +53,10 @@ enum ps_status parcel_hand_over(struct parcel *p, struct ps_err *err) PS_MUST_US
 bool parcel_claim(struct parcel *p);
 /* Is the script still there? */
 bool parcel_has_script(const struct parcel *p);
+/* Makes parcel_was_opened() tell, from now on, whether anybody has opened the script. */
+void parcel_watch(struct parcel *p);
+/* True as well if that cannot be known. */
+bool parcel_was_opened(struct parcel *p);
 
 /* Removes all of it that is there, and closes it. */
 void parcel_remove(struct parcel *p);

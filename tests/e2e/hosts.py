@@ -25,6 +25,7 @@ def host_in(start, places):
         env = {**interpreter.environment(), **how.pop("env", {}), "TMPDIR": inside}
         child = start(interpreter, "host.py", doing, *([user] if user else []), env=env, **how)
         child.tid = child.said()["tid"]
+        child.folder = folder
         child.temporary = lambda: os.listdir(folder)
         return child
 

@@ -9,6 +9,13 @@ import process
 import pytest
 from hosts import MARK, ended_well, host_in, run_in  # noqa: F401
 
+# In a script: the pipe by which it sends.
+FIND_PIPE = (
+    "import os, stat, sys\n"
+    "open_ones = [fd for fd in range(3, 64) if sys.modules['__main__'].is_open(fd)]\n"
+    "fd = [fd for fd in open_ones if stat.S_ISFIFO(os.fstat(fd).st_mode)][-1]\n"
+)
+
 # What it does -----------------------------------------------------------------------------
 
 
@@ -67,6 +74,9 @@ def test_what_it_raises_comes_back(host, host_in, run_in, pysample, folder):
         result = run_in(child, f"import sys; sys.exit({leaving})")
         assert result.code == code, result
     assert "why" in result.err, result
+    odd = "class Odd:\n    def __str__(self): return 1 // 0\nimport sys; sys.exit(Odd())"
+    result = run_in(child, odd)
+    assert result.code == 1 and "ZeroDivisionError" in result.err, result
     result = run_in(child, "raise KeyboardInterrupt")
     assert result.code == 1 and "KeyboardInterrupt" in result.err, result
     ended_well(child)
@@ -99,6 +109,14 @@ def test_a_reader_that_leaves_does_no_harm(host, host_in, pysample):
     assert p.stdout.read(1) == b"0"
     p.stdout.close()
     assert p.wait(process.PATIENCE) == 0
+    ended_well(child, 1)
+
+
+def test_output_that_cannot_be_written_is_told(host, host_in, pysample):
+    child = host_in(host, "busy")
+    with open("/dev/full", "w") as full:
+        result = pysample("exec", child.pid, "-c", "print(1)\n" + MARK.format(1), stdout=full)
+    assert result.code == 1 and "No space left" in result.err, result
     ended_well(child, 1)
 
 
@@ -161,6 +179,10 @@ def test_a_program_without_standard_files(host, host_in, run_in):
     assert (result.code, result.out, result.err) == (0, "out\n", "err\n"), result
     result = run_in(child, "1/0")
     assert result.code == 1 and "ZeroDivisionError" in result.err, result
+    result = run_in(child, "import sys; del sys.stdout, sys.stderr")
+    assert result.code == 0, result
+    result = run_in(child, "import sys; print('out'); print('err', file=sys.stderr)")
+    assert (result.code, result.out, result.err) == (0, "out\n", "err\n"), result
 
 
 # How it ends ------------------------------------------------------------------------------
@@ -204,6 +226,49 @@ def test_interrupted_while_it_runs(host, host_in, pysample):
     assert child.temporary() == []
 
 
+@pytest.mark.parametrize("how", ["signal", "timeout"])
+def test_one_that_sends_without_end_is_left(host, host_in, pysample, how):
+    child = host_in(host, "busy")
+    code = (
+        FIND_PIPE
+        + "print(1, flush=True)\nos.set_blocking(fd, True)\n"
+        + "import signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"
+        + "data = b'o\\1\\0\\0\\0x' * 10000\nwhile True: os.write(fd, data)"
+    )
+    options = ["--timeout", "1s"] if how == "timeout" else []
+    p = pysample.start("exec", *options, child.pid, "-c", code)
+    assert p.stdout.read(1) == b"1"
+    if how == "signal":
+        p.send_signal(signal.SIGINT)
+    result = pysample.finish(p)
+    assert result.code == 1 and "goes on" in result.err, result.err
+    assert child.temporary() == []
+
+
+def test_a_script_that_comes_by_a_pipe_with_a_name(host, host_in):
+    child = host_in(host, "busy")
+    result = subprocess.run(
+        [os.environ["PYSAMPLE"], "exec", str(child.pid), "/dev/stdin"],
+        input=b"print(__file__)", capture_output=True, timeout=process.PATIENCE,
+    )
+    assert (result.returncode, result.stdout) == (0, b"/dev/stdin\n"), result
+    ended_well(child)
+
+
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]])
+def test_without_standard_files_of_our_own(host, host_in, closed):
+    child = host_in(host, "busy")
+    result = subprocess.run(
+        ["sh", "-c", 'exec "$@" ' + " ".join(f"{fd}>&-" for fd in closed), "sh"]
+        + [os.environ["PYSAMPLE"], "exec", str(child.pid), "-c", "print(1)\n" + MARK.format(1)],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=process.PATIENCE,
+    )
+    assert result.returncode == 0, result
+    assert result.stdout == (b"" if 1 in closed else b"1\n") and not result.stderr, result
+    assert child.temporary() == []
+    ended_well(child, 1)
+
+
 def test_a_target_that_ends_meanwhile(host, host_in, run_in, pysample):
     child = host_in(host, "busy")
     result = run_in(child, "import os; print('last', flush=True); os._exit(7)")
@@ -241,19 +306,37 @@ def test_each_of_many_at_once_runs_once(host, host_in, pysample):
 
 def test_what_a_target_sends_is_not_believed(host, host_in, run_in):
     child = host_in(host, "busy")
-    find = (
-        "import os, stat, sys\n"
-        "open_ones = [fd for fd in range(3, 64) if sys.modules['__main__'].is_open(fd)]\n"
-        "fd = [fd for fd in open_ones if stat.S_ISFIFO(os.fstat(fd).st_mode)][-1]\n"
-    )
     for noise in ("b'\\xff' * 5000", "b'o\\xff\\xff\\xff\\x7fx'", "b'b\\x01\\0\\0\\0' + b'1'"):
-        result = run_in(child, find + f"os.write(fd, {noise})")
+        result = run_in(child, FIND_PIPE + f"os.write(fd, {noise})")
         assert result.code == 1 and "is the target sound" in result.err, result
-    result = run_in(child, find + "os.close(fd)")
+    result = run_in(child, FIND_PIPE + "os.close(fd)")
     assert result.code == 1 and "without a word" in result.err, result
     assert child.temporary() == []
     child.go()
     assert child.said()["ran"] == []
+
+
+def test_a_script_that_is_taken_away(host, host_in, pysample):
+    """Its folder belongs to the target's user: what is done there does not hold pysample up."""
+    child = host_in(host, "read")
+    p = pysample.start("exec", "--timeout", "1h", child.pid, "-c", MARK.format(1))
+    name = process.until(child.temporary, "the script to be laid down")[0]
+    process.sampling(p, 20)
+    os.unlink(os.path.join(child.folder, name, "s"))
+    result = pysample.finish(p)
+    assert result.code == 1 and "without a word" in result.err, result
+    assert child.temporary() == []
+    child.go()
+    assert child.said()["ran"] == []
+
+
+@pytest.mark.parametrize("left", range(9))
+def test_a_thread_that_has_no_room_for_more_calls(host, host_in, run_in, left):
+    """Wherever the script breaks off, that is told, and not waited for."""
+    child = host_in(host, "deep", env={"LEFT": str(left)}, stderr=subprocess.DEVNULL)
+    result = run_in(child, "1")
+    assert result.code in (0, 1, 4), result
+    assert child.temporary() == []
 
 
 def test_another_user(host, host_in, run_in, places):

@@ -48,6 +48,30 @@ def test_threads_that_execute_are_preferred(door, host_in, run_in):
     ended_well(child)
 
 
+def test_a_thread_that_waits_long_for_the_gil_is_not_said_to_have_refused(door, host_in, run_in):
+    child = host_in(door, "crowd")
+    for i in range(3):
+        result = run_in(child, f"print({i})", options=["--timeout", process.PATIENCE])
+        assert (result.code, result.out) == (0, f"{i}\n"), result
+    ended_well(child)
+
+
+def test_one_that_starts_up_is_waited_for(door, spawn, places, pysample):
+    """At any moment of its start: it is the first thing that it is asked for."""
+    place = places(door)
+    code = "import sys, json, decimal; sys.stdin.read(); print('fine')"
+    for _ in range(12):
+        env = {**door.environment(), "TMPDIR": place.inside}
+        child = spawn([*door.prefix(), door.path, "-B", "-c", code], env=env)
+        result = pysample("exec", child.pid, "-c", "print(1)")
+        # A wait for input cannot be interrupted: the script may have come too late, ...
+        assert result.code in (0, 3), result
+        child.popen.stdin.close()
+        # ... but nothing may have happened to the program.
+        assert child.line() == "fine"
+        assert child.wait() == 0
+
+
 def test_the_request_of_another_is_left_alone(door, host_in, run_in, pysample):
     child = host_in(door, "read")
     first = pysample.start("exec", "--timeout", "1h", child.pid, "-c", MARK.format("'first'"))

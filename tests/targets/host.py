@@ -59,6 +59,26 @@ def read():
     os.read(0, 1)
 
 
+def deep():
+    """So many calls below the limit of the interpreter, and there it stays."""
+
+    def down(n):
+        if n:
+            down(n - 1)
+        while True:
+            pass
+
+    depth = len(list(itertools.takewhile(bool, frames())))
+    down(sys.getrecursionlimit() - depth - int(os.environ["LEFT"]))
+
+
+def frames():
+    frame = sys._getframe(1)
+    while frame:
+        yield frame
+        frame = frame.f_back
+
+
 def sleep():
     time.sleep(1e6)
 
@@ -84,7 +104,12 @@ def in_c():
     sum(itertools.repeat(1, 1 << 60))
 
 
-def threads():
+def crowd():
+    """Threads that give the GIL away late."""
+    threads(interval=0.1)
+
+
+def threads(interval=0.005):
     """Four that execute bytecode, while the main thread waits."""
     over = threading.Event()
 
@@ -95,6 +120,7 @@ def threads():
     all_of_them = [threading.Thread(target=run) for _ in range(4)]
     for t in all_of_them:
         t.start()
+    sys.setswitchinterval(interval)
     os.read(0, 1)
     over.set()
     for t in all_of_them:
