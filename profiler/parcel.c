@@ -257,7 +257,9 @@ enum ps_status parcel_hand_over(struct parcel *p, struct ps_err *err)
 
 bool parcel_claim(struct parcel *p)
 {
-	return p->folder >= 0 && unlinkat(p->folder, PARCEL_SCRIPT, 0) == 0;
+	if (!p->claimed && p->folder >= 0)
+		p->claimed = unlinkat(p->folder, PARCEL_SCRIPT, 0) == 0;
+	return p->claimed;
 }
 
 bool parcel_has_script(const struct parcel *p)

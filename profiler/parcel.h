@@ -49,7 +49,8 @@ enum ps_status parcel_add(struct parcel *p, const char *name, const void *bytes,
 /* Now it is the target's. */
 enum ps_status parcel_hand_over(struct parcel *p, struct ps_err *err) PS_MUST_USE;
 
-/* Unlinks the script. True: it was there, so nobody has begun to run it, and nobody will. */
+/* Unlinks the script. True: it was there (now or at an earlier call), so nobody has begun to run
+ * it, and nobody will. */
 bool parcel_claim(struct parcel *p);
 /* Is the script still there? */
 bool parcel_has_script(const struct parcel *p);

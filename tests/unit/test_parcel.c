@@ -55,11 +55,13 @@ Test(parcel, is_made_for_its_owner_alone_and_leaves_nothing)
 Test(parcel, the_script_is_claimed_once)
 {
 	int channel = -1;
-	struct parcel p = make(&channel);
+	struct parcel p = make(&channel), copy;
 
 	cr_expect(parcel_has_script(&p));
+	copy = p;
 	cr_expect(parcel_claim(&p));
-	cr_expect_not(parcel_claim(&p));
+	cr_expect(parcel_claim(&p), "it is ours");
+	cr_expect_not(parcel_claim(&copy), "and nobody else's");
 	cr_expect_not(parcel_has_script(&p));
 	parcel_remove(&p);
 	close(channel);
