@@ -28,6 +28,7 @@ enum { PARCEL_PATH_MAX = 256, PARCEL_NAME_MAX = 32 };
 #define PARCEL_STREAM  "d" /* another one */
 
 struct parcel {
+	bool claimed;       /* by parcel_claim() */
 	int parent, folder; /* open; -1: not (yet) */
 	int watch;          /* of the script, an inotify; -1: none */
 	bool opened;
