@@ -436,11 +436,8 @@ enum ps_status locate_with(struct target *t, const struct locate_how *how, struc
 			   struct identity *ret_who, struct ps_err *err)
 {
 	struct search s = { .target = t, .how = how, .site = ret };
-	char name[64];
-	enum ps_status st;
+	enum ps_status st = target_read_proc(t, "maps", MAPS_TEXT_MAX, &s.maps, &s.maps_len, err);
 
-	snprintf(name, sizeof name, "task/%d/maps", t->read_tid);
-	st = proc_read_file(t->pid, name, MAPS_TEXT_MAX, &s.maps, &s.maps_len, err);
 	if (st == PS_GONE && !target_ended(t))
 		return ps_fail(err, PS_NOT_READY, "process %d has no memory yet", t->pid);
 	PS_TRY(st);

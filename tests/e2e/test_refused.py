@@ -209,7 +209,7 @@ def test_causes_are_told_apart(one, start, spawn, places, for_all, pysample):
     assert len(errors) == 2, errors
 
 
-@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+@pytest.mark.parametrize("error", ["EPERM", "EACCES", "ENOSYS", "EIO"])
 def test_a_filter_that_forbids_the_fast_way(python, error, start, pysample):
     """As in containers: the slow way, by /proc/PID/mem, is taken instead."""
     import interpreters
