@@ -48,15 +48,15 @@ def test_counts_are_time(python, start, pysample, folder):
     child = start(python, "threads.py", 3)
     child.said()
     file = os.path.join(folder, "out.collapsed")
-    result = pysample("record", child.pid, "-d", "1", "-r", "500", "-i", "-t", "-o", file)
+    result = pysample("record", child.pid, "-d", "0.5", "-r", "500", "-i", "-t", "-o", file)
     assert result.code == 0, result
     by_thread = {}
     for stack, count in expect.collapsed(read(file)).items():
         thread = stack.partition(";")[0]
         by_thread[thread] = by_thread.get(thread, 0) + count
     assert len(by_thread) == 4, by_thread
-    for count in by_thread.values():
-        assert 450 <= count <= 515, by_thread
+    # However late samples come: each stands for what was missed, and the last is taken.
+    assert set(by_thread.values()) == {250}, (by_thread, result)
 
 
 FAMILY = re.compile(r"^([ab])([1-7]) \(\1\.py:\d+\)$")
