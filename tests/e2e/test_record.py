@@ -37,11 +37,17 @@ def test_paused_stacks_are_what_the_target_says(
 ):
     child = start(python, *target)
     truth = child.said()
+    # It has said where it stands, and may still be on its way to stay there.
+    process.until(lambda: process.at_rest(child.pid), "the target to be at rest")
     file = os.path.join(folder, "out.txt")
-    result = pysample("record", child.pid, "-d", "200ms", "-i", *blocking, "-o", file)
+    result = pysample("record", child.pid, "-d", "100ms", "-i", *blocking, "-o", file)
     assert result.code == 0, result
     expected = {expect.stack(t["frames"]) for t in truth["threads"] if t["frames"]}
-    assert set(expect.collapsed(read(file))) == expected
+    seen = set(expect.collapsed(read(file)))
+    if re.search(r"\d+: top frame uncertain", result.err):
+        # Where pysample was interrupted itself, it says so, and that much is left out.
+        seen -= {s for s in seen - expected if any(e.startswith(s + ";") for e in expected)}
+    assert seen == expected, result
 
 
 def test_counts_are_time(python, start, pysample, folder):
@@ -356,8 +362,9 @@ def test_death_at_any_moment_is_no_failure(one, start, pysample, folder):
         child = start(one, "busy.py")
         child.said()
         file = os.path.join(folder, f"{i}.txt")
-        p = pysample.start("record", child.pid, "-o", file)
-        process.until(lambda: p.poll() is not None or process.cpu(p.pid) >= i // 2, "pysample to run")
+        p = pysample.start("record", child.pid, "-r", "max", "-o", file)
+        enough = 100_000 * 1.35**i  # ns: up to 0.13 s
+        process.until(lambda: p.poll() is not None or process.ran(p.pid) >= enough, "it to run")
         process.kill(child.pid)
         child.popen.wait()
         result = pysample.finish(p)
