@@ -140,31 +140,38 @@ def libraries(python):
     return found[:1]
 
 
-def test_embedded_in_a_program_of_another_name(spawn, places, pysample):
-    """For each interpreter that comes with its library; one at least must."""
+class Embedder:
+    """A program linked with an interpreter's library."""
+
+    def __init__(self, python, library, place):
+        program = os.path.join(place.outside, "server")
+        with open(program + ".c", "w") as f:
+            f.write(EMBEDDER)
+        subprocess.run(
+            ["gcc", "-o", program, program + ".c", library, "-Wl,--unresolved-symbols=ignore-all"],
+            check=True,
+        )
+        folder = os.path.dirname(library)[len(python.root or "") :]
+        self.argv = [*python.prefix(), os.path.join(place.inside, "server")]
+        self.env = {**python.environment(), "LD_LIBRARY_PATH": folder, "PYTHONHOME": python.home}
+
+
+@pytest.fixture
+def embedders(places):
+    """(embedder, place) of each interpreter that comes with its library; one at least must."""
     from conftest import FOUND
 
-    tried = 0
-    for python in (i for i in FOUND if i.supported):
-        for library in libraries(python):
-            tried += 1
-            place = places(python)
-            program = os.path.join(place.outside, "server")
-            source = os.path.join(place.outside, "server.c")
-            with open(source, "w") as f:
-                f.write(EMBEDDER)
-            subprocess.run(
-                ["gcc", "-o", program, source, library, "-Wl,--unresolved-symbols=ignore-all"],
-                check=True,
-            )
-            folder = os.path.dirname(library)[len(python.root or "") :]
-            env = {**python.environment(), "LD_LIBRARY_PATH": folder, "PYTHONHOME": python.home}
-            inside = os.path.join(place.inside, "server")
-            for args in (["-B", os.path.join(place.inside, "plain.py")], ["s", place.inside]):
-                child = spawn([*python.prefix(), inside, *args], env=env)
-                truth = child.said()
-                agree(pysample("dump", child.pid), truth)
-    assert tried, "no interpreter has its libpython"
+    found = [(i, lib) for i in FOUND if i.supported for lib in libraries(i)]
+    assert found, "no interpreter has its libpython"
+    return [(Embedder(i, lib, places(i)), places(i)) for i, lib in found]
+
+
+def test_embedded_in_a_program_of_another_name(embedders, spawn, pysample):
+    for embedder, place in embedders:
+        for args in (["-B", os.path.join(place.inside, "plain.py")], ["s", place.inside]):
+            child = spawn([*embedder.argv, *args], env=embedder.env)
+            truth = child.said()
+            agree(pysample("dump", child.pid), truth)
 
 
 # In start-up ------------------------------------------------------------------------------
@@ -218,6 +225,31 @@ def test_caught_before_python_is_there_it_is_waited_for(python, starting, pysamp
     result = pysample.finish(recorder)
     assert result.code == 0, result
     assert expect.stack(truth["threads"][0]["frames"]) in expect.collapsed(read(file)), result
+
+
+def age(pid):
+    """Seconds since its start."""
+    with open(f"/proc/{pid}/stat") as f:
+        ticks = int(f.read().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_loader_that_takes_long_to_come_to_libpython_is_waited_for(embedders, spawn, pysample):
+    """It is no young program any more, but one that is linked with a Python."""
+    embedder, place = embedders[0]
+    fifo = os.path.join(place.outside, "server.fifo")
+    os.mkfifo(fifo)
+    env = {**embedder.env, "LD_PRELOAD": os.path.join(place.inside, "server.fifo")}
+    argv = [*embedder.argv, "-B", os.path.join(place.inside, "plain.py")]
+    child = spawn(argv, env=env, stderr=subprocess.DEVNULL)
+    process.until(lambda: comm(child.pid) == "server" and age(child.pid) > 2.5, "it to age")
+    p = pysample.start("dump", child.pid)
+    process.until(lambda: looked(p), "pysample to look")
+    assert p.poll() is None, pysample.finish(p)
+    feed(fifo)
+    child.said()
+    result = pysample.finish(p)
+    assert result.code == 0 and "Thread " in result.out, result
 
 
 def test_caught_while_python_reads_its_configuration(python, start, places, pysample, folder):
