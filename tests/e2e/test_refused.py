@@ -222,6 +222,23 @@ def test_a_filter_that_forbids_the_fast_way(python, error, start, pysample):
     agree(result, truth)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("error", ["EPERM", "EACCES", "ENOSYS"])
+def test_a_filter_that_forbids_ptrace(one, command, error, start, refused, pysample):
+    """Reading works; only stopping it does not, and so it is told."""
+    import interpreters
+
+    child = start(one, "plain.py")
+    child.said()
+    launcher = os.path.join(interpreters.REPO, "tests/e2e/seccomp.py")
+    before = ["/usr/bin/python3", "-B", launcher, f"{error}:ptrace"]
+    env = dict(pysample.environment)
+    env["ASAN_OPTIONS"] += ":detect_leaks=0"  # the leak check needs ptrace itself
+    words = [f"stop process {child.pid}", "ptrace", "seccomp", "leave out --blocking"]
+    refused(4, words, command, "--blocking", child.pid, before=before, env=env)
+    assert process.state(child.pid) == "S"
+
+
 # Hostile memory ----------------------------------------------------------------------------
 
 
