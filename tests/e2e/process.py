@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-PATIENCE = 60  # seconds until what should have happened long ago counts as never
+PATIENCE = 240  # seconds until what should have happened long ago counts as never
 
 
 def until(happened, what):

@@ -585,8 +585,8 @@ describe("100 000 functions", () => {
 describe("nothing", () => {
 	page("is explained: all samples were idle", "empty", async (graph) => {
 		const text = await graph.text("#empty");
-		assert.match(text, /5.000 samples found threads idle.*-i \(--idle\)/);
-		assert.match(text, /7 samples found threads that were running no Python function/);
+		assert.match(text, /idle, waiting or sleeping: 5\.00 s in sum.*-i \(--idle\)/);
+		assert.match(text, /no Python function: 7\.00 ms in sum/);
 		await graph.press("i", "ArrowDown", "Enter", "t", "End");
 		await graph.search("x");
 	});
@@ -596,11 +596,11 @@ describe("nothing", () => {
 	}, { options: ["--gil", "--idle"] });
 
 	page("is explained: none had an exception", "empty", async (graph) => {
-		assert.match(await graph.text("#empty"), /5.007 samples without an exception.*--mode wall/);
+		assert.match(await graph.text("#empty"), /without an exception: 5\.01 s in sum.*--mode wall/);
 		await graph.page.click("#show-facts");
 		const facts = await graph.text("#facts-list");
 		assert.match(facts, /exception: while one propagates or is handled, idle threads too/);
-		assert.match(facts, /samples without an exception/);
+		assert.match(facts, /5\.01 s without an exception/);
 	}, { options: ["--exception", "--idle"] });
 
 	page("is shown when asked for", "empty", async (graph) => {
