@@ -409,7 +409,7 @@ class Page {
 		this.ready();
 	}
 
-	/* For who waits for the page, and measures it. */
+	/* For who waits for the page, and measures it; so is data-searched. */
 	ready() {
 		if (!document.body.dataset.ready)
 			document.body.dataset.ready = String(Math.round(performance.now()));
@@ -601,6 +601,7 @@ class Page {
 			: this.match.count === 0 ? "nothing matched"
 			: `${formatPercent(this.match.count, this.whole)} matched \u00b7 ${this.timeText(this.match.count)}`;
 		$("matched").classList.toggle("wrong", wrong);
+		document.body.dataset.searched = text;
 		/* Choosing a row highlights it; the others must not go away under the pointer. */
 		this.table.setFilter(wrong || chosen >= 0 ? null : query, chosen);
 		if (redraw)

@@ -284,6 +284,8 @@ static int report_nothing(const struct recording *r)
 			r->pid, r->facts.ended);
 		if (counts_lost(c))
 			ps_hint(&err, "--blocking, which stops the target for each sample");
+		else if (r->until && !c->ticks)
+			ps_hint(&err, "a longer -d, or a higher -r");
 	}
 	command_failed(PS_GONE, &err);
 	if (!r->options->quiet)

@@ -406,6 +406,20 @@ def test_five_hundred_threads(python, start, pysample, folder):
     assert len(seen) == len(truth["threads"]) == 501
 
 
+def test_threads_that_never_run_python(python, start, pysample, folder):
+    """They are no lost samples; only who asks for idle threads sees them."""
+    child = start(python, "native.py")
+    truth = child.said()
+    process.until(lambda: process.at_rest(child.pid), "the target to be at rest")
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "100ms", "-i", "-o", file)
+    assert result.code == 0 and "lost 0" in result.err, result
+    expected = {expect.stack(t["frames"]) for t in truth["threads"] if t["frames"]}
+    stacks = set(expect.collapsed(read(file)))
+    assert stacks - {"[no Python code]"} == expected, result
+    assert "[no Python code]" in stacks
+
+
 def test_ten_thousand_frames(python, start, pysample, folder):
     child = start(python, "deep.py", 10_000)
     truth = expect.frames(child.said()["threads"][0]["frames"])

@@ -140,6 +140,14 @@ def test_itself(pysample):
     assert result.code == 3, result
 
 
+@pytest.mark.parametrize("short", [["-d", "1ns"], ["-d", "50ms", "-r", "0.001"]], ids=" ".join)
+def test_no_time_for_a_single_sample(one, short, start, refused):
+    child = start(one, "busy.py")
+    child.said()
+    words = [str(child.pid), "not one sample", "after its duration", "longer -d", "-r"]
+    refused(3, words, "record", child.pid, *short, "-o", "out.txt")
+
+
 # Permission --------------------------------------------------------------------------------
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
