@@ -65,8 +65,8 @@ function element(tag, text, className) {
 /* By the view's mode: what is shown, what hides the rest, and how to see that. */
 const MODES = {
 	wall: { shows: "wall: all of the time" },
-	cpu: { shows: "cpu: time on a CPU", hides: "that were not on a CPU", remedy: "with --mode wall" },
-	gil: { shows: "gil: time with the GIL held", hides: "that did not hold the GIL", remedy: "without -g (--gil)" },
+	cpu: { shows: "cpu: time on a CPU", hides: "not on a CPU", remedy: "with --mode wall" },
+	gil: { shows: "gil: time with the GIL held", hides: "without the GIL", remedy: "without -g (--gil)" },
 	exception: {
 		shows: "exception: while one propagates or is handled",
 		hides: "without an exception", remedy: "with --mode wall",
@@ -122,14 +122,16 @@ function heapDump(dump) {
 	return dd;
 }
 
+/* In time, as all that is shown: a sample that came late counts for what it stands for, so
+ * that these are no numbers of samples as the facts above have them. */
 function hiddenReasons(model) {
 	const h = model.hidden, hidden = [];
 	if (h.idle)
-		hidden.push(`${plural(h.idle, "sample")} of idle threads`);
+		hidden.push(`${formatSamples(model, h.idle)} of idle threads`);
 	if (h.by_mode)
-		hidden.push(`${plural(h.by_mode, "sample")} ${MODES[model.view.mode].hides}`);
+		hidden.push(`${formatSamples(model, h.by_mode)} ${MODES[model.view.mode].hides}`);
 	if (h.frameless)
-		hidden.push(`${plural(h.frameless, "sample")} without a Python frame`);
+		hidden.push(`${formatSamples(model, h.frameless)} without a Python frame`);
 	return hidden;
 }
 
@@ -137,11 +139,11 @@ function hiddenReasons(model) {
 function emptyReasons(model) {
 	const h = model.hidden, lines = [];
 	if (h.idle)
-		lines.push(`${plural(h.idle, "sample")} found threads idle: waiting or sleeping. Record with -i (--idle) to see where.`);
+		lines.push(`Threads were idle, waiting or sleeping: ${formatSamples(model, h.idle)} in sum. Record with -i (--idle) to see where.`);
 	if (h.by_mode)
-		lines.push(`There are ${plural(h.by_mode, "sample")} ${MODES[model.view.mode].hides}. Record ${MODES[model.view.mode].remedy} to see them.`);
+		lines.push(`Threads were ${MODES[model.view.mode].hides}: ${formatSamples(model, h.by_mode)} in sum. Record ${MODES[model.view.mode].remedy} to see where.`);
 	if (h.frameless)
-		lines.push(`${plural(h.frameless, "sample")} found threads that were running no Python function.`);
+		lines.push(`Threads were running no Python function: ${formatSamples(model, h.frameless)} in sum.`);
 	const lost = model.facts.lost.reduce((total, [, n]) => total + n, 0);
 	if (lost)
 		lines.push(`${plural(lost, "sample")} were lost; \u201cRecording\u201d above says why.`);
@@ -438,7 +440,7 @@ class Page {
 		this.ready();
 	}
 
-	/* For who waits for the page, and measures it. */
+	/* For who waits for the page, and measures it; so is data-searched. */
 	ready() {
 		if (!document.body.dataset.ready)
 			document.body.dataset.ready = String(Math.round(performance.now()));
@@ -473,8 +475,8 @@ class Page {
 		const parts = typeof this.threads !== "number" && n > 1 ? [`time of ${n} threads, added up`] : [];
 		if (this.model.hidden.idle)
 			parts.push("without the time in which threads were idle");
-		if (this.model.hidden.without_gil)
-			parts.push("only while the GIL was held");
+		if (this.model.hidden.by_mode)
+			parts.push(`without the time ${MODES[this.model.view.mode].hides}`);
 		return parts.join(", ") || (this.model.facts.bytes ? "all objects of the dump" : "all that was recorded");
 	}
 
@@ -631,6 +633,7 @@ class Page {
 			: this.match.count === 0 ? "nothing matched"
 			: `${formatPercent(this.match.count, this.whole)} matched \u00b7 ${this.timeText(this.match.count)}`;
 		$("matched").classList.toggle("wrong", wrong);
+		document.body.dataset.searched = text;
 		/* Choosing a row highlights it; the others must not go away under the pointer. */
 		this.table.setFilter(wrong || chosen >= 0 ? null : query, chosen);
 		if (redraw)

@@ -17,6 +17,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 struct tracee {
 	int tid;
@@ -32,7 +33,8 @@ struct blocking {
 	bool gone;
 	bool has_status;
 	int status;
-	int error; /* errno of the first thread that could not be attached */
+	int error;  /* errno of the thread that could not be attached */
+	int tracer; /* who traces it */
 };
 
 static struct tracee *find(struct blocking *b, int tid)
@@ -77,6 +79,15 @@ static bool has_ended(int pid, int tid)
 	return proc_read_stat(pid, tid, &stat) != PS_OK || stat.state == 'Z' || stat.state == 'X';
 }
 
+static int tracer_of(int pid, int tid)
+{
+	struct proc_status status;
+
+	return proc_read_status(pid, tid, &status) == PS_OK ? status.tracer : 0;
+}
+
+/* The kernel says EPERM of a thread that is traced already, and so it is by us if one that
+ * we trace has started it; of one that is ending; and of what it forbids. */
 static bool seize(int tid, void *ctx)
 {
 	struct blocking *b = ctx;
@@ -84,11 +95,15 @@ static bool seize(int tid, void *ctx)
 	if (find(b, tid))
 		return true;
 	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)(PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC))) {
-		if (errno == ESRCH || has_ended(b->pid, tid))
+		int error = errno;
+
+		if (error == ESRCH || has_ended(b->pid, tid))
 			return true;
-		if (!b->error)
-			b->error = errno;
-		return false;
+		b->tracer = tracer_of(b->pid, tid);
+		if (b->tracer != getpid()) {
+			b->error = error;
+			return false;
+		}
 	}
 	if (!add(b, tid))
 		b->error = ENOMEM;
@@ -163,8 +178,10 @@ static void serve_stop(struct blocking *b, struct tracee *t, int status)
 		else
 			continue_tracee(b, t, 0);
 	} else if (event == PTRACE_EVENT_CLONE) {
-		adopt_clone(b, t->tid);
-		t = find(b, t->tid); /* adding may have moved it */
+		int tid = t->tid;
+
+		adopt_clone(b, tid);
+		t = find(b, tid); /* adding may have moved it */
 		continue_tracee(b, t, 0);
 	} else if (event == PTRACE_EVENT_EXEC) {
 		int tid = t->tid;
@@ -210,9 +227,24 @@ static bool all_standing(const struct blocking *b)
 	return true;
 }
 
+/* Why no thread, or not all of them, could be attached. */
+static enum ps_status why_not(int pid, int error, int tracer, struct ps_err *err)
+{
+	if (!error)
+		return ps_fail(err, PS_GONE, "process %d has ended", pid);
+	if (error == ENOMEM)
+		return ps_fail(err, PS_NOMEM, "out of memory");
+	if (!tracer)
+		return denied_stopping(pid, error, err);
+	ps_fail(err, PS_DENIED, "process %d is traced by process %d already", pid, tracer);
+	ps_hint(err, "end that debugger, or leave out --blocking");
+	return PS_DENIED;
+}
+
 enum ps_status blocking_create(int pid, struct blocking **ret, struct ps_err *err)
 {
 	struct blocking *b = calloc(1, sizeof *b);
+	int error, tracer;
 	sigset_t child;
 	unsigned before;
 
@@ -231,24 +263,10 @@ enum ps_status blocking_create(int pid, struct blocking **ret, struct ps_err *er
 		*ret = b;
 		return PS_OK;
 	}
-	if (b->error == EPERM) {
-		struct proc_status status;
-		bool traced = proc_read_status(pid, pid, &status) == PS_OK && status.tracer;
-
-		if (traced) {
-			ps_fail(err, PS_DENIED, "process %d is traced by process %d already", pid,
-				status.tracer);
-			ps_hint(err, "end that debugger, or leave out --blocking");
-		} else {
-			denied_explain(pid, err);
-		}
-		blocking_destroy(b);
-		return PS_DENIED;
-	}
-	before = (unsigned)b->error;
-	blocking_destroy(b);
-	return before ? ps_fail(err, PS_IO, "attach to process %d: %s", pid, strerror((int)before))
-		      : ps_fail(err, PS_GONE, "process %d has ended", pid);
+	error = b->error;
+	tracer = b->tracer;
+	blocking_destroy(b); /* or it is traced, by us, when it is asked why */
+	return why_not(pid, error, tracer, err);
 }
 
 /* Waits for news of any tracee, at most a little while, for some never give any. */

@@ -396,8 +396,8 @@ enum verdict check_ptrace(const struct diagnosis *d, struct ps_err *say)
 	if (s->ptrace_error == NOT_TRIED)
 		return check_say(say, VERDICT_UNSURE, "not tried");
 	if (s->ptrace_error == ESRCH)
-		return check_say(say, VERDICT_GOOD, "pysample may call it");
-	check_say(say, VERDICT_BAD, "pysample may not call it (%s), as under a seccomp filter",
+		return check_say(say, VERDICT_GOOD, "pysample may call ptrace");
+	check_say(say, VERDICT_BAD, "pysample may not call ptrace (%s), as under a seccomp filter",
 		  strerror(s->ptrace_error));
 	ps_hint(say, HINT_SECCOMP);
 	return VERDICT_BAD;

@@ -53,6 +53,14 @@ uint32_t schedule_take(struct schedule *s, uint64_t now)
 	return skipped < UINT32_MAX ? (uint32_t)skipped + 1 : UINT32_MAX;
 }
 
+void schedule_pass(struct schedule *s, uint64_t now)
+{
+	uint64_t skipped = s->skipped;
+
+	(void)schedule_take(s, now);
+	s->skipped = skipped;
+}
+
 bool clock_sleep_until(uint64_t when)
 {
 	struct timespec t = { .tv_sec = (time_t)(when / NS), .tv_nsec = (long)(when % NS) };

@@ -27,6 +27,9 @@ void schedule_init(struct schedule *s, uint64_t now, uint64_t period, uint64_t s
 /* The sample of the present deadline begins at `now`: returns how many periods it stands
  * for, and sets the next deadline. */
 uint32_t schedule_take(struct schedule *s, uint64_t now);
+/* The time until `now` is nobody's: no sample stands for it, and it does not count as
+ * skipped. */
+void schedule_pass(struct schedule *s, uint64_t now);
 /* Sleeps until that time or until a signal comes; true: the time has come. */
 bool clock_sleep_until(uint64_t when);
 

@@ -120,12 +120,11 @@ static enum ps_status tick(struct recording *r, struct schedule *when, uint64_t 
 
 	if (when->period)
 		note_lateness(&r->sampler.counts, when->deadline, now);
-	weight = schedule_take(when, now);
+	weight = schedule_take(when, r->until && now > r->until ? r->until : now);
 	st = sampler_tick(&r->sampler, now, weight);
 	if (st == PS_EXEC) {
 		st = follow_exec(r, err);
-		/* What passed meanwhile was nobody's time. */
-		schedule_take(when, clock_now());
+		schedule_pass(when, clock_now());
 	}
 	return st;
 }
@@ -141,6 +140,7 @@ static enum ps_status loop(struct recording *r, struct ps_err *err)
 	r->facts.ended = "after its duration";
 	while (!st) {
 		uint64_t now;
+		bool over;
 
 		if (stop_signal_seen()) {
 			r->facts.ended = "by a signal";
@@ -149,7 +149,10 @@ static enum ps_status loop(struct recording *r, struct ps_err *err)
 		if (period && !sleep_until(r, when.deadline))
 			continue;
 		now = clock_now();
-		if (r->until && now >= r->until)
+		over = r->until && now >= r->until;
+		/* A sample that was due before the end is taken, or the time that it stands for
+		 * would be nobody's. */
+		if (over && (!period || when.deadline >= r->until))
 			break;
 		if (now < when.deadline)
 			continue;
@@ -287,6 +290,8 @@ static int report_nothing(const struct recording *r)
 			r->pid, r->facts.ended);
 		if (counts_lost(c))
 			ps_hint(&err, "--blocking, which stops the target for each sample");
+		else if (r->until && !c->ticks)
+			ps_hint(&err, "a longer -d, or a higher -r");
 	}
 	command_failed(PS_GONE, &err);
 	if (!r->options->quiet)

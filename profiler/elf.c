@@ -6,7 +6,13 @@
 #include <string.h>
 
 /* No library has this many; a broken header may claim 2^32. */
-enum { SYMBOLS_MAX = 4 << 20, SECTIONS_MAX = 4096, SYMBOL_BYTES_MAX = 256 << 20 };
+enum {
+	SYMBOLS_MAX = 4 << 20,
+	SECTIONS_MAX = 4096,
+	SYMBOL_BYTES_MAX = 256 << 20,
+	DYNAMIC_MAX = 4096,
+	DYNAMIC_BYTES_MAX = 1 << 20,
+};
 
 static void read_loads(Elf *elf, struct elf_python *e)
 {
@@ -60,6 +66,23 @@ static void read_symbols(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct
 	}
 }
 
+static void read_dynamic(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct elf_python *e)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+	size_t n = data && header->sh_entsize ? data->d_size / header->sh_entsize : 0;
+
+	for (size_t i = 0; i < n && i < DYNAMIC_MAX; i++) {
+		const char *name;
+		GElf_Dyn d;
+
+		if (!gelf_getdyn(data, (int)i, &d) || d.d_tag == DT_NULL)
+			return;
+		name = d.d_tag == DT_NEEDED ? elf_strptr(elf, header->sh_link, d.d_un.d_val) : NULL;
+		if (name && strncmp(name, "libpython3", 10) == 0)
+			e->needs_library = true;
+	}
+}
+
 static void read_sections(Elf *elf, bool all_symbols, struct elf_python *e)
 {
 	size_t names, count = 0;
@@ -79,6 +102,8 @@ static void read_sections(Elf *elf, bool all_symbols, struct elf_python *e)
 			e->has_section = true;
 			e->section = h.sh_addr;
 		}
+		if (h.sh_type == SHT_DYNAMIC && h.sh_size <= DYNAMIC_BYTES_MAX)
+			read_dynamic(elf, scn, &h, e);
 		/* One table of each kind is all there is. */
 		if (h.sh_type < 32 && !(seen >> h.sh_type & 1) && h.sh_size <= SYMBOL_BYTES_MAX &&
 		    (h.sh_type == SHT_DYNSYM || (h.sh_type == SHT_SYMTAB && all_symbols))) {

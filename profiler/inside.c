@@ -70,11 +70,9 @@ static enum answer read_build(struct target *t, const struct site *site)
 	SCOPE_FREE char *text = NULL;
 	SCOPE_CLOSE int fd = -1;
 	size_t len, pos = 0;
-	char name[64];
 	struct map m;
 
-	snprintf(name, sizeof name, "task/%d/maps", t->read_tid);
-	if (proc_read_file(t->pid, name, MAPS_MAX, &text, &len, NULL) != PS_OK)
+	if (target_read_proc(t, "maps", MAPS_MAX, &text, &len, NULL) != PS_OK)
 		return ANSWER_UNKNOWN;
 	while (maps_next(text, len, &pos, &m)) {
 		if (m.inode && site->runtime >= m.start && site->runtime < m.end)

@@ -34,6 +34,7 @@ struct search {
 	enum ps_status best; /* the most telling failure so far */
 	struct ps_err best_err;
 	struct identity other; /* an interpreter seen that we do not read */
+	bool needs_library;    /* a file is linked with a libpython */
 	uint64_t scanned;      /* bytes */
 };
 
@@ -286,6 +287,7 @@ static bool try_file(struct search *s, const struct file *f)
 
 	if (!e)
 		return false;
+	s->needs_library |= e->needs_library;
 	if (e->is_pypy || (is_pypy_name(&f->map) && s->other.kind == PYTHON_NONE)) {
 		note_other(s, &f->map, e, PYTHON_PYPY);
 		tell(s, LOCATE_FILE, &f->map, 0, PS_UNSUPPORTED, "it is PyPy's");
@@ -425,6 +427,10 @@ static enum ps_status conclude(struct search *s, struct ps_err *err)
 	}
 	if (s->other.kind != PYTHON_NONE)
 		return refuse_other(s, err);
+	/* The loader comes to it after others, which may take their time. */
+	if (s->needs_library)
+		return ps_fail(err, PS_NOT_READY, "process %d has not loaded its libpython yet",
+			       s->target->pid);
 	ps_fail(err, PS_NOT_PYTHON,
 		"process %d is not a Python: no mapped file has a _PyRuntime, "
 		"and its memory has no table of debug offsets",
@@ -436,11 +442,8 @@ enum ps_status locate_with(struct target *t, const struct locate_how *how, struc
 			   struct identity *ret_who, struct ps_err *err)
 {
 	struct search s = { .target = t, .how = how, .site = ret };
-	char name[64];
-	enum ps_status st;
+	enum ps_status st = target_read_proc(t, "maps", MAPS_TEXT_MAX, &s.maps, &s.maps_len, err);
 
-	snprintf(name, sizeof name, "task/%d/maps", t->read_tid);
-	st = proc_read_file(t->pid, name, MAPS_TEXT_MAX, &s.maps, &s.maps_len, err);
 	if (st == PS_GONE && !target_ended(t))
 		return ps_fail(err, PS_NOT_READY, "process %d has no memory yet", t->pid);
 	PS_TRY(st);

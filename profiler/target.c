@@ -9,33 +9,33 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static enum ps_status open_memory(struct target *t, struct ps_err *err)
-{
-	char path[64];
+enum { READERS_MAX = 64 }; /* threads that end while they are asked, one after another */
 
-	snprintf(path, sizeof path, "/proc/%d/task/%d/mem", t->pid, t->read_tid);
-	t->memfd = open(path, O_RDONLY | O_CLOEXEC);
-	if (t->memfd >= 0)
-		return PS_OK;
-	if (errno == ENOENT || errno == ESRCH)
-		return ps_fail(err, PS_GONE, "process %d ended", t->pid);
-	if (errno == EACCES || errno == EPERM)
-		return denied_explain(t->pid, err);
-	return ps_fail(err, PS_IO, "open %s: %s", path, strerror(errno));
+static bool is_living(const struct proc_stat *stat)
+{
+	return stat->state != 'Z' && stat->state != 'X';
 }
 
-static bool first_living(int tid, void *ctx)
+struct choice {
+	int pid, tid;
+	uint64_t started;
+};
+
+/* The oldest: where threads come and go, a young one may have ended when it is asked. */
+static bool oldest_living(int tid, void *ctx)
 {
-	struct target *t = ctx;
+	struct choice *c = ctx;
 	struct proc_stat stat;
 
-	if (proc_read_stat(t->pid, tid, &stat) == PS_OK && stat.state != 'Z' && stat.state != 'X') {
-		t->read_tid = tid;
-		return false;
+	if (proc_read_stat(c->pid, tid, &stat) == PS_OK && is_living(&stat) &&
+	    (!c->tid || stat.starttime < c->started)) {
+		c->tid = tid;
+		c->started = stat.starttime;
 	}
 	return true;
 }
@@ -44,12 +44,65 @@ static bool first_living(int tid, void *ctx)
  * process lives on in its other threads. */
 static enum ps_status choose_reader(struct target *t, struct ps_err *err)
 {
-	t->read_tid = 0;
-	if (proc_each_thread(t->pid, first_living, t) == PS_GONE)
+	struct choice c = { .pid = t->pid };
+	struct proc_stat stat;
+
+	t->read_tid = t->pid;
+	if (proc_read_stat(t->pid, t->pid, &stat) == PS_OK && is_living(&stat))
+		return PS_OK;
+	if (proc_each_thread(t->pid, oldest_living, &c) == PS_GONE)
 		return ps_fail(err, PS_GONE, "there is no process %d", t->pid);
-	if (!t->read_tid)
+	if (!c.tid)
 		return ps_fail(err, PS_GONE, "process %d has ended (a zombie is left)", t->pid);
+	t->read_tid = c.tid;
 	return PS_OK;
+}
+
+/* Another reader, where the last one ended; false: there is none. */
+static bool choose_another(struct target *t, int attempts)
+{
+	int last = t->read_tid;
+
+	return attempts < READERS_MAX && choose_reader(t, NULL) == PS_OK && t->read_tid != last;
+}
+
+static enum ps_status open_memory(struct target *t, struct ps_err *err)
+{
+	char path[64];
+	int attempts = 0;
+
+	do {
+		snprintf(path, sizeof path, "/proc/%d/task/%d/mem", t->pid, t->read_tid);
+		t->memfd = open(path, O_RDONLY | O_CLOEXEC);
+	} while (t->memfd < 0 && (errno == ENOENT || errno == ESRCH) &&
+		 choose_another(t, attempts++));
+	if (t->memfd >= 0)
+		return PS_OK;
+	if (errno == EACCES || errno == EPERM)
+		return denied_explain(t->pid, err);
+	if (errno == ENOENT || errno == ESRCH)
+		return ps_fail(err, PS_GONE, "process %d ended", t->pid);
+	return ps_fail(err, PS_IO, "open %s: %s", path, strerror(errno));
+}
+
+enum ps_status target_read_proc(struct target *t, const char *name, size_t max, char **ret,
+				size_t *ret_len, struct ps_err *err)
+{
+	enum ps_status st;
+	int attempts = 0;
+
+	do {
+		char path[64];
+
+		snprintf(path, sizeof path, "task/%d/%s", t->read_tid, name);
+		st = proc_read_file(t->pid, path, max, ret, ret_len, err);
+		/* It is ending, and has given up its memory already. */
+		if (st == PS_OK && !*ret_len && t->read_tid != t->pid) {
+			free(*ret);
+			st = ps_fail(err, PS_GONE, "thread %d ended", t->read_tid);
+		}
+	} while (st == PS_GONE && choose_another(t, attempts++));
+	return st;
 }
 
 /* /proc can be mounted so that it hides others' processes (hidepid). Signal 0 is none: it
@@ -159,18 +212,18 @@ enum ps_status target_readv(struct target *t, const struct iovec *local, unsigne
 		*got = (size_t)n;
 		return *got == total_length(remote, nremote) ? PS_OK : PS_FAULT;
 	}
-	if (errno == EFAULT)
+	switch (errno) {
+	case EFAULT:
+	case ENOMEM:
 		return PS_FAULT;
-	if (errno == ESRCH) {
-		if (t->read_tid != t->pid || target_ended(t))
-			return choose_reader(t, NULL) ? PS_GONE : PS_FAULT;
+	case EINVAL:
+		return PS_LIMIT;
+	case ESRCH:
 		return choose_reader(t, NULL) ? PS_GONE : PS_FAULT;
-	}
-	if (errno == ENOSYS || errno == EPERM) {
+	default: /* EPERM and ENOSYS as a rule, but a filter may answer what it likes */
 		t->by_file = true;
 		return read_by_file(t, local, nlocal, remote, nremote, got);
 	}
-	return errno == EINVAL ? PS_LIMIT : PS_FAULT;
 }
 
 enum ps_status target_read(struct target *t, raddr at, void *into, size_t len)

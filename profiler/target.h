@@ -20,7 +20,7 @@ struct target {
 	int memfd;          /* /proc/PID/mem: of the program that was open, also after exec */
 	int read_tid;       /* whose memory is asked for: another thread's if the leader is dead */
 	uint64_t starttime; /* tells a reused pid */
-	bool by_file;       /* process_vm_readv is refused here: read memfd instead */
+	bool by_file;       /* process_vm_readv is refused here: memfd is read instead */
 };
 
 /* Fails with PS_GONE (no such process, a zombie), PS_DENIED (with what is in the way and
@@ -35,6 +35,10 @@ void target_close(struct target *t);
 enum ps_status target_readv(struct target *t, const struct iovec *local, unsigned nlocal,
 			    const struct iovec *remote, unsigned nremote, size_t *got) PS_MUST_USE;
 enum ps_status target_read(struct target *t, raddr at, void *into, size_t len) PS_MUST_USE;
+
+/* A whole file of /proc/PID/task/TID of a thread that lives, as proc_read_file() does it. */
+enum ps_status target_read_proc(struct target *t, const char *name, size_t max, char **ret,
+				size_t *ret_len, struct ps_err *err) PS_MUST_USE;
 
 /* Is the process that was opened over (a zombie without threads counts as over)? */
 bool target_ended(struct target *t);

@@ -58,7 +58,7 @@ def test_blocking_says_the_same_and_leaves_it_running(python, target, start, pys
     child = start(python, *target)
     truth = child.said()
     agree(pysample("dump", "--blocking", "-p", child.pid), truth)
-    assert process.state(child.pid) == "S"
+    process.until(lambda: process.at_rest(child.pid), "it to be where it was")
     child.popen.stdin.close()
     child.wait()
 
@@ -97,11 +97,16 @@ def test_head_names_process_and_python(python, start, pysample):
 def test_what_each_thread_does(python, start, pysample):
     child = start(python, "ends.py", 0)
     child.said()
-    printed = expect.dump(pysample("dump", child.pid).out)
-    spinning = [t for t in printed if any(f.startswith("spin ") for f in t.frames)]
-    waiting = [t for t in printed if any(f.startswith("end ") for f in t.frames)]
-    assert "gil" in spinning[0].state.lower(), printed
-    assert "idle" in waiting[0].state.lower(), printed
+
+    def waits():
+        """It has to get the GIL once more before it does."""
+        printed = expect.dump(pysample("dump", child.pid).out)
+        spinning = [t for t in printed if any(f.startswith("spin ") for f in t.frames)]
+        waiting = [t for t in printed if any(f.startswith("end ") for f in t.frames)]
+        assert "gil" in spinning[0].state.lower(), printed
+        return "idle: in read" in waiting[0].state
+
+    process.until(waits, "a thread to wait for its input")
 
 
 def test_a_stopped_target_is_read_as_it_stands(python, start, pysample):
@@ -191,6 +196,7 @@ def test_what_cannot_be_written_leaves_the_old_file(one, start, pysample, folder
 def test_quiet_and_verbose(one, start, pysample, folder):
     child = start(one, "plain.py")
     truth = child.said()
+    process.until(lambda: process.at_rest(child.pid), "the target to be at rest")
     plain = pysample("dump", child.pid)
     assert plain.err == "", plain
     quiet = pysample("dump", "-q", child.pid, "-o", os.path.join(folder, "x.txt"))

@@ -37,26 +37,32 @@ def test_paused_stacks_are_what_the_target_says(
 ):
     child = start(python, *target)
     truth = child.said()
+    # It has said where it stands, and may still be on its way to stay there.
+    process.until(lambda: process.at_rest(child.pid), "the target to be at rest")
     file = os.path.join(folder, "out.txt")
-    result = pysample("record", child.pid, "-d", "200ms", "-i", *blocking, "-o", file)
+    result = pysample("record", child.pid, "-d", "100ms", "-i", *blocking, "-o", file)
     assert result.code == 0, result
     expected = {expect.stack(t["frames"]) for t in truth["threads"] if t["frames"]}
-    assert set(expect.collapsed(read(file))) == expected
+    seen = set(expect.collapsed(read(file)))
+    if re.search(r"\d+: top frame uncertain", result.err):
+        # Where pysample was interrupted itself, it says so, and that much is left out.
+        seen -= {s for s in seen - expected if any(e.startswith(s + ";") for e in expected)}
+    assert seen == expected, result
 
 
 def test_counts_are_time(python, start, pysample, folder):
     child = start(python, "threads.py", 3)
     child.said()
     file = os.path.join(folder, "out.collapsed")
-    result = pysample("record", child.pid, "-d", "1", "-r", "500", "-i", "-t", "-o", file)
+    result = pysample("record", child.pid, "-d", "0.5", "-r", "500", "-i", "-t", "-o", file)
     assert result.code == 0, result
     by_thread = {}
     for stack, count in expect.collapsed(read(file)).items():
         thread = stack.partition(";")[0]
         by_thread[thread] = by_thread.get(thread, 0) + count
     assert len(by_thread) == 4, by_thread
-    for count in by_thread.values():
-        assert 450 <= count <= 515, by_thread
+    # However late samples come: each stands for what was missed, and the last is taken.
+    assert set(by_thread.values()) == {250}, (by_thread, result)
 
 
 FAMILY = re.compile(r"^([ab])([1-7]) \(\1\.py:\d+\)$")
@@ -356,8 +362,9 @@ def test_death_at_any_moment_is_no_failure(one, start, pysample, folder):
         child = start(one, "busy.py")
         child.said()
         file = os.path.join(folder, f"{i}.txt")
-        p = pysample.start("record", child.pid, "-o", file)
-        process.until(lambda: p.poll() is not None or process.cpu(p.pid) >= i // 2, "pysample to run")
+        p = pysample.start("record", child.pid, "-r", "max", "-o", file)
+        enough = 100_000 * 1.35**i  # ns: up to 0.13 s
+        process.until(lambda: p.poll() is not None or process.ran(p.pid) >= enough, "it to run")
         process.kill(child.pid)
         child.popen.wait()
         result = pysample.finish(p)
@@ -397,6 +404,20 @@ def test_five_hundred_threads(python, start, pysample, folder):
     assert result.code == 0, result
     seen = {s.partition(";")[0].partition(")")[0] for s in expect.collapsed(read(file))}
     assert len(seen) == len(truth["threads"]) == 501
+
+
+def test_threads_that_never_run_python(python, start, pysample, folder):
+    """They are no lost samples; only who asks for idle threads sees them."""
+    child = start(python, "native.py")
+    truth = child.said()
+    process.until(lambda: process.at_rest(child.pid), "the target to be at rest")
+    file = os.path.join(folder, "out.txt")
+    result = pysample("record", child.pid, "-d", "100ms", "-i", "-o", file)
+    assert result.code == 0 and "lost 0" in result.err, result
+    expected = {expect.stack(t["frames"]) for t in truth["threads"] if t["frames"]}
+    stacks = set(expect.collapsed(read(file)))
+    assert stacks - {"[no Python code]"} == expected, result
+    assert "[no Python code]" in stacks
 
 
 def test_ten_thousand_frames(python, start, pysample, folder):

@@ -140,6 +140,14 @@ def test_itself(pysample):
     assert result.code == 3, result
 
 
+@pytest.mark.parametrize("short", [["-d", "1ns"], ["-d", "50ms", "-r", "0.001"]], ids=" ".join)
+def test_no_time_for_a_single_sample(one, short, start, refused):
+    child = start(one, "busy.py")
+    child.said()
+    words = [str(child.pid), "not one sample", "after its duration", "longer -d", "-r"]
+    refused(3, words, "record", child.pid, *short, "-o", "out.txt")
+
+
 # Permission --------------------------------------------------------------------------------
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -209,7 +217,7 @@ def test_causes_are_told_apart(one, start, spawn, places, for_all, pysample):
     assert len(errors) == 2, errors
 
 
-@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+@pytest.mark.parametrize("error", ["EPERM", "EACCES", "ENOSYS", "EIO"])
 def test_a_filter_that_forbids_the_fast_way(python, error, start, pysample):
     """As in containers: the slow way, by /proc/PID/mem, is taken instead."""
     import interpreters
@@ -220,6 +228,23 @@ def test_a_filter_that_forbids_the_fast_way(python, error, start, pysample):
     launcher = os.path.join(interpreters.REPO, "tests/e2e/seccomp.py")
     result = pysample("dump", child.pid, before=["/usr/bin/python3", "-B", launcher, error])
     agree(result, truth)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("error", ["EPERM", "EACCES", "ENOSYS"])
+def test_a_filter_that_forbids_ptrace(one, command, error, start, refused, pysample):
+    """Reading works; only stopping it does not, and so it is told."""
+    import interpreters
+
+    child = start(one, "plain.py")
+    child.said()
+    launcher = os.path.join(interpreters.REPO, "tests/e2e/seccomp.py")
+    before = ["/usr/bin/python3", "-B", launcher, f"{error}:ptrace"]
+    env = dict(pysample.environment)
+    env["ASAN_OPTIONS"] += ":detect_leaks=0"  # the leak check needs ptrace itself
+    words = [f"stop process {child.pid}", "ptrace", "seccomp", "leave out --blocking"]
+    refused(4, words, command, "--blocking", child.pid, before=before, env=env)
+    assert process.state(child.pid) == "S"
 
 
 # Hostile memory ----------------------------------------------------------------------------

@@ -42,6 +42,8 @@ export class Graph {
 		const graph = new Graph();
 		graph.context = await chrome.browser.newContext({ viewport: { width: 1280, height: 800 }, ...context });
 		graph.page = await graph.context.newPage();
+		graph.session = await graph.context.newCDPSession(graph.page);
+		await graph.session.send("Performance.enable", { timeDomain: "threadTicks" });
 		graph.problems = [];
 		graph.requests = [];
 		graph.page.on("console", (m) => ["error", "warning"].includes(m.type()) && graph.problems.push(m.text()));
@@ -57,6 +59,13 @@ export class Graph {
 	/* Two frames: what was asked for has been drawn. */
 	async settle() {
 		await this.page.evaluate(() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(r, 0)))));
+	}
+
+	/* Milliseconds of CPU time that the page's main thread has worked for: what a user waits
+	 * for on a machine that does nothing else. */
+	async worked() {
+		const { metrics } = await this.session.send("Performance.getMetrics");
+		return metrics.find((m) => m.name === "TaskDuration").value * 1000;
 	}
 
 	/* Where level and place (0 to 1, of what is zoomed on) are on the screen. */
@@ -111,7 +120,7 @@ export class Graph {
 
 	async search(text) {
 		await this.page.fill("#query", text);
-		await this.page.waitForTimeout(150);
+		await this.page.waitForFunction((t) => document.body.dataset.searched === t, text);
 		await this.settle();
 		return this.page.locator("#matched").textContent();
 	}

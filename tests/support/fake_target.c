@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/fake_target.h"
 
+#include "profiler/proc.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +203,12 @@ enum ps_status target_read(struct target *t, raddr at, void *into, size_t len)
 	size_t got;
 
 	return target_readv(t, &local, 1, &remote, 1, &got);
+}
+
+enum ps_status target_read_proc(struct target *t, const char *name, size_t max, char **ret,
+				size_t *ret_len, struct ps_err *err)
+{
+	return proc_read_file(t->pid, name, max, ret, ret_len, err);
 }
 
 enum ps_status target_open(int pid, struct target *ret, struct ps_err *err)

@@ -65,7 +65,7 @@ bool subject_runs(const struct subject *s)
 {
 	uint64_t before = __atomic_load_n(&s->shared->work, __ATOMIC_RELAXED);
 
-	for (int ms = 0; ms < 1000; ms++) {
+	for (int naps = 0; naps < 20000; naps++) {
 		if (__atomic_load_n(&s->shared->work, __ATOMIC_RELAXED) != before)
 			return true;
 		nap();

@@ -29,7 +29,7 @@ void subject_end(struct subject *s);
 void subject_await(const uint32_t *at, uint32_t least);
 /* Until the state letter of that thread in /proc is one of these. */
 void subject_await_state(int pid, int tid, const char *letters);
-bool subject_runs(const struct subject *s); /* its work grows, within a second */
+bool subject_runs(const struct subject *s); /* its work grows, sooner or later */
 
 /* For the subject: threads that work for ever, or until go. */
 void subject_work(struct shared *shared);

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Spends its time in ways that are told apart by what a sample records, and counts how much
-in each. When it is sent a byte it says so: seconds by the wall clock since its start, by the
-function in which they were spent, its CPU time, and the clock."""
+"""Spends its time in ways that are told apart by what a sample records, and measures how much
+in each. Its threads stand still until it is sent a byte; then they work until they have spent
+enough in each way, stand still again, and it says what they measured: seconds by the wall
+clock and of CPU time, by the function in which they were spent."""
 
 import ctypes
 import gc
 import hashlib
 import os
+import queue
 import sys
 import threading
 import time
@@ -14,14 +16,29 @@ import zlib
 
 from oracle import say
 
-spent = {}
-rounds = 0
+ENOUGH, ENOUGH_OF_ALL = 0.2, 1.0  # seconds
 
 
-def spend(way):
-    began = time.perf_counter()
-    way()
-    spent[way.__name__] = spent.get(way.__name__, 0) + time.perf_counter() - began
+own = threading.local()
+
+
+class Measured:
+    """By one thread."""
+
+    def __init__(self):
+        self.spent, self.cpu = {}, {}
+
+    def is_enough(self):
+        least, all = min(self.spent.values(), default=0), sum(self.spent.values())
+        return least >= ENOUGH and all >= ENOUGH_OF_ALL
+
+    def spend(self, way):
+        # To ask for CPU time is a system call, in which it may lose the CPU for long.
+        name, ran, began = way.__name__, time.thread_time(), time.perf_counter()
+        way()
+        took = time.perf_counter() - began
+        self.spent[name] = self.spent.get(name, 0) + took
+        self.cpu[name] = self.cpu.get(name, 0) + time.thread_time() - ran
 
 
 def spin(seconds):
@@ -69,9 +86,13 @@ class Node:
     pass
 
 
+def dies():
+    spin(0.02)
+
+
 class Dies:
     def __del__(self):
-        spin(0.02)
+        own.measured.spend(dies)
 
 
 def collects():
@@ -79,7 +100,7 @@ def collects():
 
 
 def finalizes():
-    """The collection finds a cycle that takes its time to die."""
+    """The collection finds a cycle that takes its time to die, and that is measured as well."""
     a = Dies()
     a.itself = a
     del a
@@ -210,16 +231,18 @@ WAYS = {
     "finalizers": (thinks, finalizes),
     "exceptions": (handles, generates, awaits, inherits, cleans_up, has_handled, suspended),
     "falling": (falls,),
-    "contention": (),
+    "contention": (thinks,),
 }
 
 
-def works(ways):
-    global rounds
+def works(ways, gate, done):
     while True:
-        for way in ways:
-            spend(way)
-        rounds += 1
+        gate.acquire()
+        measured = own.measured = Measured()
+        while not measured.is_enough():
+            for way in ways:
+                measured.spend(way)
+        done.put(measured)
 
 
 # Names -----------------------------------------------------------------------------------
@@ -241,12 +264,20 @@ def names():
 work = sys.argv[1]
 if work == "names":
     names()
-else:
-    kept = list(fill(30_000)) if work == "garbage" else None
-    count = {"crowd": 4, "contention": 2}.get(work, 1)
-    for i in range(count):
-        name = f"works {i}"
-        threading.Thread(target=works, args=(WAYS[work],), name=name, daemon=True).start()
+kept = list(fill(30_000)) if work == "garbage" else None
+done = queue.SimpleQueue()
+gates = [threading.Semaphore(0) for _ in range({"crowd": 4, "contention": 2, "names": 0}.get(work, 1))]
+for i, gate in enumerate(gates):
+    args = (WAYS[work], gate, done)
+    threading.Thread(target=works, args=args, name=f"works {i}", daemon=True).start()
 say(pid=os.getpid())
 while os.read(0, 1):
-    say(spent=dict(spent), cpu=time.process_time(), clock=time.perf_counter(), rounds=rounds)
+    began = time.perf_counter()
+    for gate in gates:
+        gate.release()
+    all = [done.get() for _ in gates]
+    say(
+        spent={k: sum(m.spent[k] for m in all) for m in all for k in m.spent},
+        cpu={k: sum(m.cpu[k] for m in all) for m in all for k in m.cpu},
+        seconds=time.perf_counter() - began,
+    )

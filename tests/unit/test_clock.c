@@ -85,6 +85,41 @@ Test(schedule, does_not_hurry_after_a_stall)
 	cr_expect_gt(s.deadline, now);
 }
 
+Test(schedule, time_that_is_nobodys_is_not_skipped_and_no_sample_stands_for_it)
+{
+	struct schedule s;
+	uint64_t sum = 0, now;
+
+	schedule_init(&s, START, PERIOD, 9);
+	for (int i = 0; i < 10; i++)
+		sum += schedule_take(&s, s.deadline);
+	now = START + 1000 * PERIOD + 3;
+	schedule_pass(&s, now);
+	cr_expect_eq(s.skipped, 0);
+	while (s.deadline < START + 1100 * PERIOD)
+		sum += schedule_take(&s, s.deadline);
+	cr_expect_eq(s.skipped, 0);
+	/* The sample of the period under way may still come, and that of the one before. */
+	cr_expect(sum >= 109 && sum <= 111, "%lu", (unsigned long)sum);
+}
+
+Test(schedule, the_end_of_a_recording_at_which_one_is_late_gives_each_period_its_sample)
+{
+	enum { PERIODS = 20, UNTIL = START + PERIODS * PERIOD };
+
+	for (uint64_t late_from = 0; late_from < PERIODS; late_from++) {
+		struct schedule s;
+		uint64_t sum = 0;
+
+		schedule_init(&s, START, PERIOD, late_from);
+		for (uint64_t i = 0; i < late_from; i++)
+			sum += schedule_take(&s, s.deadline);
+		sum += schedule_take(&s, UNTIL);
+		cr_expect_eq(sum, PERIODS, "%lu", (unsigned long)sum);
+		cr_expect_geq(s.deadline, UNTIL, "no more is due");
+	}
+}
+
 Test(schedule, as_fast_as_it_goes_has_no_deadlines)
 {
 	struct schedule s;

@@ -59,6 +59,42 @@ Test(elf, finds_the_symbol_without_the_section)
 	cr_expect(p.has_symbol);
 }
 
+Test(elf, tells_whether_it_is_linked_with_a_libpython)
+{
+	static const struct {
+		const char *name;
+		int64_t tag;
+		bool needs;
+	} rows[] = { { "libpython3.13.so.1.0", DT_NEEDED, true },
+		     { "libpython3.15t.so.1.0", DT_NEEDED, true },
+		     { "libpython2.7.so.1.0", DT_NEEDED, false },
+		     { "libpthread.so.0", DT_NEEDED, false },
+		     { "libpython3.13.so.1.0", DT_SONAME, false } };
+	enum { NAME_AT = 50 };
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		Elf64_Dyn dynamic[] = { { .d_tag = DT_NEEDED, .d_un.d_val = 1 << 20 },
+					{ .d_tag = rows[i].tag, .d_un.d_val = NAME_AT },
+					{ .d_tag = DT_NULL } };
+		struct elf_python p;
+		struct tiny_elf e;
+
+		tiny_elf_make(&e);
+		memcpy(e.data, dynamic, sizeof dynamic);
+		strcpy(e.strings + NAME_AT, rows[i].name);
+		e.section[1].sh_type = SHT_DYNAMIC;
+		e.section[1].sh_entsize = sizeof *dynamic;
+		e.section[1].sh_addralign = 8;
+		e.section[1].sh_link = 3;
+		e.section[3].sh_size = sizeof e.strings;
+		cr_assert_eq(find(&e, sizeof e, &p), PS_OK);
+		cr_expect_eq(p.needs_library, rows[i].needs, "%zu", i);
+		e.section[1].sh_entsize = 0;
+		cr_assert_eq(find(&e, sizeof e, &p), PS_OK);
+		cr_expect_not(p.needs_library);
+	}
+}
+
 Test(elf, without_section_headers_has_loads_alone)
 {
 	struct tiny_elf e;

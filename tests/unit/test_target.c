@@ -2,9 +2,15 @@
 /* The real target.c, on this very process: reading oneself is always allowed. */
 #include "profiler/target.h"
 
+#include "profiler/clock.h"
+#include "tests/support/subject.h"
+
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,4 +139,107 @@ Test(target, notices_the_end_of_its_process)
 	cr_expect_neq(target_read(&t, address(&t), &byte, 1), PS_OK);
 	target_close(&t);
 	close(ends[0]);
+}
+
+/* --- a main thread that has ended --- */
+
+static void *ends_when_told(void *ctx)
+{
+	struct shared *shared = ctx;
+
+	__atomic_store_n(&shared->signals, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	__atomic_add_fetch(&shared->ready, 1, __ATOMIC_RELEASE);
+	subject_await(&shared->go, 1);
+	return NULL;
+}
+
+static void *lives_on(void *ctx)
+{
+	struct shared *shared = ctx;
+
+	__atomic_add_fetch(&shared->ready, 1, __ATOMIC_RELEASE);
+	subject_await(&shared->go, 2);
+	return NULL;
+}
+
+static void ends_first(struct shared *shared)
+{
+	subject_start_thread(ends_when_told, shared);
+	subject_await(&shared->ready, 1);
+	subject_start_thread(lives_on, shared);
+	pthread_exit(NULL);
+}
+
+/* Its last thread but one, as the reader; then that one ends as well. */
+static void open_by_a_thread_that_ends(struct subject *s, struct target *t)
+{
+	struct ps_err err = { 0 };
+	int tid;
+
+	subject_start(s, ends_first);
+	subject_await(&s->shared->ready, 2);
+	subject_await_state(s->pid, s->pid, "Z");
+	tid = (int)__atomic_load_n(&s->shared->signals, __ATOMIC_ACQUIRE);
+	cr_assert_eq(target_open(s->pid, t, &err), PS_OK, "%s", err.msg);
+	cr_expect_neq(t->read_tid, s->pid);
+	t->read_tid = tid;
+	__atomic_store_n(&s->shared->go, 1, __ATOMIC_RELEASE);
+	while (syscall(SYS_tgkill, s->pid, tid, 0) == 0)
+		clock_sleep_until(clock_now() + 1000000);
+}
+
+Test(target, is_read_by_another_thread_when_the_one_that_was_asked_ends, .timeout = 60)
+{
+	struct ps_err err = { 0 };
+	struct subject s;
+	struct target t;
+	uint32_t ready = 0;
+	char *maps;
+	size_t len;
+	int tid;
+
+	open_by_a_thread_that_ends(&s, &t);
+	tid = t.read_tid;
+	cr_assert_eq(target_read_proc(&t, "maps", 1 << 20, &maps, &len, &err), PS_OK, "%s",
+		     err.msg);
+	cr_expect(len > 0 && strstr(maps, "test_target"), "%s", maps);
+	free(maps);
+	cr_expect_neq(t.read_tid, tid);
+	t.read_tid = tid;
+	/* The first answer may be that it failed: then another is asked. */
+	(void)!target_read(&t, address(&s.shared->ready), &ready, sizeof ready);
+	cr_expect_eq(target_read(&t, address(&s.shared->ready), &ready, sizeof ready), PS_OK);
+	cr_expect_eq(ready, 2);
+	target_close(&t);
+	subject_end(&s);
+}
+
+Test(target, follows_exec_by_a_thread_that_lives, .timeout = 60)
+{
+	struct ps_err err = { 0 };
+	struct subject s;
+	struct target t;
+
+	open_by_a_thread_that_ends(&s, &t);
+	cr_expect_eq(target_follow_exec(&t, &err), PS_OK, "%s", err.msg);
+	cr_expect_not(target_execed(&t));
+	target_close(&t);
+	subject_end(&s);
+}
+
+Test(target, has_ended_when_its_last_thread_has, .timeout = 60)
+{
+	struct subject s;
+	struct target t;
+	char *maps;
+	size_t len;
+
+	open_by_a_thread_that_ends(&s, &t);
+	cr_expect_not(target_ended(&t));
+	__atomic_store_n(&s.shared->go, 2, __ATOMIC_RELEASE);
+	waitid(P_PID, (id_t)s.pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+	cr_expect(target_ended(&t));
+	cr_expect_eq(target_read_proc(&t, "maps", 1 << 20, &maps, &len, NULL), PS_GONE);
+	target_close(&t);
+	subject_end(&s);
 }
