@@ -37,7 +37,7 @@ static void tell(struct heap_dump *dump, const struct heap_dominators *d, FILE *
 	if (heap_routes_shortest(&dump->graph, &shortest) != PS_OK)
 		return;
 	path.shortest = &shortest;
-	heap_path_write_object(&path, dump->graph.nobjects / 2, out);
+	(void)!heap_path_write_object(&path, dump->graph.nobjects / 2, out);
 	for (uint32_t t = 1; t < dump->graph.ntypes && t < 4; t++)
 		(void)!heap_path_write_type(&path, dump->graph.types[t].name, out);
 	heap_routes_deinit(&shortest);
