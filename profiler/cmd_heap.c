@@ -104,7 +104,7 @@ static enum ps_status path(const struct options *o, struct opened *d, struct ps_
 		return no_memory(st, "to look for ways", err);
 	p.shortest = &shortest;
 	if (named.object != HEAP_NONE)
-		heap_path_write_object(&p, named.object, stdout);
+		st = heap_path_write_object(&p, named.object, stdout);
 	else
 		st = heap_path_write_type(&p, named.type, stdout);
 	heap_routes_deinit(&shortest);

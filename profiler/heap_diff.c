@@ -294,9 +294,9 @@ static void write_title(const struct heap_diff_side side[HEAP_SIDES], FILE *out)
 	heap_summary_write_title(side[BEFORE].dump, out);
 	fputs("After:  ", out);
 	heap_summary_write_title(side[AFTER].dump, out);
-	if (a->pid != b->pid)
+	if (a->pid != b->pid && !((a->flags | b->flags) & HEAP_DUMP_FORKED))
 		fputs("These are two processes.\n", out);
-	else if (a->time_ns > b->time_ns)
+	if (a->time_ns > b->time_ns)
 		fputs("The first is the later one.\n", out);
 	fprintf(out, "%" PRIu64 " objects became %" PRIu64 ", %s became %s (%s)\n", a->objects,
 		b->objects, heap_words_bytes(a->size, x), heap_words_bytes(b->size, y),

@@ -213,39 +213,41 @@ void heap_path_write_steps(const struct heap_path *p, uint32_t to, FILE *out)
 		write_expression(p, steps, n, out);
 }
 
-static bool passes(const struct heap_routes *r, uint32_t from, uint32_t by)
+/* Is there an edge from one to the other that keeps it? HEAP_NONE: no. */
+static uint32_t edge_to(const struct heap_graph *g, uint32_t from, uint32_t to)
 {
-	for (; from != HEAP_ROOT; from = r->parent[from]) {
-		if (from == by)
-			return true;
+	for (uint32_t e = g->first[from]; e < g->first[from + 1]; e++) {
+		if (g->to[e] == to && heap_graph_keeps(g, e))
+			return e;
 	}
-	return false;
+	return HEAP_NONE;
 }
 
-/* Ways whose last step is another one. Breadth first, so that the shortest come first. */
-static void write_others(const struct heap_path *p, uint32_t object, uint32_t left, FILE *out)
+/* Ways whose last step is another one, the shortest first, as breadth first has them. What is
+ * reached by the object itself (`behind`, by object) leads no way to it. */
+static void write_others(const struct heap_path *p, uint32_t object, uint8_t *behind, FILE *out)
 {
 	const struct heap_graph *g = &p->dump->graph;
 	const struct heap_routes *r = p->shortest;
+	uint32_t left = p->limit - 1;
 
 	for (uint32_t i = 0; i < r->n && left; i++) {
-		uint32_t o = r->order[i];
+		uint32_t o = r->order[i], e;
 
-		if (o == r->parent[object])
+		behind[o] = o == object || (o != HEAP_ROOT && behind[r->parent[o]]);
+		if (behind[o] || o == r->parent[object])
 			continue;
-		for (uint32_t e = g->first[o]; e < g->first[o + 1]; e++) {
-			if (g->to[e] != object || !heap_graph_keeps(g, e) || passes(r, o, object))
-				continue;
-			fputs("\n  and by\n", out);
-			heap_path_write_steps(p, o, out);
-			write_step(p, o, e, object, out);
-			left--;
-			break;
-		}
+		e = edge_to(g, o, object);
+		if (e == HEAP_NONE)
+			continue;
+		fputs("\n  and by\n", out);
+		heap_path_write_steps(p, o, out);
+		write_step(p, o, e, object, out);
+		left--;
 	}
 }
 
-void heap_path_write_object(const struct heap_path *p, uint32_t object, FILE *out)
+static void write_title(const struct heap_path *p, uint32_t object, FILE *out)
 {
 	const struct heap_graph *g = &p->dump->graph;
 	struct profile_text name = heap_graph_text_at(g, g->name[object]);
@@ -258,9 +260,25 @@ void heap_path_write_object(const struct heap_path *p, uint32_t object, FILE *ou
 		heap_words_bytes(p->dominators->retained[object], retained));
 	if (name.len && (c == HEAP_STRING || c == HEAP_NUMBER || c == HEAP_OBJECT))
 		fprintf(out, "  its value: %.*s\n", (int)name.len, name.at);
+}
+
+enum ps_status heap_path_write_object(const struct heap_path *p, uint32_t object, FILE *out)
+{
+	struct arena scratch;
+	uint8_t *behind;
+	enum ps_status st;
+
+	write_title(p, object, out);
 	fputs("\n  the shortest way from a root\n", out);
 	heap_path_write_steps(p, object, out);
-	write_others(p, object, p->limit ? p->limit - 1 : 0, out);
+	if (p->limit <= 1)
+		return PS_OK;
+	arena_init(&scratch, &p->dump->graph.mem);
+	st = arena_take(&scratch, p->dump->graph.nobjects, (void **)&behind);
+	if (!st)
+		write_others(p, object, behind, out);
+	arena_deinit(&scratch);
+	return st;
 }
 
 /* --- a type --- */

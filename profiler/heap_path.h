@@ -25,12 +25,13 @@ enum ps_status heap_path_find(const struct heap_graph *g, const char *named, str
 			      struct ps_err *err) PS_MUST_USE;
 
 /* The shortest way to an object, and such that come to it by other objects. */
-void heap_path_write_object(const struct heap_path *p, uint32_t object, FILE *out);
+enum ps_status heap_path_write_object(const struct heap_path *p, uint32_t object,
+				      FILE *out) PS_MUST_USE;
 /* The ways to objects of a type, those that look alike as one, with an example of each. */
 enum ps_status heap_path_write_type(const struct heap_path *p, uint32_t type,
 				    FILE *out) PS_MUST_USE;
 
-/* One way, a line for each step. `last` NULL, or an edge by which it ends at `to` instead. */
+/* The shortest way, a line for each step. */
 void heap_path_write_steps(const struct heap_path *p, uint32_t to, FILE *out);
 
 #endif

@@ -231,8 +231,7 @@ static enum ps_status parse(struct heap_reader *r, struct heap_cursor file)
 	r->object = 1;
 	PS_TRY(run_pass(r, HEAP_FILL, file));
 	heap_graph_pack(r->graph, r->next);
-	heap_read_object_names(r);
-	return PS_OK;
+	return heap_read_object_names(r);
 }
 
 static void drop(struct heap_reader *r)

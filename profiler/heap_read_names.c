@@ -217,24 +217,3 @@ enum ps_status heap_read_words(struct heap_reader *r)
 	}
 	return PS_OK;
 }
-
-/* A type as an object, and its dict or a module's, are to be told from others by name. */
-void heap_read_object_names(struct heap_reader *r)
-{
-	struct heap_graph *g = r->graph;
-	uint32_t dict = heap_ids_find(&r->strings, HEAP_WORD_DICT);
-
-	for (uint32_t t = 1; t < g->ntypes; t++) {
-		uint32_t object = heap_ids_find(&r->objects, r->type_id[t]);
-
-		if (object != HEAP_IDS_NONE)
-			g->name[object] = g->types[t].name;
-	}
-	for (uint32_t o = 0; o < g->nobjects; o++) {
-		for (uint32_t e = g->first[o]; e < g->first[o + 1]; e++) {
-			if (g->kind[e] == HEAP_EDGE_INTERNAL && g->label[e] == dict &&
-			    !g->name[g->to[e]])
-				g->name[g->to[e]] = g->name[o];
-		}
-	}
-}

@@ -66,8 +66,9 @@ enum ps_status heap_reader_edge(struct heap_reader *r, uint32_t from, enum heap_
 
 /* The format's own words; before anything else. */
 enum ps_status heap_read_words(struct heap_reader *r) PS_MUST_USE;
-/* A type as an object, and its dict or a module's, are told from others by name. Last. */
-void heap_read_object_names(struct heap_reader *r);
+/* Types, modules and their dicts, code and functions are told from others of their type by
+ * name. Last. */
+enum ps_status heap_read_object_names(struct heap_reader *r) PS_MUST_USE;
 
 /* One chunk's payload each. */
 enum ps_status heap_read_strings(struct heap_reader *r, struct heap_cursor *c, uint32_t flags);

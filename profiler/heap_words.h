@@ -23,10 +23,12 @@ uint32_t heap_words_edge(const struct heap_graph *g, uint32_t edge, struct heap_
 /* Is it the dict of a module, a class or an instance? By the edge that leads to it. */
 static inline bool heap_is_namespace_edge(const struct heap_graph *g, uint32_t edge)
 {
-	struct profile_text t = heap_graph_text_at(g, g->label[edge]);
+	struct profile_text t;
 
-	return g->kind[edge] == HEAP_EDGE_INTERNAL && t.len == 8 &&
-	       __builtin_memcmp(t.at, "__dict__", 8) == 0;
+	if (g->kind[edge] != HEAP_EDGE_INTERNAL)
+		return false;
+	t = heap_graph_text_at(g, g->label[edge]);
+	return t.len == 8 && __builtin_memcmp(t.at, "__dict__", 8) == 0;
 }
 
 enum { HEAP_BYTES_MAX = 24 };

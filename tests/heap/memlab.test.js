@@ -2,50 +2,34 @@
 /* What pysample makes of a dump, in memlab's parser: it loads, and memlab finds the same
  * retained size of every object, by an algorithm of its own. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import memlab from "@memlab/core";
+import { convert } from "./load.js";
 
-const PYSAMPLE = process.env.PYSAMPLE, MAKE_HEAP = process.env.MAKE_HEAP;
-const folder = mkdtempSync(join(tmpdir(), "pysample-heap-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
 memlab.config.muteConsole = true;
 
-/* The dump as memlab sees it, and as lines of JSON. */
 async function load(...what) {
-	const dump = join(folder, "a.psheap"), snapshot = join(folder, "a.heapsnapshot");
-	writeFileSync(dump, execFileSync(MAKE_HEAP, what, { maxBuffer: 1 << 28 }));
-	execFileSync(PYSAMPLE, ["heap", "convert", "-q", dump, "-o", snapshot]);
-	execFileSync(PYSAMPLE, ["heap", "convert", "-q", dump, "-o", join(folder, "a.jsonl")]);
-	const heap = await memlab.utils.getSnapshotFromFile(snapshot, { buildNodeIdIndex: true, verbose: false });
+	const told = convert(...what);
+	const heap = await memlab.utils.getSnapshotFromFile(told.snapshot, { buildNodeIdIndex: true, verbose: false });
 	memlab.analysis.preparePathFinder(heap);
-	const lines = readFileSync(join(folder, "a.jsonl"), "utf8").trim().split("\n").map((l) => JSON.parse(l));
-	return { heap, head: lines[0], objects: lines.slice(1), raw: JSON.parse(readFileSync(snapshot, "utf8")) };
-}
-
-function nodes(heap) {
-	const all = [];
-	heap.nodes.forEach((node) => void all.push(node));
-	return all;
+	const nodes = [];
+	heap.nodes.forEach((node) => void nodes.push(node));
+	return { ...told, nodes };
 }
 
 /* Both have the same objects in the same order. */
-function expectSameSizes({ heap, objects }) {
-	const all = nodes(heap);
-	assert.equal(all.length, objects.length);
-	for (let i = 0; i < all.length; i++) {
-		assert.equal(all[i].self_size, objects[i].size, `size of ${objects[i].id}`);
-		assert.equal(all[i].retainedSize, objects[i].retained, `retained by ${objects[i].id}`);
+function expectSameSizes({ nodes, objects }) {
+	assert.equal(nodes.length, objects.length);
+	for (let i = 0; i < nodes.length; i++) {
+		assert.equal(nodes[i].self_size, objects[i].size, `size of ${objects[i].id}`);
+		assert.equal(nodes[i].retainedSize, objects[i].retained, `retained by ${objects[i].id}`);
 	}
 }
 
 test("an application's objects: names, edges, sizes", async () => {
 	const loaded = await load("app", "100");
 	expectSameSizes(loaded);
-	const find = (name) => nodes(loaded.heap).filter((node) => node.name === name);
+	const find = (name) => loaded.nodes.filter((node) => node.name === name);
 	const [cache] = find("app.Cache"), sessions = find("app.Session");
 	assert.equal(sessions.length, 100);
 	/* The cache and its list with their types, of which there are no others, and 99 sessions
@@ -62,19 +46,6 @@ test("an application's objects: names, edges, sizes", async () => {
 });
 
 test("graphs made at random: every retained size", async () => {
-	for (let seed = 1; seed <= 12; seed++)
+	for (let seed = 1; seed <= 8; seed++)
 		expectSameSizes(await load("random", String(seed), "600"));
-});
-
-test("ids are odd, below 2^32, used once, and the same in a later dump", async () => {
-	const before = await load("app", "50"), later = await load("app", "500");
-	const id = ({ raw, objects }) => new Map(objects.map((o, i) => [o.id, raw.nodes[6 * i + 2]]));
-	const a = id(before), b = id(later);
-	for (const ids of [a, b]) {
-		assert.equal(new Set(ids.values()).size, ids.size);
-		for (const v of ids.values())
-			assert.ok(v % 2 === 1 && v < 2 ** 32);
-	}
-	for (const [object, v] of a)
-		assert.equal(b.get(object), v);
 });

@@ -67,6 +67,16 @@ describe("reading", () => {
 		assert.deepEqual(await whole(), said);
 	});
 
+	page("a heap is told in bytes", "heap", async (graph) => {
+		assert.equal(await graph.text("#detail-name"), "all \u2014 3.5 MiB");
+		assert.equal(await graph.text("#detail-place"), "all objects of the dump");
+		assert.equal(await graph.text("#detail-more"), "3.5 MiB");
+		assert.match(await graph.text("#meta"), /retained sizes/);
+		const facts = await graph.text("#facts-list");
+		assert.match(facts, /Heap dump/);
+		assert.doesNotMatch(facts, /samples|Rate|Duration/);
+	});
+
 	page("there is no tooltip where there is no box", "small", async (graph) => {
 		await graph.hover(3, 0.1);
 		assert.equal(await graph.hover(3, 0.95), null);

@@ -251,6 +251,18 @@ static void nothing(void)
 {
 }
 
+/* A heap: counts are bytes, and a function's file is how it is held. 3 MiB and a half. */
+static void heap(void)
+{
+	thread_id t = thread("heap", 0);
+	stack_id cache = call(STACK_EMPTY, "app.Cache", ".cache", 0, 0);
+
+	facts.bytes = true;
+	facts.period_ns = 0;
+	add(t, call(cache, "app.Session", "[*]", 0, 0), 3 << 20);
+	add(t, cache, 1 << 19);
+}
+
 static const struct fixture {
 	const char *name;
 	void (*make)(void);
@@ -258,7 +270,7 @@ static const struct fixture {
 	{ "small", small },     { "threads", threads },     { "hostile", hostile },
 	{ "deep", deep },       { "recursion", recursion }, { "big100k", big },
 	{ "wide", wide },       { "tangle", tangle },       { "empty", empty },
-	{ "nothing", nothing },
+	{ "nothing", nothing }, { "heap", heap },
 };
 
 static struct view view_of(int n, char **options)

@@ -82,7 +82,7 @@ void dump_begin(struct built_dump *d)
 	dump_64(d, 1700000000000000000);
 	dump_64(d, 0x030e00f0);
 	dump_64(d, 8);
-	dump_64(d, 2);
+	dump_64(d, 0);
 	dump_64(d, 0);
 	dump_32(d, 7);
 	dump_32(d, 6);

@@ -235,6 +235,48 @@ Test(heap_dump, what_is_told_again_or_leads_nowhere_is_counted)
 	heap_dump_close(&d);
 }
 
+/* One object, with one attribute. */
+static void put_one(struct built_dump *b, uint64_t type, uint64_t id, uint64_t name,
+		    uint64_t target)
+{
+	dump_open(b, OBJECTS, 0);
+	dump_64(b, type);
+	dump_64(b, 1);
+	dump_32(b, 1);
+	dump_32(b, 0);
+	dump_64(b, id);
+	dump_64(b, 32);
+	group(b, 1, 1, 1);
+	dump_64(b, name);
+	dump_64(b, target);
+	dump_close(b);
+	b->objects++;
+}
+
+Test(heap_dump, functions_are_called_as_their_code)
+{
+	enum { T_FUNCTION = 0x50000, T_CODE = 0x50100, T_STR = 0x50200, SPAM = 0x60000 };
+	struct built_dump b;
+	struct heap_dump d;
+
+	dump_begin(&b);
+	dump_type(&b, T_FUNCTION, 18, 1, "builtins", "function");
+	dump_type(&b, T_CODE, 21, 0, "builtins", "code");
+	dump_type(&b, T_STR, 1, 0, "builtins", "str");
+	dump_string(&b, N, "co_name");
+	dump_string(&b, N + 16, "__code__");
+	dump_string(&b, SPAM, "spam");
+	put_one(&b, T_FUNCTION, A, N + 16, B);
+	put_one(&b, T_CODE, B, N, SPAM);
+	put_one(&b, T_STR, SPAM, N, 0);
+	dump_end(&b);
+	read_good(&b, &d);
+	cr_expect_str_eq(text(&d, d.graph.name[by_id(&d, A)]), "spam");
+	cr_expect_str_eq(text(&d, d.graph.name[by_id(&d, B)]), "spam");
+	cr_expect_eq(d.graph.name[by_id(&d, SPAM)], 0);
+	heap_dump_close(&d);
+}
+
 Test(heap_dump, chunks_of_unknown_kinds_are_stepped_over)
 {
 	struct built_dump b;

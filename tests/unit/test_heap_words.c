@@ -128,7 +128,7 @@ Test(heap_path, tells_each_step_of_the_shortest_way_and_of_others)
 	p = path_of(&r, 3);
 	begin(&t);
 	cr_assert_eq(heap_path_find(&r.dump.graph, "0x20000", &named, NULL), PS_OK);
-	heap_path_write_object(&p, named.object, t.out);
+	cr_assert_eq(heap_path_write_object(&p, named.object, t.out), PS_OK);
 	expect(&t, "app.Session 0x20000, 64 B, retains 164 B\n", true);
 	expect(&t,
 	       "the shortest way from a root\n    (threads)\n    thread MainThread (4242)\n"
@@ -140,11 +140,49 @@ Test(heap_path, tells_each_step_of_the_shortest_way_and_of_others)
 	end(&t);
 	begin(&t);
 	cr_assert_eq(heap_path_find(&r.dump.graph, "131104", &named, NULL), PS_OK);
-	heap_path_write_object(&p, named.object, t.out);
+	cr_assert_eq(heap_path_write_object(&p, named.object, t.out), PS_OK);
 	expect(&t, "that is: app.cache.items[1]\n", true);
 	expect(&t, "and by", false);
 	end(&t);
 	built_report_free(&r);
+}
+
+/* Each link of a long list leads back to the first: that is no way to it, and finding so must
+ * not take a walk up the list for each. */
+Test(heap_path, what_an_object_itself_keeps_is_no_way_to_it)
+{
+	enum { LINKS = 300000 };
+	struct heap_dump dump = { 0 };
+	struct heap_graph *g = &dump.graph;
+	struct heap_dominators dominators;
+	struct heap_routes shortest;
+	struct heap_path p = { &dump, &dominators, &shortest, 3 };
+	struct text t;
+	uint32_t type;
+
+	built_heap(g);
+	type = built_heap_type(g, "Link", HEAP_OBJECT);
+	built_heap_edge(g, HEAP_EDGE_KEY, "head", 1);
+	for (uint32_t i = 1; i <= LINKS; i++) {
+		built_heap_object(g, type, 1);
+		built_heap_item(g, 0, i < LINKS ? i + 1 : 1);
+		built_heap_item(g, 1, 1);
+	}
+	cr_assert_eq(heap_graph_finish(g), PS_OK);
+	cr_assert_eq(heap_dominators_find(g, &dominators), PS_OK);
+	cr_assert_eq(heap_routes_shortest(g, &shortest), PS_OK);
+	begin(&t);
+	cr_assert_eq(heap_path_write_object(&p, 1, t.out), PS_OK);
+	expect(&t, "the shortest way", true);
+	expect(&t, "and by", false);
+	end(&t);
+	begin(&t);
+	cr_assert_eq(heap_path_write_object(&p, LINKS, t.out), PS_OK);
+	expect(&t, "(what comes before is left out)", true);
+	end(&t);
+	heap_routes_deinit(&shortest);
+	heap_dominators_deinit(&dominators);
+	heap_graph_deinit(g);
 }
 
 Test(heap_path, of_a_type_ways_that_look_alike_are_told_once)
