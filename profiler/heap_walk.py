@@ -71,6 +71,7 @@ GC_FLAG, HEAP_FLAG, MANAGED_DICT, MANAGED_WEAK = 1 << 14, 1 << 9, 1 << 4, 1 << 3
 WORD_MASK = (1 << 64) - 1
 PYPY = sys.implementation.name == "pypy"
 
+INTERNED = sys.intern("a word of the walker of pysample")
 Function = type(lambda: 0)
 Code = type((lambda: 0).__code__)
 Module = type(sys)
@@ -137,7 +138,7 @@ ATOMS = (STR, BYTES, BYTEARRAY, INT, BOOL, FLOAT, COMPLEX, NONE)
 # Attributes of built-in types that are stored objects, but are no members in C.
 STORED = {
     EXCEPTION: ("args", "__traceback__", "__context__", "__cause__"),
-    FUNCTION: ("__code__", "__defaults__", "__kwdefaults__"),
+    FUNCTION: ("__code__", "__defaults__", "__kwdefaults__", "__name__", "__qualname__"),
     29: ("tb_next",),
     20: ("__self__",),
 }
@@ -557,7 +558,8 @@ class Walk:
                 yield objects[at:end], counts[at:end]
                 at, total = end, 0
             total += count
-        yield objects[at:], counts[at:]
+        if at < len(objects):
+            yield objects[at:], counts[at:]
 
     def tell_atoms(self, plan, objects):
         self.tell(plan, objects, ids_of(objects), [], 0)
@@ -601,6 +603,7 @@ class Walk:
                 self.tell_counted(plan, part, counts, ELEMENT, items)
 
     def tell_dicts(self, plan, objects):
+        objects = [o for o in objects if len(o) < 500 or not is_interned(o)]
         for part, counts in self.in_parts(objects, list(map(len, objects))):
             self.tell_dicts_of(plan, part, counts)
 
@@ -744,14 +747,17 @@ class Walk:
         for _, value in found:
             take(left, value)
         if any(left.values()) and plan.samples < SAMPLES_MAX:
-            self.learn(plan, plan.getter(o))
+            self.learn(plan, o)
             found = self.inside(plan, o)
             for _, value in found:
                 take(left, value)
         return [(0, r) for rest in left.values() for r in rest], found
 
-    def learn(self, plan, d):
+    def learn(self, plan, o):
         plan.samples += 1
+        d = plan.getter(o)
+        if type(d) is not dict:
+            return
         taken = [own_attributes(c) for c in mro_of(plan.kind)]
         for name in d:
             if type(name) is str and name not in plan.known:
@@ -893,7 +899,7 @@ class Walk:
 
     def note_dict(self, names, refs, getter, o):
         """Makes no dict in a live process: there it looks only if there is one."""
-        if not self.forked and not any(isinstance_of(r, dict) for r in refs):
+        if not (self.forked or PYPY or any(isinstance_of(r, dict) for r in refs)):
             return
         try:
             d = getter(o)
@@ -905,6 +911,8 @@ class Walk:
             for name, value in d.items():
                 if type(name) is str:
                     names.setdefault(id(value), (ATTRIBUTE, name, value))
+                    if PYPY:  # it keeps numbers inside the object, without an object for them
+                        refs.append(value)
 
     def note_type(self, names, refs, o):
         inner = dict_of_type(o)
@@ -987,6 +995,15 @@ class Walk:
         self.out.chunk(END, [*map(small, numbers), b"PSHEAP\r\n"])
 
 
+def is_interned(d):
+    """Is it the interpreter's table of interned strings? Some releases show it to the collector.
+    It does not own its strings, and must not seem to."""
+    for key, value in d.items():
+        if key is not value or type(key) is not str:
+            return False
+    return any(key is INTERNED for key in d)
+
+
 def isinstance_of(o, kind):
     return any(c is kind for c in mro_of(type(o)))
 
@@ -1044,18 +1061,16 @@ def threads_by_ident():
     return found
 
 
-def stacks(below=None):
-    """All threads with their frames and locals, for walk(). In a forked copy only this thread
-    is left, so it is to be called before the fork. `below` is the innermost frame of this
-    thread that is the target's own, by default the caller's caller."""
-    below = below or sys._getframe(1)
+def stacks():
+    """All threads, the others with their frames and locals, for walk(). A forked copy has only
+    this thread, so it is to be called before the fork."""
     known = threads_by_ident()
     frames = sys._current_frames()
     here = _thread.get_ident()
+    frames[here] = None  # also so that no frame of ours refers to itself
     found = []
-    frames[here] = below  # also so that no frame of ours refers to itself
     for ident, frame in frames.items():
-        found.append((ident, *known.get(ident, (0, "")), stack_of(frame)))
+        found.append((ident, *known.get(ident, (0, "")), frame and stack_of(frame)))
     return found
 
 
@@ -1083,9 +1098,10 @@ def mine(roots, below):
         if type(o) is Code:
             todo += [o.co_consts, o.co_names]
         elif type(o) in parts or type(o) is type:
+            parts_of = gc.get_referents(o) + ([dict_of_type(o)] if type(o) is type else [])
             todo += [
                 r
-                for r in gc.get_referents(o)
+                for r in parts_of
                 if type(r) in parts and not is_strange(r)
             ]
     frame = sys._getframe()
@@ -1113,7 +1129,8 @@ def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None):
     collecting = gc.isenabled()
     gc.disable()
     if threads is None:
-        threads = stacks(below)
+        threads = stacks()
+    threads = [(*t[:3], stack_of(below) if t[3] is None else t[3]) for t in threads]
     frozen = not PYPY and gc.get_freeze_count() > 0
     if forked and frozen:
         gc.unfreeze()

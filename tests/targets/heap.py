@@ -227,6 +227,10 @@ def hostile():
     EDGES.append((bad_dict, "key", "name", value))
     EDGES.append((holder, "key", "bad key", holder_value(holder)))
     KEEP.append(weakref.ref(keep(Planted(-2)), trap("callback")))
+    for bad in ({}, {"attribute": value}):
+        KEEP.append(Twin())
+        KEEP[-1].__dict__ = dict.__new__(type.__call__(meta, "BadInside", (dict,), dict(body)))
+        dict.update(KEEP[-1].__dict__, bad)
     KEEP.append(type("a name\n\u2028" + "n" * 500, (), {"__module__": made[0]})())
     KEEP.append(type(kind("spoofed"), (), {})())
     sys.modules["odd"] = made[0]
@@ -330,7 +334,7 @@ def dump(namespace, own, fd):
             namespace["walk"](fd, **how)
         return
     r, w = os.pipe()
-    threads = namespace["stacks"](here)
+    threads = namespace["stacks"]()
     pid = os.fork()
     if not pid:
         try:
