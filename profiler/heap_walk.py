@@ -61,6 +61,7 @@ WEAK_WORD, MODULES, BUILTINS, STATIC, AWAITS, FRAME = 10, 11, 12, 13, 23, 24
 WORDS_END = 1 << 16  # below are words, from here on addresses
 OBJECTS_MAX, EDGES_MAX = 8192, 1 << 16  # of one chunk, where they may be split
 FIELDS_MAX = 1 << 18  # edges of a chunk, for good
+FRAMES_MAX = 10000  # of a thread
 ODD_MAX, ODD_CONTENT_MAX = 256, 500  # their product is less than FIELDS_MAX
 BATCH = 16384  # objects that are sorted by type at a time
 SEEN_MAX = 4000000  # ids that are remembered; beyond that, atoms may be told twice
@@ -539,14 +540,12 @@ class Walk:
             part = ids_of(targets[at : at + EDGES_MAX])
             rows = [words(part)]
             if names is not None:
-                keys = ids_of(names[at : at + EDGES_MAX])
-                self.name(keys, names[at : at + EDGES_MAX])
-                rows.insert(0, words(keys))
+                rows.insert(0, words(self.keys_of(kind, names[at : at + EDGES_MAX])))
             self.edges += len(part)
             head = [small(i), small(at), small(kind, 4), small(COUNTED if names is None else NAMED, 4)]
             self.out.chunk(MORE, [*head, small(len(part)), *rows])
             self.reach(targets[at : at + EDGES_MAX])
-            if names is not None:
+            if kind == KEY:
                 self.reach(names[at : at + EDGES_MAX])
 
     def in_parts(self, objects, counts):
@@ -561,6 +560,12 @@ class Walk:
         if at < len(objects):
             yield objects[at:], counts[at:]
 
+    def halves(self, tell, plan, objects):
+        """One of these objects is odd: the others are not to be told one by one."""
+        middle = len(objects) // 2
+        for part in (objects[:middle], objects[middle:]):
+            tell(plan, part, list(map(len, part)))
+
     def tell_atoms(self, plan, objects):
         self.tell(plan, objects, ids_of(objects), [], 0)
 
@@ -573,8 +578,7 @@ class Walk:
         items = gc.get_referents(*objects)
         if len(items) != sum(counts):  # half made, or changed by another thread
             if len(objects) > 1:
-                for o in objects:
-                    self.tell_items_of(plan, [o], [len(o)])
+                self.halves(self.tell_items_of, plan, objects)
                 return
             counts = [len(items)]
         items.reverse()
@@ -594,13 +598,16 @@ class Walk:
 
     def tell_sets(self, plan, objects):
         for part, counts in self.in_parts(objects, list(map(len, objects))):
-            items = gc.get_referents(*part)
-            if len(items) != sum(counts):
-                for o in part:
-                    items = gc.get_referents(o)
-                    self.tell_counted(plan, [o], [len(items)], ELEMENT, items)
-            else:
-                self.tell_counted(plan, part, counts, ELEMENT, items)
+            self.tell_sets_of(plan, part, counts)
+
+    def tell_sets_of(self, plan, objects, counts):
+        items = gc.get_referents(*objects)
+        if len(items) != sum(counts):
+            if len(objects) > 1:
+                self.halves(self.tell_sets_of, plan, objects)
+                return
+            counts = [len(items)]
+        self.tell_counted(plan, objects, counts, ELEMENT, items)
 
     def tell_dicts(self, plan, objects):
         objects = [o for o in objects if len(o) < 500 or not is_interned(o)]
@@ -616,8 +623,7 @@ class Walk:
             keys = values = ()
         if not len(keys) == len(values) == sum(counts):
             if len(objects) > 1:
-                for o in objects:
-                    self.tell_dicts_of(plan, [o], [len(o)])
+                self.halves(self.tell_dicts_of, plan, objects)
                 return
             entries = list(kind.items(objects[0]))
             keys, values = [k for k, _ in entries], [v for _, v in entries]
@@ -797,6 +803,11 @@ class Walk:
                     put[1][at] = targets
                     reached += targets
                     reached += names or ()
+            if len(edges) > ODD_CONTENT_MAX:
+                for kind in {kind for kind, _, _ in edges}:
+                    some = [(t, name) for k, name, t in edges if k == kind]
+                    big.append((ids[at], (kind, [t for t, _ in some], [name for _, name in some])))
+                edges = ()
             for kind, name, target in edges:
                 put = rows.setdefault((kind, True), ({}, {}))
                 put[0].setdefault(at, []).append(name)
@@ -811,19 +822,22 @@ class Walk:
         for i, (kind, targets, names) in big:
             self.more(i, kind, targets, names)
 
+    def keys_of(self, kind, names):
+        """Ids of names, of which some may be words of the format; with their strings told."""
+        keys = [
+            x if type(x) is int and x < WORDS_END and kind != KEY else ident(x) for x in names
+        ]
+        objects = [(k, x) for k, x in zip(keys, names) if k >= WORDS_END]
+        self.name([k for k, _ in objects], [x for _, x in objects])
+        return keys
+
     def odd_group(self, kind, named, names, targets, n):
         counts = [len(targets.get(at, ())) for at in range(n)]
         flat = [t for at in range(n) for t in targets.get(at, ())]
         ends = words(ids_of(flat))
         if not named:
             return group(kind, COUNTED, len(flat), words(counts, 4), ends), len(flat)
-        used = [x for at in range(n) for x in names.get(at, ())]
-        keys = [
-            x if type(x) is int and x < WORDS_END and kind != KEY else ident(x)
-            for x in used
-        ]
-        objects = [(k, x) for k, x in zip(keys, used) if k >= WORDS_END]
-        self.name([k for k, _ in objects], [x for _, x in objects])
+        keys = self.keys_of(kind, [x for at in range(n) for x in names.get(at, ())])
         return group(kind, NAMED, len(flat), words(counts, 4), words(keys), ends), len(flat)
 
     def edges_of(self, plan, o, reached):
@@ -954,6 +968,12 @@ class Walk:
     def tell_thread(self, thread):
         ident, native, title, frames = thread
         title = text_of(title, STR, VALUE_MAX)
+        if len(frames) > FRAMES_MAX:
+            self.problem("of %d frames of a thread, those in the middle are left out" % len(frames))
+            frames = frames[: FRAMES_MAX // 2] + frames[-FRAMES_MAX // 2 :]
+        if sum([len(f[6]) for f in frames]) > FIELDS_MAX:
+            self.problem("local variables of a thread are left out: there are too many")
+            frames = [(*f[:6], ()) for f in frames]
         for f in frames:
             self.locals[id(f[3])] = f[6]
         columns = [[f[at] for f in frames] for at in range(6)]
@@ -974,12 +994,17 @@ class Walk:
         if isinstance_of(sys.modules, dict):
             rows += [(1, name, module) for name, module in list(dict.items(sys.modules))]
         rows += [(3, STATIC, kind) for kind in self.static]
-        keys = [x if type(x) is int and x < WORDS_END else ident(x) for _, x, _ in rows]
-        named = [(k, x) for k, (_, x, _) in zip(keys, rows) if k >= WORDS_END]
-        self.name([k for k, _ in named], [x for _, x in named])
+        for at in range(0, len(rows), EDGES_MAX):
+            self.tell_some_roots(rows[at : at + EDGES_MAX])
+
+    def tell_some_roots(self, rows):
+        keys = words(self.keys_of(0, [name for _, name, _ in rows]))
         kinds = words([kind for kind, _, _ in rows], 4)
         targets = words(ids_of([target for _, _, target in rows]))
-        self.out.chunk(ROOTS, [small(len(rows)), kinds, words(keys), targets])
+        self.out.chunk(ROOTS, [small(len(rows)), kinds, keys, targets])
+
+    def problem(self, text):
+        self.out.chunk(PROBLEM, [text.encode()])
 
     def header(self, tracked, started, frozen):
         flags = (1 if self.values else 0) | (2 if self.forked else 0) | (4 if PYPY else 0)

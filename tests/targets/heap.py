@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Dumps its own heap by the walker's text, and says what must be in the dump.
 
-heap.py WALKER OUT [forked] [live] [values] [frozen] [nogc] [fakes] [broken]
+heap.py WALKER OUT [forked] [live] [values] [frozen] [nogc] [fakes] [broken] [huge]
 
 Prints JSON: what was planted, with ids, sizes and edges as Python itself tells them."""
 
@@ -261,7 +261,9 @@ def shapes():
     wide = {"w%d" % i: long for i in range(70000)}
     KEEP.append(wide)
     KEEP.append("huge" * 1000000)
-    return {"long": id(long), "wide": id(wide), "nested": id(nested)}
+    huge = [None] * (10000000 if "huge" in OPTIONS else 0)
+    KEEP.append(huge)
+    return {"huge": id(huge), "long": id(long), "wide": id(wide), "nested": id(nested)}
 
 
 # The threads: one at work in the walk itself, others that wait where they are told to
