@@ -4,7 +4,7 @@
  * It ends with a NUL that its length does not count.
  *
  * After exec of the text in a namespace:
- *   stacks(below)   before a fork: all threads, their frames and locals
+ *   stacks()   before a fork: all threads, with the others' frames and locals
  *   walk(fd, below=, own=, values=, forked=, threads=)   writes the dump
  * What they take is said where they are defined. */
 #ifndef PROFILER_HEAP_WALK_H

@@ -61,6 +61,7 @@ WEAK_WORD, MODULES, BUILTINS, STATIC, AWAITS, FRAME = 10, 11, 12, 13, 23, 24
 WORDS_END = 1 << 16  # below are words, from here on addresses
 OBJECTS_MAX, EDGES_MAX = 8192, 1 << 16  # of one chunk, where they may be split
 FIELDS_MAX = 1 << 18  # edges of a chunk, for good
+FRAMES_MAX = 10000  # of a thread
 ODD_MAX, ODD_CONTENT_MAX = 256, 500  # their product is less than FIELDS_MAX
 BATCH = 16384  # objects that are sorted by type at a time
 SEEN_MAX = 4000000  # ids that are remembered; beyond that, atoms may be told twice
@@ -71,6 +72,7 @@ GC_FLAG, HEAP_FLAG, MANAGED_DICT, MANAGED_WEAK = 1 << 14, 1 << 9, 1 << 4, 1 << 3
 WORD_MASK = (1 << 64) - 1
 PYPY = sys.implementation.name == "pypy"
 
+INTERNED = sys.intern("a word of the walker of pysample")
 Function = type(lambda: 0)
 Code = type((lambda: 0).__code__)
 Module = type(sys)
@@ -137,7 +139,7 @@ ATOMS = (STR, BYTES, BYTEARRAY, INT, BOOL, FLOAT, COMPLEX, NONE)
 # Attributes of built-in types that are stored objects, but are no members in C.
 STORED = {
     EXCEPTION: ("args", "__traceback__", "__context__", "__cause__"),
-    FUNCTION: ("__code__", "__defaults__", "__kwdefaults__"),
+    FUNCTION: ("__code__", "__defaults__", "__kwdefaults__", "__name__", "__qualname__"),
     29: ("tb_next",),
     20: ("__self__",),
 }
@@ -538,14 +540,12 @@ class Walk:
             part = ids_of(targets[at : at + EDGES_MAX])
             rows = [words(part)]
             if names is not None:
-                keys = ids_of(names[at : at + EDGES_MAX])
-                self.name(keys, names[at : at + EDGES_MAX])
-                rows.insert(0, words(keys))
+                rows.insert(0, words(self.keys_of(kind, names[at : at + EDGES_MAX])))
             self.edges += len(part)
             head = [small(i), small(at), small(kind, 4), small(COUNTED if names is None else NAMED, 4)]
             self.out.chunk(MORE, [*head, small(len(part)), *rows])
             self.reach(targets[at : at + EDGES_MAX])
-            if names is not None:
+            if kind == KEY:
                 self.reach(names[at : at + EDGES_MAX])
 
     def in_parts(self, objects, counts):
@@ -557,7 +557,14 @@ class Walk:
                 yield objects[at:end], counts[at:end]
                 at, total = end, 0
             total += count
-        yield objects[at:], counts[at:]
+        if at < len(objects):
+            yield objects[at:], counts[at:]
+
+    def halves(self, tell, plan, objects):
+        """One of these objects is odd: the others are not to be told one by one."""
+        middle = len(objects) // 2
+        for part in (objects[:middle], objects[middle:]):
+            tell(plan, part, list(map(len, part)))
 
     def tell_atoms(self, plan, objects):
         self.tell(plan, objects, ids_of(objects), [], 0)
@@ -571,8 +578,7 @@ class Walk:
         items = gc.get_referents(*objects)
         if len(items) != sum(counts):  # half made, or changed by another thread
             if len(objects) > 1:
-                for o in objects:
-                    self.tell_items_of(plan, [o], [len(o)])
+                self.halves(self.tell_items_of, plan, objects)
                 return
             counts = [len(items)]
         items.reverse()
@@ -592,15 +598,19 @@ class Walk:
 
     def tell_sets(self, plan, objects):
         for part, counts in self.in_parts(objects, list(map(len, objects))):
-            items = gc.get_referents(*part)
-            if len(items) != sum(counts):
-                for o in part:
-                    items = gc.get_referents(o)
-                    self.tell_counted(plan, [o], [len(items)], ELEMENT, items)
-            else:
-                self.tell_counted(plan, part, counts, ELEMENT, items)
+            self.tell_sets_of(plan, part, counts)
+
+    def tell_sets_of(self, plan, objects, counts):
+        items = gc.get_referents(*objects)
+        if len(items) != sum(counts):
+            if len(objects) > 1:
+                self.halves(self.tell_sets_of, plan, objects)
+                return
+            counts = [len(items)]
+        self.tell_counted(plan, objects, counts, ELEMENT, items)
 
     def tell_dicts(self, plan, objects):
+        objects = [o for o in objects if len(o) < 500 or not is_interned(o)]
         for part, counts in self.in_parts(objects, list(map(len, objects))):
             self.tell_dicts_of(plan, part, counts)
 
@@ -613,8 +623,7 @@ class Walk:
             keys = values = ()
         if not len(keys) == len(values) == sum(counts):
             if len(objects) > 1:
-                for o in objects:
-                    self.tell_dicts_of(plan, [o], [len(o)])
+                self.halves(self.tell_dicts_of, plan, objects)
                 return
             entries = list(kind.items(objects[0]))
             keys, values = [k for k, _ in entries], [v for _, v in entries]
@@ -744,14 +753,17 @@ class Walk:
         for _, value in found:
             take(left, value)
         if any(left.values()) and plan.samples < SAMPLES_MAX:
-            self.learn(plan, plan.getter(o))
+            self.learn(plan, o)
             found = self.inside(plan, o)
             for _, value in found:
                 take(left, value)
         return [(0, r) for rest in left.values() for r in rest], found
 
-    def learn(self, plan, d):
+    def learn(self, plan, o):
         plan.samples += 1
+        d = plan.getter(o)
+        if type(d) is not dict:
+            return
         taken = [own_attributes(c) for c in mro_of(plan.kind)]
         for name in d:
             if type(name) is str and name not in plan.known:
@@ -791,6 +803,11 @@ class Walk:
                     put[1][at] = targets
                     reached += targets
                     reached += names or ()
+            if len(edges) > ODD_CONTENT_MAX:
+                for kind in {kind for kind, _, _ in edges}:
+                    some = [(t, name) for k, name, t in edges if k == kind]
+                    big.append((ids[at], (kind, [t for t, _ in some], [name for _, name in some])))
+                edges = ()
             for kind, name, target in edges:
                 put = rows.setdefault((kind, True), ({}, {}))
                 put[0].setdefault(at, []).append(name)
@@ -805,19 +822,22 @@ class Walk:
         for i, (kind, targets, names) in big:
             self.more(i, kind, targets, names)
 
+    def keys_of(self, kind, names):
+        """Ids of names, of which some may be words of the format; with their strings told."""
+        keys = [
+            x if type(x) is int and x < WORDS_END and kind != KEY else ident(x) for x in names
+        ]
+        objects = [(k, x) for k, x in zip(keys, names) if k >= WORDS_END]
+        self.name([k for k, _ in objects], [x for _, x in objects])
+        return keys
+
     def odd_group(self, kind, named, names, targets, n):
         counts = [len(targets.get(at, ())) for at in range(n)]
         flat = [t for at in range(n) for t in targets.get(at, ())]
         ends = words(ids_of(flat))
         if not named:
             return group(kind, COUNTED, len(flat), words(counts, 4), ends), len(flat)
-        used = [x for at in range(n) for x in names.get(at, ())]
-        keys = [
-            x if type(x) is int and x < WORDS_END and kind != KEY else ident(x)
-            for x in used
-        ]
-        objects = [(k, x) for k, x in zip(keys, used) if k >= WORDS_END]
-        self.name([k for k, _ in objects], [x for _, x in objects])
+        keys = self.keys_of(kind, [x for at in range(n) for x in names.get(at, ())])
         return group(kind, NAMED, len(flat), words(counts, 4), words(keys), ends), len(flat)
 
     def edges_of(self, plan, o, reached):
@@ -893,7 +913,7 @@ class Walk:
 
     def note_dict(self, names, refs, getter, o):
         """Makes no dict in a live process: there it looks only if there is one."""
-        if not self.forked and not any(isinstance_of(r, dict) for r in refs):
+        if not (self.forked or PYPY or any(isinstance_of(r, dict) for r in refs)):
             return
         try:
             d = getter(o)
@@ -905,6 +925,8 @@ class Walk:
             for name, value in d.items():
                 if type(name) is str:
                     names.setdefault(id(value), (ATTRIBUTE, name, value))
+                    if PYPY:  # it keeps numbers inside the object, without an object for them
+                        refs.append(value)
 
     def note_type(self, names, refs, o):
         inner = dict_of_type(o)
@@ -946,6 +968,12 @@ class Walk:
     def tell_thread(self, thread):
         ident, native, title, frames = thread
         title = text_of(title, STR, VALUE_MAX)
+        if len(frames) > FRAMES_MAX:
+            self.problem("of %d frames of a thread, those in the middle are left out" % len(frames))
+            frames = frames[: FRAMES_MAX // 2] + frames[-FRAMES_MAX // 2 :]
+        if sum([len(f[6]) for f in frames]) > FIELDS_MAX:
+            self.problem("local variables of a thread are left out: there are too many")
+            frames = [(*f[:6], ()) for f in frames]
         for f in frames:
             self.locals[id(f[3])] = f[6]
         columns = [[f[at] for f in frames] for at in range(6)]
@@ -966,12 +994,17 @@ class Walk:
         if isinstance_of(sys.modules, dict):
             rows += [(1, name, module) for name, module in list(dict.items(sys.modules))]
         rows += [(3, STATIC, kind) for kind in self.static]
-        keys = [x if type(x) is int and x < WORDS_END else ident(x) for _, x, _ in rows]
-        named = [(k, x) for k, (_, x, _) in zip(keys, rows) if k >= WORDS_END]
-        self.name([k for k, _ in named], [x for _, x in named])
+        for at in range(0, len(rows), EDGES_MAX):
+            self.tell_some_roots(rows[at : at + EDGES_MAX])
+
+    def tell_some_roots(self, rows):
+        keys = words(self.keys_of(0, [name for _, name, _ in rows]))
         kinds = words([kind for kind, _, _ in rows], 4)
         targets = words(ids_of([target for _, _, target in rows]))
-        self.out.chunk(ROOTS, [small(len(rows)), kinds, words(keys), targets])
+        self.out.chunk(ROOTS, [small(len(rows)), kinds, keys, targets])
+
+    def problem(self, text):
+        self.out.chunk(PROBLEM, [text.encode()])
 
     def header(self, tracked, started, frozen, pid):
         flags = (1 if self.values else 0) | (2 if self.forked else 0) | (4 if PYPY else 0)
@@ -985,6 +1018,15 @@ class Walk:
     def end(self):
         numbers = (self.objects, self.edges, self.strings, self.types, self.out.chunks + 1)
         self.out.chunk(END, [*map(small, numbers), b"PSHEAP\r\n"])
+
+
+def is_interned(d):
+    """Is it the interpreter's table of interned strings? Some releases show it to the collector.
+    It does not own its strings, and must not seem to."""
+    for key, value in d.items():
+        if key is not value or type(key) is not str:
+            return False
+    return any(key is INTERNED for key in d)
 
 
 def isinstance_of(o, kind):
@@ -1044,18 +1086,16 @@ def threads_by_ident():
     return found
 
 
-def stacks(below=None):
-    """All threads with their frames and locals, for walk(). In a forked copy only this thread
-    is left, so it is to be called before the fork. `below` is the innermost frame of this
-    thread that is the target's own, by default the caller's caller."""
-    below = below or sys._getframe(1)
+def stacks():
+    """All threads, the others with their frames and locals, for walk(). A forked copy has only
+    this thread, so it is to be called before the fork."""
     known = threads_by_ident()
     frames = sys._current_frames()
     here = _thread.get_ident()
+    frames[here] = None  # also so that no frame of ours refers to itself
     found = []
-    frames[here] = below  # also so that no frame of ours refers to itself
     for ident, frame in frames.items():
-        found.append((ident, *known.get(ident, (0, "")), stack_of(frame)))
+        found.append((ident, *known.get(ident, (0, "")), frame and stack_of(frame)))
     return found
 
 
@@ -1083,9 +1123,10 @@ def mine(roots, below):
         if type(o) is Code:
             todo += [o.co_consts, o.co_names]
         elif type(o) in parts or type(o) is type:
+            parts_of = gc.get_referents(o) + ([dict_of_type(o)] if type(o) is type else [])
             todo += [
                 r
-                for r in gc.get_referents(o)
+                for r in parts_of
                 if type(r) in parts and not is_strange(r)
             ]
     frame = sys._getframe()
@@ -1114,7 +1155,8 @@ def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None, pi
     collecting = gc.isenabled()
     gc.disable()
     if threads is None:
-        threads = stacks(below)
+        threads = stacks()
+    threads = [(*t[:3], stack_of(below) if t[3] is None else t[3]) for t in threads]
     frozen = not PYPY and gc.get_freeze_count() > 0
     if forked and frozen:
         gc.unfreeze()

@@ -45,7 +45,7 @@ def walk(namespace):
     """(held in ms, CPU seconds, peak MiB, bytes) of a dump in a copy of this process."""
     r, w = os.pipe()
     began = time.perf_counter()
-    threads = namespace["stacks"](sys._getframe())
+    threads = namespace["stacks"]()
     pid = os.fork()
     if not pid:
         code = 1

@@ -37,6 +37,21 @@ def must(condition, what):
         raise Malformed(what)
 
 
+def chunks(path):
+    """(kind, flags, payload) of each, for what is too large for a Dump."""
+    with open(path, "rb") as f:
+        must(f.read(16) == MAGIC + struct.pack("<II", 1, 0x01020304), "head")
+        while True:
+            head = f.read(16)
+            if not head:
+                return
+            kind, flags, length = struct.unpack("<IIQ", head)
+            must(1 <= kind <= len(KINDS) and length <= PAYLOAD_MAX, "chunk")
+            payload = f.read(length)
+            must(len(payload) == length, "cut off")
+            yield KINDS[kind - 1], flags, payload
+
+
 class Cursor:
     def __init__(self, data):
         self.data, self.at = data, 0

@@ -6,6 +6,7 @@ import collections
 import json
 import os
 import shutil
+import struct
 import subprocess
 
 import interpreters
@@ -20,32 +21,35 @@ SECRET = b"the secret"
 Told = collections.namedtuple("Told", "told dump raw")
 
 
+def execute(place, interpreter, options):
+    """What the program told, and the path of its dump."""
+    shutil.copy(WALKER, place.outside)
+    out = "{}.psheap".format("-".join(options))
+    argv = [*interpreter.prefix(), interpreter.path, "-B", "-W", "ignore"]
+    argv += [os.path.join(place.inside, f) for f in ("heap.py", "heap_walk.py", out)]
+    ran = subprocess.run(
+        [*argv, *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=20 * process.PATIENCE,
+        env=interpreter.environment(),
+    )
+    assert ran.returncode == 0, ran.stderr.decode("utf-8", "replace")
+    return json.loads(ran.stdout), os.path.join(place.outside, out)
+
+
 @pytest.fixture(scope="session")
 def run(places):
     """run(interpreter, *options) → what the program told, and its dump. Each is run once."""
     done = {}
 
     def once(interpreter, *options):
-        place = places(interpreter)
-        shutil.copy(WALKER, place.outside)
-        out = "{}.psheap".format("-".join(options))
-        argv = [*interpreter.prefix(), interpreter.path, "-B", "-W", "ignore"]
-        argv += [os.path.join(place.inside, f) for f in ("heap.py", "heap_walk.py", out)]
-        ran = subprocess.run(
-            [*argv, *options],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            timeout=10 * process.PATIENCE,
-            env=interpreter.environment(),
-        )
-        assert ran.returncode == 0, ran.stderr.decode("utf-8", "replace")
-        path = os.path.join(place.outside, out)
+        told, path = execute(places(interpreter), interpreter, options)
         with open(path, "rb") as f:
             raw = f.read()
         os.unlink(path)
-        dump = psheap.Dump(memoryview(raw)) if raw else None
-        return Told(json.loads(ran.stdout), dump, raw)
+        return Told(told, psheap.Dump(memoryview(raw)) if raw else None, raw)
 
     def get(interpreter, *options):
         key = (interpreter.name, interpreter.path, options)
@@ -78,7 +82,7 @@ def test_header_and_end_are_right(every, run, mode):
     assert bool(dump.header.flags & FORKED) == (mode == "forked")
     assert bool(dump.header.flags & PYPY) == is_pypy(every)
     assert not dump.header.flags & (VALUES | FROZEN)
-    assert 0 < dump.header.tracked <= len(dump.objects) + 1000
+    assert 0 < dump.header.tracked <= len(dump.objects) + dump.repeated + 1000
     assert (dump.header.pid == told["pid"]) == (mode == "live")
     assert dump.problems == []
 
@@ -257,6 +261,21 @@ def test_modules_that_were_replaced_do_no_harm(every, run, mode):
         return
     _, dump, _ = run(every, mode, "fakes")
     assert len(dump.instances("Planted")) == 1236
+
+
+def test_ten_million_items_come_in_parts(one, places):
+    told, path = execute(places(one), one, ("forked", "huge"))
+    items, kinds = 0, []
+    for kind, _, payload in psheap.chunks(path):
+        kinds.append(kind)
+        if kind == "MORE":
+            i, first = struct.unpack("<QQ", payload[:16])
+            if i == told["huge"]:
+                assert first == items
+                items += struct.unpack("<Q", payload[24:32])[0]
+    os.unlink(path)
+    assert items == 10000000
+    assert kinds[0] == "HEADER" and kinds[-1] == "END"
 
 
 def test_reader_that_goes_away_ends_the_copy(every, run):

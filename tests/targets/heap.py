@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Dumps its own heap by the walker's text, and says what must be in the dump.
 
-heap.py WALKER OUT [forked] [live] [values] [frozen] [nogc] [fakes] [broken]
+heap.py WALKER OUT [forked] [live] [values] [frozen] [nogc] [fakes] [broken] [huge]
 
 Prints JSON: what was planted, with ids, sizes and edges as Python itself tells them."""
 
@@ -227,6 +227,10 @@ def hostile():
     EDGES.append((bad_dict, "key", "name", value))
     EDGES.append((holder, "key", "bad key", holder_value(holder)))
     KEEP.append(weakref.ref(keep(Planted(-2)), trap("callback")))
+    for bad in ({}, {"attribute": value}):
+        KEEP.append(Twin())
+        KEEP[-1].__dict__ = dict.__new__(type.__call__(meta, "BadInside", (dict,), dict(body)))
+        dict.update(KEEP[-1].__dict__, bad)
     KEEP.append(type("a name\n\u2028" + "n" * 500, (), {"__module__": made[0]})())
     KEEP.append(type(kind("spoofed"), (), {})())
     sys.modules["odd"] = made[0]
@@ -257,7 +261,9 @@ def shapes():
     wide = {"w%d" % i: long for i in range(70000)}
     KEEP.append(wide)
     KEEP.append("huge" * 1000000)
-    return {"long": id(long), "wide": id(wide), "nested": id(nested)}
+    huge = [None] * (10000000 if "huge" in OPTIONS else 0)
+    KEEP.append(huge)
+    return {"huge": id(huge), "long": id(long), "wide": id(wide), "nested": id(nested)}
 
 
 # The threads: one at work in the walk itself, others that wait where they are told to
@@ -330,7 +336,7 @@ def dump(namespace, own, fd):
             namespace["walk"](fd, **how)
         return
     r, w = os.pipe()
-    threads = namespace["stacks"](here)
+    threads = namespace["stacks"]()
     pid = os.fork()
     if not pid:
         try:
