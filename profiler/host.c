@@ -5,16 +5,59 @@
 
 #include <stdlib.h>
 
-static const struct host_ops *const ways[] = { [EXEC_DOOR] = &host_door };
+static const struct host_ops *const ways[] = { [EXEC_DOOR] = &host_door, [EXEC_PYPY] = &host_pypy };
 
 static const struct host_ops *ops_of(const struct host *h)
 {
 	return ways[h->way];
 }
 
+/* --- those without the door that the sampler knows --- */
+
+typedef enum ps_status open_fn(const struct inside *in, struct host *h, struct ps_err *err);
+
+static open_fn *const openers[] = { [EXEC_PYPY] = host_pypy_open };
+
+static enum ps_status refuse(const struct inside *in, int pid, struct ps_err *err)
+{
+	char python[64];
+
+	identity_describe(&in->identity, python);
+	ps_fail(err, PS_UNSUPPORTED, "process %d: running code in %s is not possible yet", pid,
+		python);
+	ps_hint(err, "it is in CPython 3.14 and later, and in PyPy 7.3.18 and later");
+	return PS_UNSUPPORTED;
+}
+
+static enum ps_status open_other(int pid, struct host *ret, struct ps_err *err)
+{
+	struct host h = { .nthreads = 0 };
+	struct elf_cache files;
+	struct inside in;
+	enum exec_way way;
+	enum ps_status st;
+
+	PS_TRY(target_open(pid, &h.target, err));
+	elf_cache_init(&files);
+	inside_look(&h.target, &files, &in);
+	elf_cache_deinit(&files);
+	way = identity_exec_way(&in.identity);
+	if (way < sizeof openers / sizeof *openers && openers[way])
+		st = openers[way](&in, &h, err);
+	else
+		st = refuse(&in, pid, err);
+	if (st)
+		target_close(&h.target);
+	else
+		*ret = h;
+	return st;
+}
+
 enum ps_status host_open(int pid, const struct patience *p, struct host *ret, struct ps_err *err)
 {
-	return host_door_open(pid, p, ret, err);
+	enum ps_status st = host_door_open(pid, p, ret, err);
+
+	return st == PS_UNSUPPORTED ? open_other(pid, ret, err) : st;
 }
 
 void host_close(struct host *h)
@@ -32,6 +75,11 @@ enum ps_status host_look(struct host *h, struct ps_err *err)
 enum ps_status host_admits(struct host *h, const struct host_thread *t, struct ps_err *err)
 {
 	return ops_of(h)->admits(h, t, err);
+}
+
+enum ps_status host_refused(const struct host *h, const char *folder, struct ps_err *err)
+{
+	return ops_of(h)->refused(h, folder, err);
 }
 
 enum ps_status host_prepare(struct host *h, struct request *r, struct ps_err *err)

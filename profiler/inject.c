@@ -74,6 +74,22 @@ static const struct host_thread *find_any(const struct inject *in)
 	return found;
 }
 
+/* Where whichever comes first takes it, none can be chosen unless there is one only. */
+static bool can_choose(const struct inject *in)
+{
+	return in->order.thread == INJECT_ANY || !in->host.any_takes || in->host.nthreads == 1;
+}
+
+static enum ps_status cannot_choose(const struct inject *in, struct ps_err *err)
+{
+	ps_fail(err, PS_USAGE,
+		"of the %u threads of process %d, %s lets whichever comes first run it: none can "
+		"be chosen",
+		in->host.nthreads, in->host.target.pid, in->host.python);
+	ps_hint(err, "leave out --thread");
+	return PS_USAGE;
+}
+
 static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 {
 	int pid = in->host.target.pid;
@@ -96,6 +112,8 @@ static enum ps_status choose(struct inject *in, const struct host_thread **ret, 
 		if (i)
 			(void)clock_sleep_until(clock_now() + MS);
 		PS_TRY(host_look(&in->host, err));
+		if (!can_choose(in))
+			return cannot_choose(in, err);
 		*ret = find_running(in);
 		if (*ret)
 			return PS_OK;
@@ -266,6 +284,11 @@ static enum ps_status read_message(struct inject *in, struct inject_message *ret
 		in->began = true;
 		in->began_at = clock_now();
 		ret->waited_ns = in->began_at - in->asked_at;
+		if (in->probed) {
+			enum request_state was;
+
+			(void)!request_withdraw(in->guard.request, &was);
+		}
 	}
 	in->finished = kind == INJECT_DONE;
 	return PS_OK;
@@ -309,17 +332,6 @@ static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *er
 	return move(in, t, err);
 }
 
-static enum ps_status refused(const struct inject *in, struct ps_err *err)
-{
-	ps_fail(err, PS_DENIED,
-		"process %d took the request and did not run the script: an audit hook of it "
-		"refused, or it cannot read %s/%s",
-		in->host.target.pid, in->parcel.inside, PARCEL_SCRIPT);
-	ps_hint(err, "its standard error has the reason; hooks see the events "
-		     "cpython.remote_debugger_script and open");
-	return PS_DENIED;
-}
-
 static const struct host_thread *find_asked(const struct inject *in)
 {
 	for (unsigned i = 0; i < in->host.nthreads; i++) {
@@ -341,7 +353,8 @@ static enum ps_status after_taken(struct inject *in, struct inject_message *ret,
 
 		if (st != PS_NOT_READY)
 			return st;
-		return parcel_claim(&in->parcel) ? refused(in, err) : PS_NOT_READY;
+		return parcel_claim(&in->parcel) ? host_refused(&in->host, in->parcel.inside, err)
+						 : PS_NOT_READY;
 	}
 	if (clock_now() - in->taken_at < PROBE_AFTER || !parcel_has_script(&in->parcel))
 		return PS_NOT_READY;
@@ -527,6 +540,20 @@ const char *inject_python(const struct inject *in)
 	return in->host.python;
 }
 
+/* Behind the last word of the script a few more bytecodes of it are run, and its pipe is closed
+ * by one of them. */
+static void settle(struct inject *in)
+{
+	enum { A_MOMENT_MS = 50 };
+	struct pollfd p = { .fd = in->channel.fd };
+
+	if ((!in->began && !in->taken_at) || !request_settles(in->guard.request))
+		return;
+	if (in->finished && !in->channel.ended)
+		(void)!poll(&p, 1, A_MOMENT_MS);
+	request_settle(in->guard.request, in->tid);
+}
+
 void inject_close(struct inject *in)
 {
 	bool guarded = in->guard.wire >= 0;
@@ -535,6 +562,8 @@ void inject_close(struct inject *in)
 
 	/* What we cannot take back now (another tracer, a thread that does not stand still), the
 	 * guard tries for a while. */
+	if (guarded)
+		settle(in);
 	if (guarded)
 		request_close(in->guard.request);
 	if (st == PS_DENIED || st == PS_TORN) {

@@ -21,6 +21,26 @@ def pysample_inject(pid, folder, name, source, args, detach):
     me = _thread.get_ident()
     channel = [-1]
 
+    def close_own_file():
+        """PyPy leaves the file open that it has read this from (to 8.0: run_debugger() in
+        interp_signal.py), and nothing else ever closes it."""
+
+        def close_if_ours(fd):
+            try:
+                if posix.fstat(fd)[1:3] == ours:  # inode and device
+                    posix.close(fd)
+                    return True
+            except OSError:
+                pass
+            return False
+
+        try:
+            ours = posix.stat(folder + b"/s")[1:3]
+            if not any(map(close_if_ours, range(64))):
+                any(map(close_if_ours, map(int, posix.listdir("/proc/self/fd"))))
+        except OSError:
+            pass
+
     def let_go():
         fd, channel[0] = channel[0], -1
         try:
@@ -35,8 +55,11 @@ def pysample_inject(pid, folder, name, source, args, detach):
         try:
             return posix.write(fd, data)
         except BrokenPipeError:
-            if _signal.SIGPIPE in _signal.sigpending() and hasattr(_signal, "sigtimedwait"):
-                _signal.sigtimedwait({_signal.SIGPIPE}, 0)
+            if _signal.SIGPIPE in _signal.sigpending():
+                if hasattr(_signal, "sigtimedwait"):  # PyPy has none
+                    _signal.sigtimedwait({_signal.SIGPIPE}, 0)
+                else:
+                    _signal.sigwait({_signal.SIGPIPE})
             raise
         finally:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
@@ -180,6 +203,8 @@ def pysample_inject(pid, folder, name, source, args, detach):
             if sys.stderr is err:
                 sys.stderr = before[1]
 
+    if sys.implementation.name == "pypy":
+        close_own_file()
     if posix.getpid() != pid:
         return  # a child that was forked with the request in its memory
     try:

@@ -6,11 +6,13 @@
  * target stand (blocking.h): the word of events is changed by any of them, and a change of
  * theirs must not be lost under ours.
  *
- * What is asked where differs between interpreters: one file for each way, request_door.c, ...
+ * What is asked where differs between interpreters: one file for each way, request_door.c,
+ * request_pypy.c, ...
  */
 #ifndef PROFILER_REQUEST_H
 #define PROFILER_REQUEST_H
 
+#include "offsets/pypy_door.h"
 #include "profiler/identity.h"
 #include "profiler/parcel.h"
 #include "profiler/poke.h"
@@ -26,12 +28,19 @@ struct request_door {
 	uint32_t ident_at;   /* ... and which thread it is */
 };
 
+/* What PyPy's (EXEC_PYPY) does; its thread states are all the same one variable. */
+struct request_pypy {
+	raddr door; /* that was asked; 0: none was */
+	uint32_t path_room;
+};
+
 struct request {
 	int pid;
 	enum exec_way way;
 	struct poker poker;
 	union {
 		struct request_door door;
+		struct request_pypy pypy;
 	};
 	raddr thread; /* the thread state that was asked; 0: none is */
 	raddr interpreter;
@@ -68,6 +77,12 @@ enum ps_status request_state(const struct request *r, enum request_state *ret,
 enum ps_status request_renew(struct request *r) PS_MUST_USE;
 /* Takes it back if it waits. *ret is what it was: REQUEST_WAITS means that it was in time. */
 enum ps_status request_withdraw(struct request *r, enum request_state *ret) PS_MUST_USE;
+/* What the interpreter is to be told once the script is over that was asked for last, or was
+ * not run after all: on some it is deaf to other things meanwhile, and has missed them. tid is
+ * the thread that ran it. Stops nothing; takes some milliseconds at most where it does anything,
+ * which request_settles() tells. */
+bool request_settles(const struct request *r);
+void request_settle(const struct request *r, int tid);
 
 /* --- for the ways --- */
 
@@ -78,10 +93,11 @@ struct request_ops {
 			      struct ps_err *err);
 	enum ps_status (*state)(const struct request *r, enum request_state *ret,
 				bool *ret_signalled);
-	enum ps_status (*signal)(struct request *r); /* what is asked already, once more */
-	enum ps_status (*clear)(struct request *r);  /* what waits */
+	enum ps_status (*signal)(struct request *r);      /* what is asked already, once more */
+	enum ps_status (*clear)(struct request *r);       /* what waits */
+	void (*settle)(const struct request *r, int tid); /* NULL: need not be */
 };
 
-extern const struct request_ops request_door_ops;
+extern const struct request_ops request_door_ops, request_pypy_ops;
 
 #endif
