@@ -42,12 +42,14 @@ static bool is_writable(const struct search *s, raddr at)
 
 static bool try_file(struct search *s, const struct map *file)
 {
+	SCOPE_CLOSE int fd = mapped_open(s->target->pid, file);
 	struct pypy_door door;
 	struct elf_python e;
 	size_t pos = 0;
 	raddr at;
 
-	if (mapped_read_python(s->target->pid, file, true, &e) || !e.has_requests)
+	/* It is exported, so among the dynamic symbols. */
+	if (fd < 0 || elf_sniff_python(fd, &e) || !e.has_requests)
 		return false;
 	while (mapped_next_address(s->maps, s->len, &pos, file, &e, e.requests, &at)) {
 		if (!is_writable(s, at) || target_read(s->target, at, &door, sizeof door) ||

@@ -100,13 +100,13 @@ static enum ps_status clear(struct request *r)
  * that it leaves unused is seen when it comes back. */
 static void settle(const struct request *r, int tid)
 {
-	enum { ENOUGH = 100, US = 1000, PAUSE = 50 * US, IDLE = 2000 * US, LONGEST = 200000 * US };
-	uint64_t began = clock_now(), set = began;
+	enum { ENOUGH = 100, US = 1000, SPIN = 20 * US, IDLE = 2000 * US, LONGEST = 200000 * US };
+	uint64_t began = clock_now(), now = began, asked = began, pause = SPIN;
 	raddr at = r->pypy.door;
 	unsigned used_up = 0;
 	int64_t ticker;
 
-	while (at && used_up < ENOUGH && clock_now() - began < LONGEST) {
+	for (; at && used_up < ENOUGH && now - began < LONGEST; now = clock_now()) {
 		if (poke_read(&r->poker, at + offsetof(struct pypy_door, ticker), &ticker,
 			      sizeof ticker))
 			return;
@@ -114,11 +114,15 @@ static void settle(const struct request *r, int tid)
 			if (write_ticker(r, at))
 				return;
 			used_up++;
-			set = clock_now();
-		} else if (clock_now() - set > IDLE && !waiting_on_cpu(r->pid, tid)) {
-			return;
-		} else {
-			(void)clock_sleep_until(clock_now() + PAUSE);
+			asked = now;
+			pause = SPIN;
+		} else if (now - asked > IDLE) {
+			if (!waiting_on_cpu(r->pid, tid))
+				return;
+			asked = now;
+		} else if (now - asked > SPIN) {
+			(void)clock_sleep_until(now + pause);
+			pause *= 2;
 		}
 	}
 }
