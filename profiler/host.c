@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/host.h"
 
-#include "profiler/checks.h"
+#include "profiler/proc.h"
+#include "profiler/scope.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+enum { MAPS_MAX = 64 << 20 };
 
 static const struct host_ops *const ways[] = { [EXEC_DOOR] = &host_door, [EXEC_PYPY] = &host_pypy };
 
@@ -29,18 +33,26 @@ static enum ps_status refuse(const struct inside *in, int pid, struct ps_err *er
 	return PS_UNSUPPORTED;
 }
 
-static enum ps_status open_other(int pid, struct host *ret, struct ps_err *err)
+static enum ps_status look_into(int pid, struct host *h, struct inside *ret, struct ps_err *err)
+{
+	struct elf_cache files;
+
+	PS_TRY(target_open(pid, &h->target, err));
+	elf_cache_init(&files);
+	inside_look(&h->target, &files, ret);
+	elf_cache_deinit(&files);
+	return PS_OK;
+}
+
+static enum ps_status open_other(int pid, const struct patience *p, struct host *ret,
+				 struct ps_err *err)
 {
 	struct host h = { .nthreads = 0 };
-	struct elf_cache files;
 	struct inside in;
 	enum exec_way way;
 	enum ps_status st;
 
-	PS_TRY(target_open(pid, &h.target, err));
-	elf_cache_init(&files);
-	inside_look(&h.target, &files, &in);
-	elf_cache_deinit(&files);
+	PS_TRY(look_into(pid, &h, &in, err));
 	way = identity_exec_way(&in.identity);
 	if (way < sizeof openers / sizeof *openers && openers[way])
 		st = openers[way](&in, &h, err);
@@ -50,14 +62,26 @@ static enum ps_status open_other(int pid, struct host *ret, struct ps_err *err)
 		target_close(&h.target);
 	else
 		*ret = h;
-	return st;
+	return way == EXEC_DOOR ? host_door_open(pid, p, ret, err) : st;
+}
+
+/* Only to try first what is likely. */
+static bool is_called_pypy(int pid)
+{
+	SCOPE_FREE char *maps = NULL;
+	size_t len;
+
+	return proc_read_file(pid, "maps", MAPS_MAX, &maps, &len, NULL) == PS_OK &&
+	       memmem(maps, len, "/libpypy", 8);
 }
 
 enum ps_status host_open(int pid, const struct patience *p, struct host *ret, struct ps_err *err)
 {
-	enum ps_status st = host_door_open(pid, p, ret, err);
+	enum ps_status st = PS_UNSUPPORTED;
 
-	return st == PS_UNSUPPORTED ? open_other(pid, ret, err) : st;
+	if (!is_called_pypy(pid))
+		st = host_door_open(pid, p, ret, err);
+	return st == PS_UNSUPPORTED ? open_other(pid, p, ret, err) : st;
 }
 
 void host_close(struct host *h)

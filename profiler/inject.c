@@ -540,18 +540,19 @@ const char *inject_python(const struct inject *in)
 	return in->host.python;
 }
 
-/* Behind the last word of the script a few more bytecodes of it are run, and its pipe is closed
- * by one of them. */
+/* Behind the last word of the script a few more bytecodes of it are run, one of which closes its
+ * pipe; where other threads compete for the GIL, that takes a while. */
 static void settle(struct inject *in)
 {
-	enum { A_MOMENT_MS = 50 };
+	enum { PATIENCE_MS = 1000 };
+	const struct request *r = in->guard.request;
 	struct pollfd p = { .fd = in->channel.fd };
 
-	if ((!in->began && !in->taken_at) || !request_settles(in->guard.request))
+	if ((!in->began && !in->taken_at) || !request_settles(r))
 		return;
-	if (in->finished && !in->channel.ended)
-		(void)!poll(&p, 1, A_MOMENT_MS);
-	request_settle(in->guard.request, in->tid);
+	for (unsigned ms = 0; in->finished && ms < PATIENCE_MS && poll(&p, 1, 1) == 0; ms++)
+		request_settle(r, in->tid, false);
+	request_settle(r, in->tid, true);
 }
 
 void inject_close(struct inject *in)

@@ -134,10 +134,10 @@ bool request_settles(const struct request *r)
 	return ops_of(r)->settle;
 }
 
-void request_settle(const struct request *r, int tid)
+void request_settle(const struct request *r, int tid, bool over)
 {
 	if (request_settles(r))
-		ops_of(r)->settle(r, tid);
+		ops_of(r)->settle(r, tid, over);
 }
 
 void request_close(struct request *r)

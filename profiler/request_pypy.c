@@ -98,15 +98,15 @@ static enum ps_status clear(struct request *r)
  * few bytecodes that are left of the script, and lets another thread have its turn, so that many
  * uses lead behind it. A thread that stands in the kernel is behind it already, and the ticker
  * that it leaves unused is seen when it comes back. */
-static void settle(const struct request *r, int tid)
+static void settle(const struct request *r, int tid, bool over)
 {
 	enum { ENOUGH = 100, US = 1000, SPIN = 20 * US, IDLE = 2000 * US, LONGEST = 200000 * US };
 	uint64_t began = clock_now(), now = began, asked = began, pause = SPIN;
 	raddr at = r->pypy.door;
-	unsigned used_up = 0;
+	unsigned used_up = 0, enough = over ? ENOUGH : 1;
 	int64_t ticker;
 
-	for (; at && used_up < ENOUGH && now - began < LONGEST; now = clock_now()) {
+	for (; at && used_up < enough && now - began < LONGEST; now = clock_now()) {
 		if (poke_read(&r->poker, at + offsetof(struct pypy_door, ticker), &ticker,
 			      sizeof ticker))
 			return;
