@@ -122,7 +122,7 @@ static void settle(const struct request *r, int tid, bool over)
 			asked = now;
 		} else if (now - asked > SPIN) {
 			(void)clock_sleep_until(now + pause);
-			pause *= 2;
+			pause = pause < IDLE / 2 ? pause * 2 : pause;
 		}
 	}
 }
