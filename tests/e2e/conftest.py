@@ -35,7 +35,9 @@ def pytest_generate_tests(metafunc):
         "python": supported,
         "one": [max(supported, key=lambda i: i.version)],
         "host": [i for i in FOUND if i.executable],
-        "door": [i for i in FOUND if i.executable and i.version >= (3, 14)],
+        "door": [
+            i for i in FOUND if i.implementation == "cpython" and i.executable and i.version >= (3, 14)
+        ],
         "pypy": [i for i in FOUND if i.executable and i.implementation == "pypy"],
         "foreign": [i for i in FOUND if not i.supported],
     }

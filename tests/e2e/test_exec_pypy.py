@@ -6,11 +6,13 @@ import re
 import signal
 import struct
 import subprocess
+import tempfile
 
 import process
 import pytest
-from test_exec import MARK, WHICH, ended_well, host_in, run_in  # noqa: F401: two are fixtures
+from hosts import MARK, ended_well, host_in, run_in  # noqa: F401: two are fixtures
 
+WHICH = "import threading; print(threading.get_native_id())"
 TELL = "import os; tell = lambda text: os.write(1, text + b'\\n');"
 LOOP = """
 def work(n):
@@ -69,15 +71,18 @@ class Door:
 def looping(spawn, places):
     """looping(pypy, code, *options) → Child that executes this code and then one hot loop, in
     which nothing is called that looks for signals, until `goes_on` is false. Its errors are in
-    .errors()."""
+    .errors(), what is in its temporary folder in .temporary()."""
 
     def run(pypy, code="", *options, env={}):
         place = places(pypy)
-        errors = os.path.join(place.outside, f"errors-{len(os.listdir(place.outside))}")
+        folder = tempfile.mkdtemp(dir=place.outside)
+        errors = os.path.join(place.outside, f"errors-{os.path.basename(folder)}")
+        inside = os.path.join(place.inside, os.path.basename(folder))
+        env = {**pypy.environment(), "TMPDIR": inside, **env}
         argv = [*pypy.prefix(), pypy.path, "-B", *options]
         argv += ["-c", f"{TELL}goes_on = True\n{code}\n{LOOP}"]
         with open(errors, "w") as f:
-            child = spawn(argv, env={**pypy.environment(), **env}, stderr=f)
+            child = spawn(argv, env=env, stderr=f)
         assert child.said() == "ready"
 
         def written():
@@ -85,6 +90,7 @@ def looping(spawn, places):
                 return f.read(1 << 20)
 
         child.errors = written
+        child.temporary = lambda: os.listdir(folder)
         return child
 
     return run
@@ -97,7 +103,7 @@ def ended(child):
     """It was told to end by a script, and does so."""
     while '"over"' not in child.line():
         pass
-    assert Door(child.pid).is_idle()
+    assert Door(child.pid).is_idle() and child.temporary() == []
     child.go()
     assert child.wait() == 0
     assert "Traceback" not in child.errors(), child.errors()
@@ -110,7 +116,7 @@ def test_in_a_compiled_loop(pypy, looping, run_in):
     child = looping(pypy)
     result = run_in(child, "print(work(8))", options=["-v"])
     assert result.code == 1 and "NameError" in result.err, "a namespace of its own"
-    assert f"thread {child.pid} runs it; PyPy " in result.err, result
+    assert f"thread {child.pid} runs it" in result.err and "PyPy " in result.err, result
     result = run_in(child, "import __main__; print(__main__.work(9))")
     assert (result.code, result.out) == (0, "28\n"), result
     assert run_in(child, END).code == 0
@@ -119,11 +125,11 @@ def test_in_a_compiled_loop(pypy, looping, run_in):
 
 def test_many_in_a_row_leave_nothing(pypy, host_in, run_in):
     child = host_in(pypy, "busy")
-    for i in range(100):
+    for i in range(200):
         result = run_in(child, MARK.format(i))
         assert (result.code, result.out, result.err) == (0, "", ""), result
     assert child.temporary() == []
-    ended_well(child, *range(100))
+    ended_well(child, *range(200))
 
 
 def test_it_runs_once_a_call_returns(pypy, host_in, pysample):
@@ -289,16 +295,14 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("why", REFUSALS)
-def test_taken_and_not_run(pypy, why, looping, run_in, places):
+def test_taken_and_not_run(pypy, why, looping, run_in):
     child = looping(pypy, REFUSALS[why])
-    before = set(os.listdir(os.path.join(pypy.root or "/", "tmp")))
     for _ in range(2):
         result = run_in(child, END, options=["--timeout", process.PATIENCE])
         assert result.code == 4, result
         for word in ("did not run", "stdout", "_pypy_disable_remote_debugger", "remote_exec"):
             assert word in result.err, result
-    after = set(os.listdir(os.path.join(pypy.root or "/", "tmp")))
-    assert not [name for name in after - before if name.startswith(".pysample")]
+    assert child.temporary() == []
     assert Door(child.pid).is_idle()
     assert process.state(child.pid) in "RS", "it goes on"
 
