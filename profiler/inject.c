@@ -132,7 +132,7 @@ static enum ps_status ask(struct inject *in, const struct host_thread *t, const 
 	PS_TRY(host_admits(&in->host, t, err));
 	snprintf(path, sizeof path, "%s/%s", in->parcel.inside, name);
 	PS_TRY(request_ask(in->guard.request, &t->state, path, err));
-	in->tid = t->tid;
+	in->guard.request->tid = in->tid = t->tid;
 	in->renewed_at = in->looked_at = clock_now();
 	return PS_OK;
 }
@@ -280,7 +280,8 @@ static enum ps_status read_message(struct inject *in, struct inject_message *ret
 		char digits[24] = "";
 
 		memcpy(digits, m.bytes, m.len < sizeof digits - 1 ? m.len : sizeof digits - 1);
-		ret->tid = in->tid = outer_tid(in, strtoull(digits, NULL, 10));
+		in->guard.request->tid = ret->tid = in->tid =
+			outer_tid(in, strtoull(digits, NULL, 10));
 		in->began = true;
 		in->began_at = clock_now();
 		ret->waited_ns = in->began_at - in->asked_at;
@@ -551,8 +552,11 @@ static void settle(struct inject *in)
 	if ((!in->began && !in->taken_at) || !request_settles(r))
 		return;
 	for (unsigned ms = 0; in->finished && ms < PATIENCE_MS && poll(&p, 1, 1) == 0; ms++)
-		request_settle(r, in->tid, false);
-	request_settle(r, in->tid, true);
+		request_settle(r, false);
+	if (in->began && !in->finished)
+		guard_settle_later(&in->guard, &in->parcel);
+	else
+		request_settle(r, true);
 }
 
 void inject_close(struct inject *in)

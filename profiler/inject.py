@@ -20,6 +20,7 @@ def pysample_inject(pid, folder, name, source, args, detach):
     PIECE = 32768
     me = _thread.get_ident()
     channel = [-1]
+    lock = [-1]
 
     def close_own_file():
         """PyPy leaves the file open that it has read this from (to 8.0: run_debugger() in
@@ -41,8 +42,17 @@ def pysample_inject(pid, folder, name, source, args, detach):
         except OSError:
             pass
 
-    def let_go():
-        fd, channel[0] = channel[0], -1
+    def hold_lock():
+        """PyPy has to be told when this has ended, for it is deaf to signals until then; whoever
+        does that (guard.c) waits for this lock if pysample itself does not."""
+        try:
+            lock[0] = posix.open(folder + b"/p", posix.O_RDWR | posix.O_CLOEXEC)
+            posix.lockf(lock[0], posix.F_TLOCK, 0)
+        except OSError:
+            pass
+
+    def let_go(held=channel):
+        fd, held[0] = held[0], -1
         try:
             if fd >= 0:
                 posix.close(fd)
@@ -214,6 +224,8 @@ def pysample_inject(pid, folder, name, source, args, detach):
     except OSError:
         return  # pysample is gone, and the request with it
     try:
+        if sys.implementation.name == "pypy":
+            hold_lock()
         try:
             posix.unlink(folder + b"/s")
         except FileNotFoundError:
@@ -231,6 +243,7 @@ def pysample_inject(pid, folder, name, source, args, detach):
         send(b"d")
     finally:
         let_go()
+        let_go(lock)
 
 
 pysample_inject(PID, FOLDER, NAME, SOURCE, ARGS, DETACH)

@@ -134,10 +134,10 @@ bool request_settles(const struct request *r)
 	return ops_of(r)->settle;
 }
 
-void request_settle(const struct request *r, int tid, bool over)
+void request_settle(const struct request *r, bool over)
 {
 	if (request_settles(r))
-		ops_of(r)->settle(r, tid, over);
+		ops_of(r)->settle(r, over);
 }
 
 void request_close(struct request *r)

@@ -47,6 +47,7 @@ struct request {
 	uint64_t ident;
 	char path[PARCEL_PATH_MAX + 8];
 	uint64_t held_ns; /* how long the target stood in all */
+	int tid;          /* the thread that was asked or, once that is known, that ran it */
 };
 
 enum request_state {
@@ -78,11 +79,11 @@ enum ps_status request_renew(struct request *r) PS_MUST_USE;
 /* Takes it back if it waits. *ret is what it was: REQUEST_WAITS means that it was in time. */
 enum ps_status request_withdraw(struct request *r, enum request_state *ret) PS_MUST_USE;
 /* Some interpreters are deaf to other things while they are busy with a request, and have to be
- * told once it is over that they may have missed some: request_settles(). tid is the thread that
- * ran it. Stops nothing, and takes some milliseconds. over: the script has ended or was not run;
- * else it is about to end, and no more than other threads are made to let it. */
+ * told once it is over that they may have missed some: request_settles(). Stops nothing, and
+ * takes some milliseconds. over: the script has ended or was not run; else it is about to end,
+ * and no more than other threads are made to let it. */
 bool request_settles(const struct request *r);
-void request_settle(const struct request *r, int tid, bool over);
+void request_settle(const struct request *r, bool over);
 
 /* --- for the ways --- */
 
@@ -93,9 +94,9 @@ struct request_ops {
 			      struct ps_err *err);
 	enum ps_status (*state)(const struct request *r, enum request_state *ret,
 				bool *ret_signalled);
-	enum ps_status (*signal)(struct request *r); /* what is asked already, once more */
-	enum ps_status (*clear)(struct request *r);  /* what waits */
-	void (*settle)(const struct request *r, int tid, bool over); /* NULL: need not be */
+	enum ps_status (*signal)(struct request *r);        /* what is asked already, once more */
+	enum ps_status (*clear)(struct request *r);         /* what waits */
+	void (*settle)(const struct request *r, bool over); /* NULL: need not be */
 };
 
 extern const struct request_ops request_door_ops, request_pypy_ops;

@@ -98,7 +98,7 @@ static enum ps_status clear(struct request *r)
  * few bytecodes that are left of the script, and lets another thread have its turn, so that many
  * uses lead behind it. A thread that stands in the kernel is behind it already, and the ticker
  * that it leaves unused is seen when it comes back. */
-static void settle(const struct request *r, int tid, bool over)
+static void settle(const struct request *r, bool over)
 {
 	enum { ENOUGH = 100, US = 1000, SPIN = 20 * US, IDLE = 2000 * US, LONGEST = 200000 * US };
 	uint64_t began = clock_now(), now = began, asked = began, pause = SPIN;
@@ -117,7 +117,7 @@ static void settle(const struct request *r, int tid, bool over)
 			asked = now;
 			pause = SPIN;
 		} else if (now - asked > IDLE) {
-			if (!waiting_on_cpu(r->pid, tid))
+			if (!waiting_on_cpu(r->pid, r->tid))
 				return;
 			asked = now;
 		} else if (now - asked > SPIN) {

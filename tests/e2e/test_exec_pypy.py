@@ -201,6 +201,34 @@ def test_a_signal_that_comes_while_the_script_runs(pypy, looping, run_in):
     ended(child)
 
 
+@pytest.mark.parametrize("how", ["detached", "interrupted", "killed"])
+def test_a_signal_while_the_script_goes_on_alone(pypy, how, looping, run_in, pysample, places):
+    child = looping(pypy, HANDLER)
+    gate = os.path.join(places(pypy).outside, "gate-" + how)
+    os.mkfifo(gate)
+    inside = os.path.join(places(pypy).inside, os.path.basename(gate))
+    options = ["--detach"] if how == "detached" else []
+    code = f"print('in', flush=True); open({inside!r}).read()"
+    p = pysample.start("exec", *options, child.pid, "-c", code)
+    if how == "detached":
+        assert pysample.finish(p).code == 0
+    else:
+        assert p.stdout.read(3) == b"in\n"
+    if how == "interrupted":
+        p.send_signal(signal.SIGINT)
+    elif how == "killed":
+        p.kill()
+    p.wait()
+    os.kill(child.pid, signal.SIGUSR1)
+    with open(gate, "w"):
+        pass
+    while not child.line().endswith('"signal"'):
+        pass
+    process.until(lambda: child.temporary() == [], "nothing to be left")
+    assert run_in(child, END).code == 0
+    ended(child)
+
+
 def test_signals_work_afterwards(pypy, looping, run_in):
     child = looping(pypy, HANDLER)
     for code in ("pass", "1/0", "import sys; sys.exit(3)"):
