@@ -106,6 +106,7 @@ enum verdict check_way_in(const struct diagnosis *d, struct ps_err *say)
 	static const char *const ways[] = {
 		[EXEC_PENDING_CALL] = "its ring of pending calls, for which it is stopped briefly",
 		[EXEC_DOOR] = "its own door for remote debuggers (PEP 768)",
+		[EXEC_PYPY] = "its own door for remote debuggers (PyPy's)",
 	};
 	const struct inside *in = &d->inside;
 	enum exec_way way;
@@ -118,7 +119,7 @@ enum verdict check_way_in(const struct diagnosis *d, struct ps_err *say)
 	if (way != EXEC_NOT_YET)
 		return check_say(say, VERDICT_GOOD, "%s", ways[way]);
 	check_say(say, VERDICT_BAD, "pysample cannot run code in this one yet");
-	ps_hint(say, "it runs code in CPython 3.8 to 3.15");
+	ps_hint(say, "it runs code in CPython 3.8 to 3.15, and in PyPy 7.3.18 and later");
 	return VERDICT_BAD;
 }
 

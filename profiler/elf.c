@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/elf.h"
 
+#include "offsets/pypy_door.h"
+
 #include <gelf.h>
 #include <libelf.h>
 #include <string.h>
@@ -29,10 +31,6 @@ static void read_loads(Elf *elf, struct elf_python *e)
 	}
 }
 
-/* struct pypysig_long_struct, rpython/translator/c/src/signals.h: the ticker alone has 8
- * bytes; with the request's cookie, flag and path it has 4120. */
-enum { PYPY_TICKER_BYTES = 8 };
-
 static void note_symbol(const char *name, const GElf_Sym *sym, struct elf_python *e)
 {
 	if (strcmp(name, "_PyRuntime") == 0) {
@@ -41,8 +39,10 @@ static void note_symbol(const char *name, const GElf_Sym *sym, struct elf_python
 	} else if (strcmp(name, "Py_Version") == 0 || strcmp(name, "PyPy_Version") == 0) {
 		e->has_version = true;
 		e->version = sym->st_value;
-	} else if (strcmp(name, "pypysig_counter") == 0) {
-		e->has_requests = sym->st_size > PYPY_TICKER_BYTES;
+	} else if (strcmp(name, PYPY_DOOR_SYMBOL) == 0) {
+		e->requests = sym->st_value;
+		e->requests_room = pypy_door_path_room(sym->st_size);
+		e->has_requests = e->requests_room != 0;
 	} else if (strcmp(name, "pypy_execute_source") == 0 ||
 		   strcmp(name, "pypy_main_startup") == 0) {
 		e->is_pypy = true;

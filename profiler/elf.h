@@ -24,9 +24,11 @@ struct elf_python {
 	bool has_version; /* "Py_Version": since 3.11; "PyPy_Version" */
 	uint64_t version; /* virtual address of that 32-bit word */
 	bool is_pypy;
-	bool has_requests;  /* "pypysig_counter" with room for a path: PyPy since 7.3.18 */
-	bool needs_library; /* it is linked with a libpython, which the loader maps */
-	char pypy[16];      /* its own version; not filled here, see mapped_read_python() */
+	bool has_requests;      /* "pypysig_counter" with room for a path: PyPy since 7.3.18 */
+	bool needs_library;     /* it is linked with a libpython, which the loader maps */
+	uint64_t requests;      /* its virtual address */
+	uint32_t requests_room; /* bytes for that path, its end included */
+	char pypy[16];          /* its own version; not filled here, see mapped_read_python() */
 	unsigned nloads;
 	struct elf_load load[ELF_MAX_LOADS];
 };

@@ -44,11 +44,33 @@ static void wait_until_claimed(struct parcel *p)
 		(void)clock_sleep_until(clock_now() + MS);
 }
 
+/* A script in an interpreter that has to be settled afterwards holds a lock on this file while
+ * it runs (inject.py), which the kernel takes off it when its process ends. */
+static int open_lock(const struct parcel *p)
+{
+	return openat(p->folder, PARCEL_PROBE, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+}
+
+static void settle_afterwards(const struct request *r, int lock)
+{
+	enum { PATIENCE_S = 3600 };
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	alarm(PATIENCE_S); /* which then ends us */
+	if (lock >= 0 && fcntl(lock, F_SETLKW, &whole) == 0)
+		request_settle(r, true);
+}
+
 static void undo(struct request *r, struct parcel *p)
 {
-	if (withdraw_soon(r) == REQUEST_TAKEN)
+	bool taken = withdraw_soon(r) == REQUEST_TAKEN;
+	int lock;
+
+	if (taken)
 		wait_until_claimed(p);
+	lock = taken && request_settles(r) ? open_lock(p) : -1;
 	parcel_remove(p);
+	settle_afterwards(r, lock);
 }
 
 /* Its files go to where nobody waits for their end. */
@@ -70,15 +92,20 @@ static void ignore_signals(void)
 		signal(signals[i], SIG_IGN);
 }
 
+static void become_a_guard(void)
+{
+	setsid();
+	ignore_signals();
+	let_go_of_files();
+	prctl(PR_SET_NAME, "pysample-guard");
+}
+
 static _Noreturn void watch(int wire, struct request *r, struct parcel p)
 {
 	char word = 0;
 	ssize_t n;
 
-	setsid();
-	ignore_signals();
-	let_go_of_files();
-	prctl(PR_SET_NAME, "pysample-guard");
+	become_a_guard();
 	(void)!write(wire, "r", 1); /* from now on nothing that ends us ends it as well */
 	do {
 		n = read(wire, &word, 1);
@@ -131,6 +158,21 @@ enum ps_status guard_start(const struct request *request, const struct parcel *p
 	}
 	*ret = (struct guard){ .pid = pid, .wire = ends[1], .request = r };
 	return PS_OK;
+}
+
+void guard_settle_later(const struct guard *g, const struct parcel *parcel)
+{
+	int lock = open_lock(parcel);
+
+	if (lock < 0)
+		return;
+	if (fork() == 0) {
+		close(g->wire); /* or the other one would wait for us */
+		become_a_guard();
+		settle_afterwards(g->request, lock);
+		_exit(0);
+	}
+	close(lock);
 }
 
 void guard_dismiss(struct guard *g)

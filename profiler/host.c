@@ -1,20 +1,87 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/host.h"
 
-#include "profiler/checks.h"
+#include "profiler/proc.h"
+#include "profiler/scope.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-static const struct host_ops *const ways[] = { [EXEC_DOOR] = &host_door };
+enum { MAPS_MAX = 64 << 20 };
+
+static const struct host_ops *const ways[] = { [EXEC_DOOR] = &host_door, [EXEC_PYPY] = &host_pypy };
 
 static const struct host_ops *ops_of(const struct host *h)
 {
 	return ways[h->way];
 }
 
+/* --- those without the door that the sampler knows --- */
+
+typedef enum ps_status open_fn(const struct inside *in, struct host *h, struct ps_err *err);
+
+static open_fn *const openers[] = { [EXEC_PYPY] = host_pypy_open };
+
+static enum ps_status refuse(const struct inside *in, int pid, struct ps_err *err)
+{
+	char python[64];
+
+	identity_describe(&in->identity, python);
+	ps_fail(err, PS_UNSUPPORTED, "process %d: running code in %s is not possible yet", pid,
+		python);
+	ps_hint(err, "it is in CPython 3.14 and later, and in PyPy 7.3.18 and later");
+	return PS_UNSUPPORTED;
+}
+
+static enum ps_status look_into(int pid, struct host *h, struct inside *ret, struct ps_err *err)
+{
+	struct elf_cache files;
+
+	PS_TRY(target_open(pid, &h->target, err));
+	elf_cache_init(&files);
+	inside_look(&h->target, &files, ret);
+	elf_cache_deinit(&files);
+	return PS_OK;
+}
+
+static enum ps_status open_other(int pid, const struct patience *p, struct host *ret,
+				 struct ps_err *err)
+{
+	struct host h = { .nthreads = 0 };
+	struct inside in;
+	enum exec_way way;
+	enum ps_status st;
+
+	PS_TRY(look_into(pid, &h, &in, err));
+	way = identity_exec_way(&in.identity);
+	if (way < sizeof openers / sizeof *openers && openers[way])
+		st = openers[way](&in, &h, err);
+	else
+		st = refuse(&in, pid, err);
+	if (st)
+		target_close(&h.target);
+	else
+		*ret = h;
+	return way == EXEC_DOOR ? host_door_open(pid, p, ret, err) : st;
+}
+
+/* Only to try first what is likely. */
+static bool is_called_pypy(int pid)
+{
+	SCOPE_FREE char *maps = NULL;
+	size_t len;
+
+	return proc_read_file(pid, "maps", MAPS_MAX, &maps, &len, NULL) == PS_OK &&
+	       memmem(maps, len, "/libpypy", 8);
+}
+
 enum ps_status host_open(int pid, const struct patience *p, struct host *ret, struct ps_err *err)
 {
-	return host_door_open(pid, p, ret, err);
+	enum ps_status st = PS_UNSUPPORTED;
+
+	if (!is_called_pypy(pid))
+		st = host_door_open(pid, p, ret, err);
+	return st == PS_UNSUPPORTED ? open_other(pid, p, ret, err) : st;
 }
 
 void host_close(struct host *h)
@@ -32,6 +99,11 @@ enum ps_status host_look(struct host *h, struct ps_err *err)
 enum ps_status host_admits(struct host *h, const struct host_thread *t, struct ps_err *err)
 {
 	return ops_of(h)->admits(h, t, err);
+}
+
+enum ps_status host_refused(const struct host *h, const char *folder, struct ps_err *err)
+{
+	return ops_of(h)->refused(h, folder, err);
 }
 
 enum ps_status host_prepare(struct host *h, struct request *r, struct ps_err *err)

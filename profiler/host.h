@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* profiler/host.h - an interpreter as a place where code can be run: which threads of it can be
- * asked, and by which way. One file for each way: host_door.c, ... */
+ * asked, and by which way. One file for each way: host_door.c,
+ * host_pypy.c, ... */
 #ifndef PROFILER_HOST_H
 #define PROFILER_HOST_H
 
 #include "profiler/attach.h"
-#include "profiler/identity.h"
+#include "profiler/inside.h"
 #include "profiler/request.h"
 
 struct host_thread {
@@ -22,7 +23,8 @@ struct host {
 	char python[64];             /* "CPython 3.14.10" */
 	struct host_thread *threads; /* that can be asked, as of host_look() */
 	unsigned nthreads;
-	void *own; /* what the way keeps */
+	bool any_takes; /* whichever comes first takes a request: none can be chosen */
+	void *own;      /* what the way keeps */
 };
 
 /* Opens the process and finds out which way leads into its interpreter. Waits for one that
@@ -40,18 +42,27 @@ enum ps_status host_admits(struct host *h, const struct host_thread *t,
 /* Makes r, which is zeroed, ready for requests to this host. */
 enum ps_status host_prepare(struct host *h, struct request *r, struct ps_err *err) PS_MUST_USE;
 
+/* Fails with PS_DENIED and what that may be: it took the request for the script in that folder
+ * and did not run it. */
+enum ps_status host_refused(const struct host *h, const char *folder, struct ps_err *err);
+
 /* --- for the ways --- */
 
 struct host_ops {
 	enum ps_status (*look)(struct host *h, struct ps_err *err);
 	enum ps_status (*admits)(struct host *h, const struct host_thread *t, struct ps_err *err);
 	enum ps_status (*prepare)(struct host *h, struct request *r, struct ps_err *err);
+	enum ps_status (*refused)(const struct host *h, const char *folder, struct ps_err *err);
 	void (*close)(struct host *h);
 };
 
-extern const struct host_ops host_door;
+extern const struct host_ops host_door, host_pypy;
 /* A host whose target is not opened yet; PS_UNSUPPORTED: not one for this way. */
 enum ps_status host_door_open(int pid, const struct patience *p, struct host *ret,
+			      struct ps_err *err) PS_MUST_USE;
+/* Those of an interpreter that was looked into: h is zeroed but for its target, which stays the
+ * caller's to close where it fails. */
+enum ps_status host_pypy_open(const struct inside *in, struct host *h,
 			      struct ps_err *err) PS_MUST_USE;
 
 #endif

@@ -98,6 +98,17 @@ static enum ps_status prepare(struct host *h, struct request *r, struct ps_err *
 	return PS_OK;
 }
 
+static enum ps_status refused(const struct host *h, const char *folder, struct ps_err *err)
+{
+	ps_fail(err, PS_DENIED,
+		"process %d took the request and did not run the script: an audit hook of it "
+		"refused, or it cannot read %s/" PARCEL_SCRIPT,
+		h->target.pid, folder);
+	ps_hint(err, "its standard error has the reason; hooks see the events "
+		     "cpython.remote_debugger_script and open");
+	return PS_DENIED;
+}
+
 static void close_door(struct host *h)
 {
 	struct door *d = h->own;
@@ -108,7 +119,7 @@ static void close_door(struct host *h)
 }
 
 const struct host_ops host_door = {
-	.look = look, .admits = admits, .prepare = prepare, .close = close_door
+	.look = look, .admits = admits, .prepare = prepare, .refused = refused, .close = close_door
 };
 
 /* A thread that is asked in the middle of the interpreter's start runs the script where there

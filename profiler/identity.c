@@ -16,6 +16,7 @@ static const struct ability {
 	{ PYTHON_CPYTHON, 8, 12, false, EXEC_PENDING_CALL },
 	{ PYTHON_CPYTHON, 13, 13, true, EXEC_PENDING_CALL },
 	{ PYTHON_CPYTHON, 14, 15, true, EXEC_DOOR },
+	{ PYTHON_PYPY, 9, 15, false, EXEC_PYPY }, /* if it has requests */
 };
 
 static const struct ability *ability_of(const struct identity *i)
@@ -41,7 +42,9 @@ enum exec_way identity_exec_way(const struct identity *i)
 {
 	const struct ability *a = ability_of(i);
 
-	return a ? a->exec : EXEC_NOT_YET;
+	if (!a || (a->exec == EXEC_PYPY && !i->has_requests))
+		return EXEC_NOT_YET;
+	return a->exec;
 }
 
 void identity_describe_version(const struct identity *i, char ret[static 32])

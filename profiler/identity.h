@@ -41,6 +41,7 @@ enum exec_way {
 	EXEC_NOT_YET,
 	EXEC_PENDING_CALL, /* the interpreter's ring of pending calls: 3.8 to 3.13 */
 	EXEC_DOOR,         /* the interpreter's own door (PEP 768): 3.14 and later */
+	EXEC_PYPY,         /* PyPy's own door: 7.3.18 and later */
 };
 
 bool identity_can_sample(const struct identity *i);

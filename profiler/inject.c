@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -178,6 +179,24 @@ int inject_stream(const struct inject *in)
 	return in->stream;
 }
 
+/* Behind the last word of the script a few more bytecodes of it are run, one of which closes its
+ * pipe; where other threads compete for the GIL, that takes a while. */
+static void settle(struct inject *in)
+{
+	enum { PATIENCE_MS = 1000 };
+	const struct request *r = in->guard.request;
+	struct pollfd p = { .fd = in->channel.fd };
+
+	if ((!in->began && !in->taken_at) || !request_settles(r))
+		return;
+	for (unsigned ms = 0; in->finished && ms < PATIENCE_MS && poll(&p, 1, 1) == 0; ms++)
+		request_settle(r, false);
+	if (in->began && !in->finished)
+		guard_settle_later(&in->guard, &in->parcel);
+	else
+		request_settle(r, true);
+}
+
 void inject_close(struct inject *in)
 {
 	bool guarded = in->guard.wire >= 0;
@@ -186,6 +205,8 @@ void inject_close(struct inject *in)
 
 	/* What we cannot take back now (another tracer, a thread that does not stand still), the
 	 * guard tries for a while. */
+	if (guarded)
+		settle(in);
 	if (guarded)
 		request_close(in->guard.request);
 	if (st == PS_DENIED || st == PS_TORN) {

@@ -20,9 +20,39 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
     PIECE = 32768
     me = _thread.get_ident()
     channel = [-1]
+    lock = [-1]
 
-    def let_go():
-        fd, channel[0] = channel[0], -1
+    def close_own_file():
+        """PyPy leaves the file open that it has read this from (to 8.0: run_debugger() in
+        interp_signal.py), and nothing else ever closes it."""
+
+        def close_if_ours(fd):
+            try:
+                if posix.fstat(fd)[1:3] == ours:  # inode and device
+                    posix.close(fd)
+                    return True
+            except OSError:
+                pass
+            return False
+
+        try:
+            ours = posix.stat(folder + b"/s")[1:3]
+            if not any(map(close_if_ours, range(64))):
+                any(map(close_if_ours, map(int, posix.listdir("/proc/self/fd"))))
+        except OSError:
+            pass
+
+    def hold_lock():
+        """PyPy has to be told when this has ended, for it is deaf to signals until then; whoever
+        does that (guard.c) waits for this lock if pysample itself does not."""
+        try:
+            lock[0] = posix.open(folder + b"/p", posix.O_RDWR | posix.O_CLOEXEC)
+            posix.lockf(lock[0], posix.F_TLOCK, 0)
+        except OSError:
+            pass
+
+    def let_go(held=channel):
+        fd, held[0] = held[0], -1
         try:
             if fd >= 0:
                 posix.close(fd)
@@ -35,8 +65,11 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
         try:
             return posix.write(fd, data)
         except BrokenPipeError:
-            if _signal.SIGPIPE in _signal.sigpending() and hasattr(_signal, "sigtimedwait"):
-                _signal.sigtimedwait({_signal.SIGPIPE}, 0)
+            if _signal.SIGPIPE in _signal.sigpending():
+                if hasattr(_signal, "sigtimedwait"):  # PyPy has none
+                    _signal.sigtimedwait({_signal.SIGPIPE}, 0)
+                else:
+                    _signal.sigwait({_signal.SIGPIPE})
             raise
         finally:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
@@ -186,6 +219,8 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
             if getattr(sys, "stderr", None) is err:
                 sys.stderr = before[1]
 
+    if sys.implementation.name == "pypy":
+        close_own_file()
     if posix.getpid() != pid:
         return  # a child that was forked with the request in its memory
     try:
@@ -195,6 +230,8 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
     except OSError:
         return  # pysample is gone, and the request with it
     try:
+        if sys.implementation.name == "pypy":
+            hold_lock()
         try:
             posix.unlink(folder + b"/s")
         except FileNotFoundError:
@@ -212,6 +249,7 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
         send(b"d")
     finally:
         let_go()
+        let_go(lock)
 
 
 pysample_inject(PID, FOLDER, NAME, SOURCE, ARGS, DETACH, STREAM)

@@ -45,6 +45,22 @@ const struct host_thread *inject_find_any(const struct inject *in)
 	return found;
 }
 
+/* Where whichever comes first takes it, none can be chosen unless there is one only. */
+static bool can_choose(const struct inject *in)
+{
+	return in->order.thread == INJECT_ANY || !in->host.any_takes || in->host.nthreads == 1;
+}
+
+static enum ps_status cannot_choose(const struct inject *in, struct ps_err *err)
+{
+	ps_fail(err, PS_USAGE,
+		"of the %u threads of process %d, %s lets whichever comes first run it: none can "
+		"be chosen",
+		in->host.nthreads, in->host.target.pid, in->host.python);
+	ps_hint(err, "leave out --thread");
+	return PS_USAGE;
+}
+
 static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 {
 	int pid = in->host.target.pid;
@@ -67,6 +83,8 @@ static enum ps_status choose(struct inject *in, const struct host_thread **ret, 
 		if (i)
 			(void)clock_sleep_until(clock_now() + MS);
 		PS_TRY(host_look(&in->host, err));
+		if (!can_choose(in))
+			return cannot_choose(in, err);
 		*ret = inject_find_running(in);
 		if (*ret)
 			return PS_OK;
@@ -83,7 +101,7 @@ enum ps_status inject_ask(struct inject *in, const struct host_thread *t, const 
 	PS_TRY(host_admits(&in->host, t, err));
 	snprintf(path, sizeof path, "%s/%s", in->parcel.inside, name);
 	PS_TRY(request_ask(in->guard.request, &t->state, path, err));
-	in->tid = t->tid;
+	in->guard.request->tid = in->tid = t->tid;
 	in->renewed_at = in->looked_at = clock_now();
 	return PS_OK;
 }

@@ -57,17 +57,6 @@ static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *er
 	return move(in, t, err);
 }
 
-static enum ps_status refused(const struct inject *in, struct ps_err *err)
-{
-	ps_fail(err, PS_DENIED,
-		"process %d took the request and did not run the script: an audit hook of it "
-		"refused, it cannot read %s/%s, or it has not come so far in time",
-		in->host.target.pid, in->parcel.inside, PARCEL_SCRIPT);
-	ps_hint(err, "its standard error has the reason; hooks see the events "
-		     "cpython.remote_debugger_script and open");
-	return PS_DENIED;
-}
-
 static const struct host_thread *find_asked(const struct inject *in)
 {
 	for (unsigned i = 0; i < in->host.nthreads; i++) {
@@ -89,7 +78,8 @@ static enum ps_status after_taken(struct inject *in, struct ps_err *err)
 	if (parcel_was_opened(&in->parcel))
 		return PS_NOT_READY;
 	if (in->probed) /* and that was taken, too */
-		return parcel_claim(&in->parcel) ? refused(in, err) : PS_NOT_READY;
+		return parcel_claim(&in->parcel) ? host_refused(&in->host, in->parcel.inside, err)
+						 : PS_NOT_READY;
 	if (clock_now() - in->taken_at < PROBE_AFTER || clock_now() - in->renewed_at < PROBE_AFTER)
 		return PS_NOT_READY;
 	in->renewed_at = clock_now(); /* what cannot be asked now is not tried all the while */
@@ -141,7 +131,7 @@ static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err
 	if (!parcel_claim(&in->parcel))
 		return PS_OK;
 	if (in->taken_at && !interrupted)
-		return refused(in, err);
+		return host_refused(&in->host, in->parcel.inside, err);
 	if (interrupted)
 		return ps_fail(err, PS_NOT_READY,
 			       "interrupted; the script was withdrawn and did "

@@ -61,10 +61,16 @@ enum ps_status inject_read(struct inject *in, struct inject_message *ret, struct
 		char digits[24] = "";
 
 		memcpy(digits, m.bytes, m.len < sizeof digits - 1 ? m.len : sizeof digits - 1);
-		ret->tid = in->tid = outer_tid(in, strtoull(digits, NULL, 10));
+		in->guard.request->tid = ret->tid = in->tid =
+			outer_tid(in, strtoull(digits, NULL, 10));
 		in->began = true;
 		in->began_at = clock_now();
 		ret->waited_ns = in->began_at - in->asked_at;
+		if (in->probed) {
+			enum request_state was;
+
+			(void)!request_withdraw(in->guard.request, &was);
+		}
 	}
 	in->finished = kind == INJECT_DONE;
 	return PS_OK;

@@ -111,9 +111,11 @@ void inside_look(struct target *t, struct elf_cache *files, struct inside *ret)
 	ret->located = locate_with(t, &how, &ret->site, &ret->identity, &ret->why);
 	if (!ret->located)
 		ret->remote_debug = read_switch(t, &ret->site);
+	/* PyPy has no switch that could be read: its start is all there is. */
+	if (!files || ret->identity.kind == PYTHON_PYPY)
+		read_start(t, ret);
 	if (files)
 		return;
 	if (ret->remote_debug == ANSWER_NO)
 		ret->compiled_in = read_build(t, &ret->site);
-	read_start(t, ret);
 }

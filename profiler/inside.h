@@ -28,7 +28,7 @@ struct inside {
 	struct identity identity;
 	enum answer remote_debug; /* the interpreter's own switch: 3.14 and later */
 
-	/* Only if thorough. */
+	/* Only if thorough; what the start says of PyPy always. */
 	struct inside_try tries[INSIDE_TRIES_MAX];
 	unsigned ntries, files_without; /* files that hold no runtime are only counted */
 	enum answer compiled_in;        /* is the code for requests in the interpreter's file? */

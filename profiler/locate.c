@@ -401,6 +401,12 @@ static bool scan_memory(struct search *s)
 	return false;
 }
 
+/* By its symbols and its version, not by a name: its memory holds no table. */
+static bool is_surely_pypy(const struct search *s)
+{
+	return s->other.kind == PYTHON_PYPY && s->other.parts == 3 && !s->other.guessed;
+}
+
 static enum ps_status refuse_other(const struct search *s, struct ps_err *err)
 {
 	char python[64];
@@ -447,7 +453,7 @@ enum ps_status locate_with(struct target *t, const struct locate_how *how, struc
 	if (st == PS_GONE && !target_ended(t))
 		return ps_fail(err, PS_NOT_READY, "process %d has no memory yet", t->pid);
 	PS_TRY(st);
-	if (search_files(&s) || (!how->files_only && scan_memory(&s)))
+	if (search_files(&s) || (!how->files_only && !is_surely_pypy(&s) && scan_memory(&s)))
 		st = PS_OK;
 	else
 		st = conclude(&s, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 enum { SEARCH_BLOCK = 1 << 20, TEXT_MAX = 128 };
 
@@ -61,6 +62,23 @@ int mapped_open(int pid, const struct map *m)
 		fd = open_checked(path, m, false);
 	}
 	return fd;
+}
+
+bool mapped_next_address(const char *maps, size_t len, size_t *pos, const struct map *file,
+			 const struct elf_python *e, uint64_t vaddr, uint64_t *ret)
+{
+	uint64_t page = ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);
+	struct map m;
+
+	/* The first part that is mapped tells by how much all of them are moved. */
+	while (e->nloads && maps_next(maps, len, pos, &m)) {
+		if (!m.inode || !mapped_same_file(&m, file) ||
+		    m.offset != (e->load[0].offset & page))
+			continue;
+		*ret = m.start - (e->load[0].vaddr & page) + vaddr;
+		return true;
+	}
+	return false;
 }
 
 bool mapped_find_text(int fd, const char *text, char *ret, size_t room)

@@ -20,6 +20,12 @@ static inline bool mapped_same_file(const struct map *a, const struct map *b)
 	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
 }
 
+/* Where in memory a virtual address of that file stands, which is e: by the rows that map its
+ * beginning. There may be more than one, if someone maps it to read it: start with *pos = 0, and
+ * ask again with the same until it is the right one. False: no more. */
+bool mapped_next_address(const char *maps, size_t len, size_t *pos, const struct map *file,
+			 const struct elf_python *e, uint64_t vaddr, uint64_t *ret);
+
 /* Is the text somewhere in the file? ret, of room bytes, gets what follows it up to room - 1
  * bytes, terminated; room 0: nothing. At most MAPPED_SEARCH_MAX bytes are searched. */
 bool mapped_find_text(int fd, const char *text, char *ret, size_t room);

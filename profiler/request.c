@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-static const struct request_ops *const ways[] = { [EXEC_DOOR] = &request_door_ops };
+static const struct request_ops *const ways[] = {
+	[EXEC_DOOR] = &request_door_ops, [EXEC_PYPY] = &request_pypy_ops
+};
 
 static const struct request_ops *ops_of(const struct request *r)
 {
@@ -125,6 +127,17 @@ enum ps_status request_state(const struct request *r, enum request_state *ret, b
 	*ret = REQUEST_NONE;
 	*ret_signalled = true;
 	return r->thread ? ops_of(r)->state(r, ret, ret_signalled) : PS_OK;
+}
+
+bool request_settles(const struct request *r)
+{
+	return ops_of(r)->settle;
+}
+
+void request_settle(const struct request *r, bool over)
+{
+	if (request_settles(r))
+		ops_of(r)->settle(r, over);
 }
 
 void request_close(struct request *r)

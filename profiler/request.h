@@ -6,11 +6,13 @@
  * target stand (blocking.h): the word of events is changed by any of them, and a change of
  * theirs must not be lost under ours.
  *
- * What is asked where differs between interpreters: one file for each way, request_door.c, ...
+ * What is asked where differs between interpreters: one file for each way, request_door.c,
+ * request_pypy.c, ...
  */
 #ifndef PROFILER_REQUEST_H
 #define PROFILER_REQUEST_H
 
+#include "offsets/pypy_door.h"
 #include "profiler/identity.h"
 #include "profiler/parcel.h"
 #include "profiler/poke.h"
@@ -26,18 +28,26 @@ struct request_door {
 	uint32_t ident_at;   /* ... and which thread it is */
 };
 
+/* What PyPy's (EXEC_PYPY) does; its thread states are all the same one variable. */
+struct request_pypy {
+	raddr door; /* that was asked; 0: none was */
+	uint32_t path_room;
+};
+
 struct request {
 	int pid;
 	enum exec_way way;
 	struct poker poker;
 	union {
 		struct request_door door;
+		struct request_pypy pypy;
 	};
 	raddr thread; /* the thread state that was asked; 0: none is */
 	raddr interpreter;
 	uint64_t ident;
 	char path[PARCEL_PATH_MAX + 8];
 	uint64_t held_ns; /* how long the target stood in all */
+	int tid;          /* the thread that was asked or, once that is known, that ran it */
 };
 
 enum request_state {
@@ -68,6 +78,12 @@ enum ps_status request_state(const struct request *r, enum request_state *ret,
 enum ps_status request_renew(struct request *r) PS_MUST_USE;
 /* Takes it back if it waits. *ret is what it was: REQUEST_WAITS means that it was in time. */
 enum ps_status request_withdraw(struct request *r, enum request_state *ret) PS_MUST_USE;
+/* Some interpreters are deaf to other things while they are busy with a request, and have to be
+ * told once it is over that they may have missed some: request_settles(). Stops nothing, and
+ * takes some milliseconds. over: the script has ended or was not run; else it is about to end,
+ * and no more than other threads are made to let it. */
+bool request_settles(const struct request *r);
+void request_settle(const struct request *r, bool over);
 
 /* --- for the ways --- */
 
@@ -78,10 +94,11 @@ struct request_ops {
 			      struct ps_err *err);
 	enum ps_status (*state)(const struct request *r, enum request_state *ret,
 				bool *ret_signalled);
-	enum ps_status (*signal)(struct request *r); /* what is asked already, once more */
-	enum ps_status (*clear)(struct request *r);  /* what waits */
+	enum ps_status (*signal)(struct request *r);        /* what is asked already, once more */
+	enum ps_status (*clear)(struct request *r);         /* what waits */
+	void (*settle)(const struct request *r, bool over); /* NULL: need not be */
 };
 
-extern const struct request_ops request_door_ops;
+extern const struct request_ops request_door_ops, request_pypy_ops;
 
 #endif

@@ -28,14 +28,17 @@ def pytest_report_header(config):
 def pytest_generate_tests(metafunc):
     """A test that takes `python` is run with every interpreter that pysample reads; `one`
     is the newest of them, `foreign` each that it does not read, `host` each that it can
-    run code in, `door` those of them that have a door of their own for it, `every` each
-    that there is."""
+    run code in, `door` those of them that have a door of their own for it (PEP 768), `pypy`
+    those of them that are PyPy, `every` each that there is."""
     supported = [i for i in FOUND if i.supported]
     kinds = {
         "python": supported,
         "one": [max(supported, key=lambda i: i.version)],
         "host": [i for i in FOUND if i.executable],
-        "door": [i for i in FOUND if i.executable and i.version >= (3, 14)],
+        "door": [
+            i for i in FOUND if i.implementation == "cpython" and i.executable and i.version >= (3, 14)
+        ],
+        "pypy": [i for i in FOUND if i.executable and i.implementation == "pypy"],
         "foreign": [i for i in FOUND if not i.supported],
         "every": FOUND,
     }

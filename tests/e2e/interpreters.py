@@ -16,7 +16,8 @@ SUPPORTED = ((3, 13), (3, 14), (3, 15))
 
 PROBE = (
     "import sys, json, os; print(json.dumps([sys.implementation.name,"
-    " list(sys.version_info[:3]), os.path.realpath(sys.executable), sys.prefix]))"
+    " list(sys.version_info[:3]), os.path.realpath(sys.executable), sys.prefix,"
+    " list(getattr(sys, 'pypy_version_info', ()))[:3]]))"
 )
 
 
@@ -34,8 +35,8 @@ class Interpreter:
             check=True,
             env=self.environment(),
         ).stdout
-        self.implementation, version, self.real, self.home = json.loads(out)
-        self.version = tuple(version)
+        self.implementation, version, self.real, self.home, own = json.loads(out)
+        self.version, self.own_version = tuple(version), tuple(own)
         self.name = "{}{}.{}.{}{}".format(
             "" if self.implementation == "cpython" else self.implementation + "-",
             *self.version,
@@ -56,6 +57,8 @@ class Interpreter:
     @property
     def executable(self):
         """Can pysample run code in it?"""
+        if self.implementation == "pypy":
+            return self.own_version >= (7, 3, 18)
         return self.implementation == "cpython" and self.version[:2] >= (3, 14)
 
     def __repr__(self):

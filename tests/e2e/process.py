@@ -11,6 +11,9 @@ import time
 
 PATIENCE = 240  # seconds until what should have happened long ago counts as never
 
+# On its standard output, whenever it is asked to run a script.
+PYPY_TELLS = "Executing remote debugger script "
+
 
 def until(happened, what):
     """Polls for what no event tells: states in /proc. A loaded machine only makes it slower."""
@@ -131,7 +134,10 @@ class Child:
         return line.decode("utf-8", "surrogatepass")
 
     def said(self):
-        return json.loads(self.line())
+        line = self.line()
+        while line.startswith(PYPY_TELLS):
+            line = self.line()
+        return json.loads(line)
 
     def go(self):
         self.popen.stdin.write(b"\n")

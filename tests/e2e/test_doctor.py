@@ -102,8 +102,8 @@ def test_pythons_that_are_not_read_yet(foreign, spawn, doctor):
     report.says("version", "no", "cannot sample this one yet")
     if foreign.implementation == "pypy":
         report.says("interpreter", "ok", "PyPy ", f"(Python {language(foreign)})")
-        report.says("way in", "no")
-        assert not report.data["exec"]
+        assert report.data["exec"] == foreign.executable, report
+        report.says("way in", "ok" if foreign.executable else "no")
     else:
         report.says("interpreter", "ok", f"CPython {language(foreign)}")
         report.says("way in", "ok", "pending calls")
@@ -443,6 +443,7 @@ def test_switched_off_in_pypy(foreign, value, off, spawn, doctor):
     else:
         assert said == off, "the interpreter has changed"
         report.says("remote debugging", "no" if off else "ok")
+        assert report.data["exec"] == (not off), report
 
 
 # What was tried ------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ it: scripts leave their marks in `ran`."""
 import itertools
 import json
 import os
+import re
 import select
 import sys
 import threading
@@ -101,6 +102,8 @@ def wait_for_events():
 
 
 def in_c():
+    if sys.implementation.name == "pypy":  # where sum() is written in Python
+        re.match("(a*)*b", "a" * 1000)
     sum(itertools.repeat(1, 1 << 60))
 
 

@@ -380,9 +380,14 @@ Test(checks, versions_that_are_not_sampled)
 	d.inside.identity.version = 0x031000f0;
 	cr_expect_str_eq(first_of(&d, STAGE_SAMPLE), "version");
 	cr_expect_str_eq(first_of(&d, STAGE_EXEC), "way in");
-	d.inside.identity = (struct identity){ .kind = PYTHON_PYPY, .has_requests = true };
+	d.inside.identity = (struct identity){ .kind = PYTHON_PYPY, .parts = 3 };
+	d.inside.identity.version = 0x030b11f0;
 	cr_expect_str_eq(first_of(&d, STAGE_SAMPLE), "version");
 	cr_expect_str_eq(first_of(&d, STAGE_EXEC), "way in");
+	d.inside.identity.has_requests = true;
+	cr_expect_str_eq(first_of(&d, STAGE_SAMPLE), "version");
+	cr_expect_str_empty(first_of(&d, STAGE_EXEC));
+	cr_expect_eq(verdict_of(&d, "way in", "PyPy's"), VERDICT_GOOD);
 }
 
 Test(checks, interpreters_that_cannot_be_read_yet_or_at_all)

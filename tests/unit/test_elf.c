@@ -160,8 +160,11 @@ Test(elf, a_pypy_that_takes_requests)
 	cr_expect_not(p.has_requests, "a ticker alone");
 	cr_expect(p.has_version);
 	e.symbol[1].st_size = 4120;
+	e.symbol[1].st_value = 0x1234;
 	cr_assert_eq(find(&e, sizeof e, &p), PS_OK);
 	cr_expect(p.has_requests);
+	cr_expect_eq(p.requests, 0x1234);
+	cr_expect_eq(p.requests_room, 4096);
 }
 
 Test(elf, sniffing_leaves_static_symbols_alone)

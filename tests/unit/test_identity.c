@@ -119,6 +119,12 @@ Test(identity, what_can_be_done)
 		  false,
 		  EXEC_NOT_YET },
 		{ { .kind = PYTHON_PYPY, .version = 0x030e00f0, .parts = 3 }, false, EXEC_NOT_YET },
+		{ { .kind = PYTHON_PYPY, .version = 0x030b11f0, .parts = 3, .has_requests = true },
+		  false,
+		  EXEC_PYPY },
+		{ { .kind = PYTHON_PYPY, .version = 0x020712f0, .parts = 3, .has_requests = true },
+		  false,
+		  EXEC_NOT_YET },
 		{ { .kind = PYTHON_NONE }, false, EXEC_NOT_YET },
 	};
 

@@ -139,6 +139,35 @@ Test(mapped, reads_what_is_inside)
 	cr_expect_eq(mapped_read_python(getpid(), &m, true, &p), PS_FAULT);
 }
 
+Test(mapped, finds_where_an_address_of_a_file_is)
+{
+	static const char text[] = "7f0000000000-7f0000002000 r--p 00000000 08:01 42 /lib/a.so\n"
+				   "7f0000002000-7f0000003000 rw-p 00002000 08:01 42 /lib/a.so\n"
+				   "7f0000100000-7f0000102000 r--p 00000000 08:01 43 /lib/b.so\n"
+				   "7f0000200000-7f0000202000 r--p 00000000 08:01 42 /lib/a.so\n"
+				   "7f0000300000-7f0000301000 rw-p 00000000 00:00 0\n";
+	/* Its data lies elsewhere in memory than in the file. */
+	struct elf_python e = { .nloads = 2,
+				.load = { { 0, 0, 0x2000 }, { 0x12fb0, 0x2fb0, 0x50 } } };
+	struct map m;
+	size_t pos = 0;
+	uint64_t at;
+
+	cr_assert(maps_next(text, sizeof text - 1, &pos, &m));
+	pos = 0;
+	cr_assert(mapped_next_address(text, sizeof text - 1, &pos, &m, &e, 0x12fc0, &at));
+	cr_expect_eq(at, 0x7f0000012fc0);
+	cr_assert(mapped_next_address(text, sizeof text - 1, &pos, &m, &e, 0x12fc0, &at));
+	cr_expect_eq(at, 0x7f0000212fc0);
+	cr_expect_not(mapped_next_address(text, sizeof text - 1, &pos, &m, &e, 0x12fc0, &at));
+	pos = 0;
+	e.load[0] = (struct elf_load){ 0x400123, 0x123, 0x2000 };
+	cr_assert(mapped_next_address(text, sizeof text - 1, &pos, &m, &e, 0x412fc0, &at));
+	cr_expect_eq(at, 0x7f0000012fc0, "its parts begin inside a page");
+	pos = e.nloads = 0;
+	cr_expect_not(mapped_next_address(text, sizeof text - 1, &pos, &m, &e, 0, &at));
+}
+
 Test(elf_cache, reads_a_file_once)
 {
 	struct elf_cache c;
