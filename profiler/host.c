@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
-static const struct host_ops *const ways[] = { [EXEC_DOOR] = &host_door };
+static const struct host_ops *const ways[] = {
+	[EXEC_PENDING_CALL] = &host_ring, [EXEC_DOOR] = &host_door
+};
 
 static const struct host_ops *ops_of(const struct host *h)
 {
@@ -14,7 +16,9 @@ static const struct host_ops *ops_of(const struct host *h)
 
 enum ps_status host_open(int pid, const struct patience *p, struct host *ret, struct ps_err *err)
 {
-	return host_door_open(pid, p, ret, err);
+	enum ps_status st = host_door_open(pid, p, ret, err);
+
+	return st == PS_UNSUPPORTED ? host_ring_open(pid, p, ret, err) : st;
 }
 
 void host_close(struct host *h)

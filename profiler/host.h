@@ -19,6 +19,7 @@ struct host_thread {
 struct host {
 	enum exec_way way;
 	struct target target;
+	bool main_only;              /* no other thread than the main one can be asked */
 	char python[64];             /* "CPython 3.14.10" */
 	struct host_thread *threads; /* that can be asked, as of host_look() */
 	unsigned nthreads;
@@ -50,8 +51,11 @@ struct host_ops {
 };
 
 extern const struct host_ops host_door;
+extern const struct host_ops host_ring;
 /* A host whose target is not opened yet; PS_UNSUPPORTED: not one for this way. */
 enum ps_status host_door_open(int pid, const struct patience *p, struct host *ret,
+			      struct ps_err *err) PS_MUST_USE;
+enum ps_status host_ring_open(int pid, const struct patience *p, struct host *ret,
 			      struct ps_err *err) PS_MUST_USE;
 
 #endif

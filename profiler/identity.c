@@ -41,6 +41,9 @@ enum exec_way identity_exec_way(const struct identity *i)
 {
 	const struct ability *a = ability_of(i);
 
+	/* The layout of the ring is not known of builds without a GIL. */
+	if (a && a->exec == EXEC_PENDING_CALL && i->free_threaded)
+		return EXEC_NOT_YET;
 	return a ? a->exec : EXEC_NOT_YET;
 }
 

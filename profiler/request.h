@@ -14,6 +14,7 @@
 #include "profiler/identity.h"
 #include "profiler/parcel.h"
 #include "profiler/poke.h"
+#include "profiler/ring_site.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,12 +27,19 @@ struct request_door {
 	uint32_t ident_at;   /* ... and which thread it is */
 };
 
+/* What the ring (EXEC_PENDING_CALL) needs to know. */
+struct request_ring {
+	struct ring_site site;
+	raddr text; /* of the call that was added last */
+};
+
 struct request {
 	int pid;
 	enum exec_way way;
 	struct poker poker;
 	union {
 		struct request_door door;
+		struct request_ring ring;
 	};
 	raddr thread; /* the thread state that was asked; 0: none is */
 	raddr interpreter;
@@ -83,5 +91,6 @@ struct request_ops {
 };
 
 extern const struct request_ops request_door_ops;
+extern const struct request_ops request_ring_ops;
 
 #endif
