@@ -24,7 +24,7 @@ struct elf_python {
 	uint64_t symbol;
 	bool has_version; /* "Py_Version": since 3.11; "PyPy_Version" */
 	uint64_t version; /* virtual address of that 32-bit word */
-	bool has_run; /* "PyRun_SimpleString" */
+	bool has_run;     /* "PyRun_SimpleString" */
 	uint64_t run;
 	bool is_pypy;
 	bool has_requests; /* "pypysig_counter" with room for a path: PyPy since 7.3.18 */

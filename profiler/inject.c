@@ -78,6 +78,19 @@ static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 {
 	int pid = in->host.target.pid;
 
+	if (in->host.main_only && in->order.thread == INJECT_TID && in->host.nthreads) {
+		ps_fail(err, PS_USAGE,
+			"code can run in the main thread of process %d only: in %s "
+			"no other can be asked",
+			pid, in->host.python);
+		ps_hint(err, "without --thread, the main thread is asked");
+		return PS_USAGE;
+	}
+	if (in->host.main_only)
+		return ps_fail(err, PS_NOT_READY,
+			       "process %d has no main thread that runs Python, "
+			       "and in %s no other can be asked",
+			       pid, in->host.python);
 	if (in->order.thread == INJECT_TID)
 		ps_fail(err, PS_USAGE, "process %d has no thread %d that runs Python", pid,
 			in->order.tid);
@@ -286,6 +299,12 @@ static enum ps_status move(struct inject *in, const struct host_thread *t, struc
 	return PS_OK;
 }
 
+/* Only 3.14 and later look at requests when a call comes back with EINTR. */
+static bool can_wake(const struct inject *in)
+{
+	return in->host.way == EXEC_DOOR;
+}
+
 /* While it waits. */
 static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *err)
 {
@@ -293,8 +312,8 @@ static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *er
 	uint64_t now = clock_now();
 	const struct host_thread *t;
 
-	if (in->order.wake ? now - in->renewed_at >= WAKE_EVERY
-			   : !signalled && now - in->renewed_at >= RENEW_AFTER) {
+	if (can_wake(in) && in->order.wake ? now - in->renewed_at >= WAKE_EVERY
+					   : !signalled && now - in->renewed_at >= RENEW_AFTER) {
 		(void)!request_renew(in->guard.request); /* what it cannot do now, it can later */
 		in->renewed_at = clock_now();
 	}
@@ -310,6 +329,12 @@ static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *er
 
 static enum ps_status refused(const struct inject *in, struct ps_err *err)
 {
+	if (in->host.way == EXEC_PENDING_CALL)
+		return ps_fail(
+			err, PS_DENIED,
+			"process %d took the request and could not run the script: it cannot "
+			"read %s/%s, or an exception came first",
+			in->host.target.pid, in->parcel.inside, PARCEL_SCRIPT);
 	ps_fail(err, PS_DENIED,
 		"process %d took the request and did not run the script: an audit hook of it "
 		"refused, or it cannot read %s/%s",
@@ -369,17 +394,21 @@ static void explain_wait(const struct inject *in, struct ps_err *err)
 	else
 		ps_hint(err,
 			"thread %d is %s: it takes requests once that returns; wait longer "
-			"(--timeout), or try %s",
+			"(--timeout)%s",
 			in->tid, *where ? where : "idle",
-			in->order.wake ? "another thread (--thread)" : "--wake");
+			!can_wake(in)    ? ""
+			: in->order.wake ? ", or try another thread (--thread)"
+					 : ", or try --wake");
 }
 
 /* It is over before it began; or it began just now. */
 static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err *err)
 {
 	enum request_state was;
+	struct ps_err wait = { 0 };
 	bool claimed;
 
+	explain_wait(in, &wait); /* before it is stopped for the withdrawal */
 	(void)!request_withdraw(in->guard.request, &was);
 	claimed = parcel_claim(&in->parcel);
 	if (!claimed)
@@ -393,7 +422,7 @@ static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err
 		"withdrawn "
 		"and did not run",
 		in->tid, in->host.target.pid, (double)in->order.patience_ns / 1e9);
-	explain_wait(in, err);
+	ps_hint(err, "%s", wait.hint);
 	return PS_NOT_READY;
 }
 

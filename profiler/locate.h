@@ -50,7 +50,8 @@ struct locate_how {
 	struct elf_cache *files; /* what is known of files already; NULL: nothing */
 	void (*tried)(const struct locate_try *t, void *ctx); /* NULL: nobody listens */
 	void *ctx;
-	struct locate_file *file; /* filled in with CPython's, if it is found by a file; may be NULL */
+	struct locate_file
+		*file; /* filled in with CPython's, if it is found by a file; may be NULL */
 };
 
 /* The same; *ret_who says which Python it is, as far as that became known, whatever is

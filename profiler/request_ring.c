@@ -89,6 +89,7 @@ static enum ps_status signal(struct request *r)
 {
 	const struct ring_site *s = &r->ring.site;
 	struct ring_memory m = memory_of(r);
+	struct ring_main main;
 	uint64_t breaker;
 	uint32_t one = 1;
 	unsigned char bits;
@@ -99,6 +100,9 @@ static enum ps_status signal(struct request *r)
 		return PS_OK;
 	if (!s->layout.breaker_bit)
 		return poke(&r->poker, ring_site_at(s, RW_BREAKER, 0), &one, sizeof one);
+	/* A thread that has ended leaves its state to whoever gets the memory next. */
+	if (ring_site_main(s, &m, &main) || main.at != r->thread)
+		return PS_OK;
 	PS_TRY(ring_site_read(s, &m, RW_BREAKER, r->thread, &breaker));
 	bits = (unsigned char)(breaker | s->layout.breaker_bit);
 	return poke(&r->poker, ring_site_at(s, RW_BREAKER, r->thread), &bits, 1);
