@@ -50,7 +50,8 @@ static enum ps_status read_all(int fd, const char *what, struct script *s, struc
 		if (n < 0 && errno == EINTR && !stop_signal_seen())
 			continue;
 		if (n < 0)
-			return ps_fail(err, PS_IO, "read %s: %s", what, strerror(errno));
+			return ps_fail(err, errno == EISDIR ? PS_USAGE : PS_IO, "read %s: %s", what,
+				       strerror(errno));
 		if (n == 0)
 			return PS_OK;
 		s->len += (size_t)n;
@@ -153,7 +154,11 @@ static void put(int fd, const char *bytes, size_t len)
 	}
 }
 
-static enum ps_status follow(struct inject *in, const struct options *o, bool *ret_raised,
+struct outcome {
+	bool began, raised;
+};
+
+static enum ps_status follow(struct inject *in, const struct options *o, struct outcome *ret,
 			     struct ps_err *err)
 {
 	struct inject_message m;
@@ -162,16 +167,19 @@ static enum ps_status follow(struct inject *in, const struct options *o, bool *r
 		PS_TRY(inject_next(in, &m, err));
 		switch (m.kind) {
 		case INJECT_BEGAN:
+			ret->began = true;
 			if (o->verbose)
 				fprintf(stderr,
-					"pysample: thread %d runs it; %s stood for %.3f ms\n",
-					m.tid, inject_python(in), (double)inject_held_ns(in) / 1e6);
+					"pysample: thread %d runs it; picked up after %.3f ms; %s "
+					"stood for %.3f ms\n",
+					m.tid, (double)m.waited_ns / 1e6, inject_python(in),
+					(double)inject_held_ns(in) / 1e6);
 			break;
 		case INJECT_OUT:
 			put(STDOUT_FILENO, m.bytes, m.len);
 			break;
 		case INJECT_RAISED:
-			*ret_raised = true;
+			ret->raised = true;
 			put(STDERR_FILENO, m.bytes, m.len);
 			break;
 		case INJECT_ERRORS:
@@ -189,7 +197,7 @@ int cmd_exec(const struct options *o)
 	struct inject_order order;
 	struct script script = { 0 };
 	struct inject *in;
-	bool raised = false;
+	struct outcome outcome = { 0 };
 	enum ps_status st;
 
 	stop_signal_catch();
@@ -197,11 +205,14 @@ int cmd_exec(const struct options *o)
 	if (!st)
 		st = inject_open(o->pid, &order, &in, &err);
 	if (!st) {
-		st = follow(in, o, &raised, &err);
+		st = follow(in, o, &outcome, &err);
 		inject_close(in);
 	}
 	script_free(&script);
-	if (st)
-		return command_failed(st, &err);
-	return raised ? EXIT_FAILED : EXIT_DONE;
+	if (st) {
+		int code = command_failed(st, &err);
+
+		return outcome.began ? EXIT_FAILED : code; /* 3 is for what did not run */
+	}
+	return outcome.raised ? EXIT_FAILED : EXIT_DONE;
 }

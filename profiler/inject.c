@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MS = 1000000, LOOKS = 25 };
+enum { MS = 1000000, LOOKS = 25, PROBE_AFTER = 200 * MS };
 
 struct inject {
 	struct inject_order order;
@@ -146,12 +146,12 @@ static enum ps_status ask_somebody(struct inject *in, struct ps_err *err)
 
 	do {
 		PS_TRY(choose(in, &t, err));
+		in->asked_at = clock_now();
 		st = ask(in, t, PARCEL_SCRIPT, err);
 		if (st == PS_NOT_READY)
 			(void)clock_sleep_until(clock_now() + 10 * MS);
 	} while ((st == PS_TORN || st == PS_NOT_READY) && clock_now() < until &&
 		 !is_interrupted(in));
-	in->asked_at = clock_now();
 	return st == PS_TORN ? PS_NOT_READY : st;
 }
 
@@ -278,6 +278,7 @@ static enum ps_status read_message(struct inject *in, struct inject_message *ret
 		ret->tid = in->tid = outer_tid(in, strtoull(digits, NULL, 10));
 		in->began = true;
 		in->began_at = clock_now();
+		ret->waited_ns = in->began_at - in->asked_at;
 	}
 	in->finished = kind == INJECT_DONE;
 	return PS_OK;
@@ -344,16 +345,22 @@ static enum ps_status refused(const struct inject *in, struct ps_err *err)
 	return PS_DENIED;
 }
 
+static const struct host_thread *find_asked(const struct inject *in)
+{
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		if (in->host.threads[i].tid == in->tid)
+			return &in->host.threads[i];
+	}
+	return NULL;
+}
+
 /* Picked up, but the script does not say that it runs: it may be held up before that, or it was
  * refused. An empty script behind it tells: the thread takes it once it has done with the
  * first one. */
 static enum ps_status after_taken(struct inject *in, struct inject_message *ret, struct ps_err *err)
 {
-	enum { PROBE_AFTER = 200 * MS };
-	const struct host_thread *t = NULL;
+	const struct host_thread *t;
 
-	if (!in->taken_at)
-		in->taken_at = clock_now();
 	if (in->probed) { /* and that was taken, too */
 		enum ps_status st = read_message(in, ret, err);
 
@@ -363,12 +370,21 @@ static enum ps_status after_taken(struct inject *in, struct inject_message *ret,
 	}
 	if (clock_now() - in->taken_at < PROBE_AFTER || !parcel_has_script(&in->parcel))
 		return PS_NOT_READY;
-	for (unsigned i = 0; i < in->host.nthreads; i++) {
-		if (in->host.threads[i].tid == in->tid)
-			t = &in->host.threads[i];
-	}
+	t = find_asked(in);
 	if (t && ask(in, t, PARCEL_PROBE, NULL) == PS_OK)
 		in->probed = true;
+	return PS_NOT_READY;
+}
+
+/* Another's request stands where ours did: ours was taken before that, or overwritten. A script
+ * that is still there after a while was not run, and is asked for again: it runs once only. */
+static enum ps_status after_lost(struct inject *in)
+{
+	const struct host_thread *t = find_asked(in);
+
+	if (!in->probed && clock_now() - in->taken_at > PROBE_AFTER && t &&
+	    parcel_has_script(&in->parcel) && ask(in, t, PARCEL_SCRIPT, NULL) == PS_OK)
+		in->taken_at = 0;
 	return PS_NOT_READY;
 }
 
@@ -380,25 +396,22 @@ static enum ps_status ended(const struct inject *in, struct ps_err *err)
 
 static void explain_wait(const struct inject *in, struct ps_err *err)
 {
+	int pid = in->host.target.pid;
 	char where[64];
 
-	waiting_describe(in->host.target.pid, in->tid, where);
-	if (*where && strcmp(where, "stopped") == 0)
-		ps_hint(err, "the process is stopped: kill -CONT %d lets it go on",
-			in->host.target.pid);
-	else if (waiting_on_cpu(in->host.target.pid, in->tid))
+	waiting_describe(pid, in->tid, where);
+	if (strncmp(where, "stopped", 7) == 0)
+		ps_hint(err, "the process is stopped: kill -CONT %d lets it go on", pid);
+	else if (waiting_on_cpu(pid, in->tid))
 		ps_hint(err,
-			"thread %d is running code in C that does not return to Python: "
-			"wait longer (--timeout)",
-			in->tid);
+			"the thread runs code in C that does not return to Python: wait longer "
+			"(--timeout)");
 	else
 		ps_hint(err,
-			"thread %d is %s: it takes requests once that returns; wait longer "
+			"the thread is %s, and picks it up once that returns: wait longer "
 			"(--timeout)%s",
-			in->tid, *where ? where : "idle",
-			!can_wake(in)    ? ""
-			: in->order.wake ? ", or try another thread (--thread)"
-					 : ", or try --wake");
+			*where ? where : "idle",
+			in->host.nthreads > 1 ? ", or choose another thread (--thread)" : "");
 }
 
 /* It is over before it began; or it began just now. */
@@ -439,16 +452,13 @@ static enum ps_status one_round(struct inject *in, struct inject_message *ret, s
 	if (request_state(in->guard.request, &state, &signalled))
 		return ps_fail(err, PS_GONE, "process %d has replaced its program",
 			       in->host.target.pid);
-	if (state == REQUEST_LOST)
-		return ps_fail(
-			err, PS_NOT_READY,
-			"another tool has put a request of its own in the place of ours; the "
-			"script did not run");
-	if (state == REQUEST_WAITS)
+	if (state == REQUEST_WAITS) {
 		st = nudge(in, signalled, err);
-	else
-		return after_taken(in, ret, err);
-	return st ? st : PS_NOT_READY;
+		return st ? st : PS_NOT_READY;
+	}
+	if (!in->taken_at)
+		in->taken_at = clock_now();
+	return state == REQUEST_LOST ? after_lost(in) : after_taken(in, ret, err);
 }
 
 static enum ps_status wait_until_begun(struct inject *in, struct inject_message *ret,
@@ -481,8 +491,14 @@ static enum ps_status wait_until_begun(struct inject *in, struct inject_message 
 
 static enum ps_status lost_touch(struct inject *in, struct ps_err *err)
 {
-	if (target_ended(&in->host.target))
-		return ended(in, err);
+	enum { A_MOMENT = 1000 };
+
+	/* A process that ends closes its files a little before it has ended. */
+	for (unsigned ms = 0; ms < A_MOMENT; ms++) {
+		if (target_ended(&in->host.target))
+			return ended(in, err);
+		(void)clock_sleep_until(clock_now() + MS);
+	}
 	return ps_fail(err, PS_LIMIT,
 		       "the script in process %d has closed its connection to us without a word of "
 		       "its end",

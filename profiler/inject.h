@@ -56,6 +56,7 @@ struct inject_message {
 	const char *bytes; /* until the next call; not terminated */
 	size_t len;
 	int tid;
+	uint64_t waited_ns; /* INJECT_BEGAN: from the request on */
 };
 
 /* The strings of o must outlive *ret. PS_GONE, PS_DENIED, PS_NOT_PYTHON, PS_UNSUPPORTED,

@@ -23,8 +23,11 @@ def pysample_inject(pid, folder, name, source, args, detach):
 
     def let_go():
         fd, channel[0] = channel[0], -1
-        if fd >= 0:
-            posix.close(fd)
+        try:
+            if fd >= 0:
+                posix.close(fd)
+        except OSError:
+            pass
 
     def write_quietly(fd, data):
         # A reader that is gone must not end a program that does not ignore SIGPIPE.

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 
 enum { ENVIRONMENT_MAX = 1 << 20, FOLDER_MAX = PARCEL_PATH_MAX - PARCEL_NAME_MAX - 8 };
@@ -98,23 +99,37 @@ static bool make_name(char ret[static PARCEL_NAME_MAX])
 	return true;
 }
 
-/* Can a folder be made here? It is made and removed to know. */
+/* Can a folder be made here? Not tried: what is made before the guard is there, nobody removes
+ * for us. */
+static bool has_room(int folder)
+{
+	struct statvfs fs;
+
+	if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) || fstatvfs(folder, &fs))
+		return false;
+	errno = fs.f_flag & ST_RDONLY ? EROFS : ENOSPC;
+	return !(fs.f_flag & ST_RDONLY) && (!fs.f_blocks || fs.f_bavail) &&
+	       (!fs.f_files || fs.f_favail);
+}
+
 static bool try_folder(int root, const char *path, struct parcel *p)
 {
+	size_t n = strlen(path);
+	int why;
+
 	p->parent = open_in_root(root, path);
 	if (p->parent < 0)
 		return false;
-	if (mkdirat(p->parent, p->name, 0700) == 0 &&
-	    unlinkat(p->parent, p->name, AT_REMOVEDIR) == 0) {
-		size_t n = strlen(path);
-
+	if (has_room(p->parent)) {
 		while (n > 1 && path[n - 1] == '/')
 			n--;
 		snprintf(p->inside, sizeof p->inside, "%.*s/%s", (int)n, path, p->name);
 		return true;
 	}
+	why = errno;
 	close(p->parent);
 	p->parent = -1;
+	errno = why;
 	return false;
 }
 

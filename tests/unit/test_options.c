@@ -310,3 +310,35 @@ Test(options, help_names_every_option_and_format)
 	free(dump);
 	free(all);
 }
+
+Test(options, exec_takes_its_pid_among_options_and_leaves_the_rest_to_the_script)
+{
+	static const struct {
+		const char *line, *code, *script, *first;
+		bool wake;
+	} good[] = {
+		{ "pysample exec 7 s.py", NULL, "s.py", NULL, false },
+		{ "pysample exec --wake 7 s.py --wake -x", NULL, "s.py", "--wake", true },
+		{ "pysample exec 7 --wake s.py a", NULL, "s.py", "a", true },
+		{ "pysample exec -p 7 s.py a", NULL, "s.py", "a", false },
+		{ "pysample exec 7 -", NULL, "-", NULL, false },
+		{ "pysample exec 7 -c code --wake", "code", NULL, "--wake", false },
+		{ "pysample exec -c code --wake 7 --b", "code", NULL, "--b", true },
+		{ "pysample exec -- 7 s.py", NULL, "s.py", NULL, false },
+	};
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		struct parsed *p = parse(good[i].line);
+
+		cr_assert_eq(p->st, PS_OK, "%s: %s", good[i].line, p->err.msg);
+		cr_expect_eq(p->o.pid, 7, "%s", good[i].line);
+		cr_expect_eq(p->o.wake, good[i].wake, "%s", good[i].line);
+		cr_expect(good[i].code ? strcmp(p->o.code, good[i].code) == 0 : !p->o.code, "%s",
+			  good[i].line);
+		cr_expect(good[i].script ? strcmp(p->o.script, good[i].script) == 0 : !p->o.script,
+			  "%s", good[i].line);
+		cr_expect(good[i].first ? strcmp(p->o.args[0], good[i].first) == 0 : !p->o.args[0],
+			  "%s", good[i].line);
+		drop(p);
+	}
+}
