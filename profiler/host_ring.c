@@ -196,7 +196,8 @@ static enum ps_status look(struct host *h, struct ps_err *err)
 	if (target_ended(&h->target))
 		return ps_fail(err, PS_GONE, "process %d has ended", h->target.pid);
 	if (target_execed(&h->target))
-		return ps_fail(err, PS_GONE, "process %d has replaced its program", h->target.pid);
+		return ps_fail(err, PS_GONE, "process %d has ended, or replaced its program",
+			       h->target.pid);
 	for (unsigned i = 0; (st == PS_FAULT || st == PS_FORMAT) && i < LOOKS_MAX; i++)
 		st = ring_site_main(&ring->site, &m, &main);
 	if (st == PS_GONE)

@@ -79,11 +79,10 @@ static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 	int pid = in->host.target.pid;
 
 	if (in->host.main_only && in->order.thread == INJECT_TID && in->host.nthreads) {
-		ps_fail(err, PS_USAGE,
-			"code can run in the main thread of process %d only: in %s "
-			"no other can be asked",
-			pid, in->host.python);
-		ps_hint(err, "without --thread, the main thread is asked");
+		ps_fail(err, PS_USAGE, "process %d has no thread %d that can be asked to run code",
+			pid, in->order.tid);
+		ps_hint(err, "in %s only the main thread can; without --thread, it is asked",
+			in->host.python);
 		return PS_USAGE;
 	}
 	if (in->host.main_only)
@@ -394,6 +393,19 @@ static enum ps_status ended(const struct inject *in, struct ps_err *err)
 		       in->began ? "while the script ran" : "before the script ran");
 }
 
+/* A process that ends gives back its files and its memory a little before it has ended. */
+static bool ends_soon(struct inject *in)
+{
+	enum { A_MOMENT = 1000 };
+
+	for (unsigned ms = 0; ms < A_MOMENT; ms++) {
+		if (target_ended(&in->host.target))
+			return true;
+		(void)clock_sleep_until(clock_now() + MS);
+	}
+	return false;
+}
+
 static void explain_wait(const struct inject *in, struct ps_err *err)
 {
 	int pid = in->host.target.pid;
@@ -450,8 +462,9 @@ static enum ps_status one_round(struct inject *in, struct inject_message *ret, s
 	if (target_ended(&in->host.target))
 		return ended(in, err);
 	if (request_state(in->guard.request, &state, &signalled))
-		return ps_fail(err, PS_GONE, "process %d has replaced its program",
-			       in->host.target.pid);
+		return ends_soon(in) ? ended(in, err)
+				     : ps_fail(err, PS_GONE, "process %d has replaced its program",
+					       in->host.target.pid);
 	if (state == REQUEST_WAITS) {
 		st = nudge(in, signalled, err);
 		return st ? st : PS_NOT_READY;
@@ -491,14 +504,8 @@ static enum ps_status wait_until_begun(struct inject *in, struct inject_message 
 
 static enum ps_status lost_touch(struct inject *in, struct ps_err *err)
 {
-	enum { A_MOMENT = 1000 };
-
-	/* A process that ends closes its files a little before it has ended. */
-	for (unsigned ms = 0; ms < A_MOMENT; ms++) {
-		if (target_ended(&in->host.target))
-			return ended(in, err);
-		(void)clock_sleep_until(clock_now() + MS);
-	}
+	if (ends_soon(in))
+		return ended(in, err);
 	return ps_fail(err, PS_LIMIT,
 		       "the script in process %d has closed its connection to us without a word of "
 		       "its end",

@@ -56,7 +56,7 @@ class Interpreter:
     @property
     def executable(self):
         """Can pysample run code in it?"""
-        return self.implementation == "cpython" and self.version[:2] >= (3, 14)
+        return self.implementation == "cpython" and self.version[:2] >= (3, 8)
 
     def __repr__(self):
         return self.name
