@@ -34,13 +34,24 @@ enum ps_status ring_site_read(const struct ring_site *s, const struct ring_memor
 	return PS_OK;
 }
 
-/* A word that must be there: 0 where it is not, or where this version has none. */
-static uint64_t word_or_0(const struct ring_site *s, const struct ring_memory *m, enum ring_word w,
-			  raddr thread)
+/* Or this version has no such word. What cannot be read is not. */
+static bool is_0(const struct ring_site *s, const struct ring_memory *m, enum ring_word w,
+		 raddr thread)
 {
 	uint64_t v = 0;
+	enum ps_status st = ring_site_read(s, m, w, thread, &v);
 
-	return ring_site_read(s, m, w, thread, &v) == PS_OK ? v : 0;
+	return st == PS_UNSUPPORTED || (st == PS_OK && v == 0);
+}
+
+/* The same for "at least". */
+static bool is_at_least(const struct ring_site *s, const struct ring_memory *m, enum ring_word w,
+			raddr thread, int32_t least)
+{
+	uint64_t v = 0;
+	enum ps_status st = ring_site_read(s, m, w, thread, &v);
+
+	return st == PS_UNSUPPORTED || (st == PS_OK && (int32_t)v >= least);
 }
 
 enum ps_status ring_site_bytes(const struct ring_site *s, const struct ring_memory *m,
@@ -85,15 +96,18 @@ enum ps_status ring_site_main(const struct ring_site *s, const struct ring_memor
 	PS_TRY(find_thread(s, m, main.ident, &main.at));
 	if (!main.at)
 		return PS_NOT_PYTHON;
-	main.native = word_or_0(s, m, RW_THREAD_NATIVE, main.at);
+	if (s->layout.word[RW_THREAD_NATIVE].width)
+		PS_TRY(ring_site_read(s, m, RW_THREAD_NATIVE, main.at, &main.native));
 	*ret = main;
 	return PS_OK;
 }
 
 bool ring_site_holds(const struct ring_site *s, const struct ring_memory *m, raddr thread)
 {
-	return word_or_0(s, m, RW_HOLDER, 0) == thread &&
-	       (uint32_t)word_or_0(s, m, RW_LOCKED, 0) == 1;
+	uint64_t holder, locked;
+
+	return ring_site_read(s, m, RW_HOLDER, 0, &holder) == PS_OK && holder == thread &&
+	       ring_site_read(s, m, RW_LOCKED, 0, &locked) == PS_OK && locked == 1;
 }
 
 /* --- finding --- */
@@ -129,9 +143,10 @@ static bool has_room(const struct ring_site *s, const struct ring_memory *m)
 {
 	static const unsigned char zeros[RING_EXTRA * 8];
 	unsigned char extra[RING_EXTRA * 8];
-	uint64_t users = word_or_0(s, m, RW_EXTRA_USERS, 0);
+	uint64_t users;
 
-	return users <= EXTRA_USERS_MAX &&
+	return ring_site_read(s, m, RW_EXTRA_USERS, 0, &users) == PS_OK &&
+	       users <= EXTRA_USERS_MAX &&
 	       read_bytes(m, ring_site_at(s, RW_EXTRA, 0), extra, sizeof extra) == PS_OK &&
 	       memcmp(extra + users * 8, zeros, (RING_EXTRA / 2 - users) * 8) == 0;
 }
@@ -170,7 +185,12 @@ static enum ps_status check_ring(struct ring_site *s, const struct ring_memory *
 	PS_TRY(ring_site_read(s, m, RW_LOCK, 0, &v));
 	if (s->layout.word[RW_LOCK].width == 1 ? v > 3 : v == 0)
 		return PS_FORMAT;
-	if (word_or_0(s, m, RW_CALLS_TO_DO, 0) > 1 || !has_room(s, m))
+	if (s->layout.word[RW_CALLS_TO_DO].width) {
+		PS_TRY(ring_site_read(s, m, RW_CALLS_TO_DO, 0, &v));
+		if (v > 1)
+			return PS_FORMAT;
+	}
+	if (!has_room(s, m))
 		return PS_FORMAT;
 	PS_TRY(ring_site_read(s, m, RW_LOCKED, 0, &v));
 	return (uint32_t)v > 1 ? PS_FORMAT : PS_OK;
@@ -232,20 +252,20 @@ static bool may_run_elsewhere(const struct ring_site *s, const struct ring_memor
 static bool is_deep(const struct ring_site *s, const struct ring_memory *m, raddr thread)
 {
 	enum { SPARE = 64, C_SPARE = 128 };
-	const struct ring_place *word = s->layout.word;
+	uint64_t depth, limit;
 
-	if (word[RW_DEPTH].width)
-		return (int32_t)word_or_0(s, m, RW_DEPTH, thread) + SPARE >
-		       (int32_t)word_or_0(s, m, RW_RECURSION_LIMIT, 0);
-	return (int32_t)word_or_0(s, m, RW_DEPTH_LEFT, thread) < SPARE ||
-	       (word[RW_C_DEPTH_LEFT].width &&
-		(int32_t)word_or_0(s, m, RW_C_DEPTH_LEFT, thread) < C_SPARE);
+	if (s->layout.word[RW_DEPTH].width)
+		return ring_site_read(s, m, RW_DEPTH, thread, &depth) ||
+		       ring_site_read(s, m, RW_RECURSION_LIMIT, 0, &limit) ||
+		       (int64_t)(int32_t)depth + SPARE > (int32_t)limit;
+	return !is_at_least(s, m, RW_DEPTH_LEFT, thread, SPARE) ||
+	       !is_at_least(s, m, RW_C_DEPTH_LEFT, thread, C_SPARE);
 }
 
 static enum ps_status check_hooks(const struct ring_site *s, const struct ring_memory *m,
 				  struct ps_err *err)
 {
-	if (!word_or_0(s, m, RW_HOOKS, 0) && !word_or_0(s, m, RW_RUNTIME_HOOKS, 0))
+	if (is_0(s, m, RW_HOOKS, 0) && is_0(s, m, RW_RUNTIME_HOOKS, 0))
 		return PS_OK;
 	ps_fail(err, PS_DENIED,
 		"the program has audit hooks, and in CPython 3.%d one that refused the script "
@@ -260,7 +280,7 @@ static enum ps_status check_hooks(const struct ring_site *s, const struct ring_m
 static enum ps_status check_thread(const struct ring_site *s, const struct ring_memory *m,
 				   raddr thread, struct ps_err *err)
 {
-	if (word_or_0(s, m, RW_ASYNC_EXC, thread))
+	if (!is_0(s, m, RW_ASYNC_EXC, thread))
 		return ps_fail(err, PS_NOT_READY,
 			       "another thread has sent the main thread an exception, which would "
 			       "be raised in the script");
@@ -284,7 +304,7 @@ static enum ps_status check_queue(const struct ring_site *s, const struct ring_m
 	if (count)
 		return ps_fail(err, PS_NOT_READY,
 			       "its ring of pending calls is busy: other calls wait in it");
-	if (word_or_0(s, m, RW_BUSY, 0))
+	if (!is_0(s, m, RW_BUSY, 0))
 		return ps_fail(err, PS_NOT_READY,
 			       "its ring of pending calls is busy: it is at work on a call");
 	return PS_OK;
@@ -297,7 +317,7 @@ enum ps_status ring_site_ready(const struct ring_site *s, const struct ring_memo
 
 	if (ring_site_main(s, m, &main) || main.at != thread)
 		return ps_fail(err, PS_TORN, "its main thread has ended");
-	if (word_or_0(s, m, RW_FINALIZING, 0))
+	if (!is_0(s, m, RW_FINALIZING, 0))
 		return ps_fail(err, PS_NOT_READY, "its interpreter is shutting down");
 	if (may_run_elsewhere(s, m))
 		return ps_fail(err, PS_NOT_READY,
