@@ -28,14 +28,15 @@ def pytest_report_header(config):
 def pytest_generate_tests(metafunc):
     """A test that takes `python` is run with every interpreter that pysample reads; `one`
     is the newest of them, `foreign` each that it does not read, `host` each that it can
-    run code in,
-    `door` those of them that have a door of their own for it."""
+    run code in: `door` those of them that have a door of their own for it, `ring` those that
+    have not."""
     supported = [i for i in FOUND if i.supported]
     kinds = {
         "python": supported,
         "one": [max(supported, key=lambda i: i.version)],
         "host": [i for i in FOUND if i.executable],
         "door": [i for i in FOUND if i.executable and i.version >= (3, 14)],
+        "ring": [i for i in FOUND if i.executable and i.version < (3, 14)],
         "foreign": [i for i in FOUND if not i.supported],
     }
     for name, values in kinds.items():
