@@ -139,6 +139,37 @@ Test(mapped, reads_what_is_inside)
 	cr_expect_eq(mapped_read_python(getpid(), &m, true, &p), PS_FAULT);
 }
 
+/* This very program passes for an interpreter whose runtime began as zeros. */
+int PyRun_SimpleString(const char *text);
+extern uint64_t _PyRuntime[1024];
+uint64_t _PyRuntime[1024];
+
+int PyRun_SimpleString(const char *text)
+{
+	return text != NULL;
+}
+
+Test(mapped, finds_code_and_data_in_memory)
+{
+	struct elf_python e;
+	struct map m;
+	char *text;
+
+	cr_assert(PyRun_SimpleString("") && !_PyRuntime[0]);
+	cr_assert(row_of((const void *)(uintptr_t)PyRun_SimpleString, &text, &m));
+	cr_assert_eq(mapped_read_python(getpid(), &m, true, &e), PS_OK);
+	cr_assert(e.has_run && e.has_symbol);
+	cr_expect_eq(mapped_address(text, strlen(text), &m, &e, e.run, true),
+		     (uintptr_t)PyRun_SimpleString);
+	cr_expect_eq(mapped_address(text, strlen(text), &m, &e, e.symbol, false),
+		     (uintptr_t)_PyRuntime);
+	cr_expect_eq(mapped_address(text, strlen(text), &m, &e, e.symbol, true), 0, "no code");
+	cr_expect_eq(mapped_address(text, strlen(text), &m, &e, (uint64_t)1 << 60, false), 0);
+	m.inode++;
+	cr_expect_eq(mapped_address(text, strlen(text), &m, &e, e.run, true), 0);
+	free(text);
+}
+
 Test(elf_cache, reads_a_file_once)
 {
 	struct elf_cache c;
