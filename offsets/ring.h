@@ -23,6 +23,7 @@ enum ring_word {
 	RW_INTERPRETERS,  /* the first of the list */
 	RW_MAIN,          /* the main interpreter */
 	RW_MAIN_IDENT,    /* which thread is the main one, as pthread_self() */
+	RW_STARTED,       /* 1 from the end of its start to the end of its shutdown */
 	RW_FINALIZING,    /* not zero once the interpreter shuts down */
 	RW_RUNTIME_HOOKS, /* the first audit hook in C */
 	RW_NEXT,          /* the next interpreter */

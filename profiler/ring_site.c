@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { INTERPRETERS_MAX = 256, THREADS_MAX = 8192, EXTRA_USERS_MAX = 64 };
+enum { INTERPRETERS_MAX = 256, THREADS_MAX = 8192, EXTRA_USERS_MAX = 64, THREAD_BYTES = 192 };
 
 raddr ring_site_at(const struct ring_site *s, enum ring_word w, raddr thread)
 {
@@ -64,24 +64,31 @@ enum ps_status ring_site_bytes(const struct ring_site *s, const struct ring_memo
 
 /* --- the threads --- */
 
+static uint64_t word_of(const struct ring_site *s, const unsigned char *thread, enum ring_word w)
+{
+	uint64_t v;
+
+	memcpy(&v, thread + s->layout.word[w].at, sizeof v);
+	return v;
+}
+
 /* The state of thread ident in the main interpreter, and whether all are that interpreter's. */
 static enum ps_status find_thread(const struct ring_site *s, const struct ring_memory *m,
 				  uint64_t ident, raddr *ret)
 {
-	raddr at, interp = s->base[RING_INTERPRETER], found = 0;
-	uint64_t v;
+	unsigned char bytes[THREAD_BYTES]; /* one read for each: the target may stand meanwhile */
+	raddr at, found = 0;
 
 	PS_TRY(ring_site_read(s, m, RW_THREADS, 0, &at));
 	for (unsigned n = 0; at; n++) {
 		if (n == THREADS_MAX)
 			return PS_FORMAT;
-		PS_TRY(ring_site_read(s, m, RW_THREAD_INTERPRETER, at, &v));
-		if (v != interp)
+		PS_TRY(read_bytes(m, at, bytes, sizeof bytes));
+		if (word_of(s, bytes, RW_THREAD_INTERPRETER) != s->base[RING_INTERPRETER])
 			return PS_FORMAT;
-		PS_TRY(ring_site_read(s, m, RW_THREAD_IDENT, at, &v));
-		if (v == ident && !found)
+		if (word_of(s, bytes, RW_THREAD_IDENT) == ident && !found)
 			found = at;
-		PS_TRY(ring_site_read(s, m, RW_THREAD_NEXT, at, &at));
+		at = word_of(s, bytes, RW_THREAD_NEXT);
 	}
 	*ret = found;
 	return PS_OK;
@@ -199,13 +206,15 @@ static enum ps_status check_ring(struct ring_site *s, const struct ring_memory *
 enum ps_status ring_site_find(struct ring_site *s, const struct ring_memory *m, struct ps_err *err)
 {
 	enum ps_status st;
+	uint64_t started;
 	unsigned n = 0;
 	raddr ignored;
 
 	ps_fail(err, PS_FAULT, "the interpreter's memory cannot be read");
 	PS_TRY(ring_site_read(s, m, RW_MAIN, 0, &s->base[RING_INTERPRETER]));
 	PS_TRY(ring_site_read(s, m, RW_INTERPRETERS, 0, &ignored));
-	if (!s->base[RING_INTERPRETER] || !ignored)
+	PS_TRY(ring_site_read(s, m, RW_STARTED, 0, &started));
+	if (!s->base[RING_INTERPRETER] || !ignored || started != 1)
 		return ps_fail(err, PS_NOT_READY, "the interpreter has not started yet");
 	if (s->layout.word[RW_GIL].width)
 		PS_TRY(ring_site_read(s, m, RW_GIL, 0, &s->base[RING_GIL]));

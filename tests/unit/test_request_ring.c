@@ -76,6 +76,7 @@ static void set_up(struct request *r, unsigned minor)
 		.base = { [RING_RUNTIME] = RUNTIME, [RING_INTERPRETER] = INTERP, [RING_GIL] = GIL },
 		.function = FUNCTION,
 	};
+	set(r, RW_STARTED, 1);
 	set(r, RW_INTERPRETERS, INTERP);
 	set(r, RW_MAIN, INTERP);
 	set(r, RW_MAIN_IDENT, IDENT);
@@ -533,6 +534,10 @@ Test(ring_site, hangs_together_or_is_not_believed)
 			cr_expect_neq(find(&r, &s, &reader), PS_OK, "3.%u, read %u", minor, k);
 		}
 		reader.fail_at = 0;
+		set(&r, RW_STARTED, 0);
+		cr_expect_eq(find(&r, &s, &reader), PS_NOT_READY,
+			     "built-in functions may lack yet");
+		set(&r, RW_STARTED, 1);
 		set(&r, RW_MAIN, 0);
 		cr_expect_eq(find(&r, &s, &reader), PS_NOT_READY);
 		set(&r, RW_MAIN, OTHER);

@@ -63,6 +63,8 @@ Test(ring, is_known_of_3_8_to_3_13)
 		cr_expect(l->word[RW_LOCK].width && l->word[RW_BREAKER].width);
 		cr_expect(l->word[RW_CALLS_TO_DO].width || l->breaker_bit);
 		cr_expect_eq(l->word[RW_DEPTH].width + l->word[RW_DEPTH_LEFT].width, 4);
+		for (unsigned w = RW_THREAD_NEXT; w <= RW_THREAD_IDENT; w++)
+			cr_expect_leq(l->word[w].at + 8, 192, "it is read with the thread's state");
 		for (unsigned w = 0; w < RING_NWORDS; w++)
 			cr_expect(l->word[w].base < RING_NBASES && l->word[w].width <= 8);
 	}
