@@ -72,8 +72,8 @@ static void wait_a_little(struct target *t, struct blocking *b, const struct pat
 	*pause = *pause * 2 < max ? *pause * 2 : max;
 }
 
-enum ps_status attach(int pid, const struct patience *p, struct target *target,
-		      struct profile *profile, struct sampler *ret, struct ps_err *err)
+enum ps_status attach_by(int pid, const struct patience *p, struct target *target, attach_fn *find,
+			 void *ctx, struct ps_err *err)
 {
 	uint64_t began = clock_now(), pause = WAIT_MIN;
 	enum ps_status st;
@@ -86,7 +86,7 @@ enum ps_status attach(int pid, const struct patience *p, struct target *target,
 			if (st)
 				break;
 		}
-		st = sampler_open(target, profile, ret, err);
+		st = find(target, ctx, err);
 		if (!st)
 			return PS_OK;
 		if (target_ended(target)) {
@@ -100,6 +100,26 @@ enum ps_status attach(int pid, const struct patience *p, struct target *target,
 	}
 	target_close(target);
 	return st;
+}
+
+struct opening {
+	struct profile *profile;
+	struct sampler *sampler;
+};
+
+static enum ps_status open_sampler(struct target *t, void *ctx, struct ps_err *err)
+{
+	struct opening *o = ctx;
+
+	return sampler_open(t, o->profile, o->sampler, err);
+}
+
+enum ps_status attach(int pid, const struct patience *p, struct target *target,
+		      struct profile *profile, struct sampler *ret, struct ps_err *err)
+{
+	struct opening o = { profile, ret };
+
+	return attach_by(pid, p, target, open_sampler, &o, err);
 }
 
 enum ps_status attach_follow_exec(struct sampler *s, const struct patience *p, struct ps_err *err)

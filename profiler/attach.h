@@ -19,6 +19,12 @@ struct patience {
 enum ps_status attach(int pid, const struct patience *p, struct target *target,
 		      struct profile *profile, struct sampler *ret, struct ps_err *err) PS_MUST_USE;
 
+/* The same for whatever finds something in a target: find() is asked until it has, or says
+ * something that will not change. */
+typedef enum ps_status attach_fn(struct target *t, void *ctx, struct ps_err *err);
+enum ps_status attach_by(int pid, const struct patience *p, struct target *target, attach_fn *find,
+			 void *ctx, struct ps_err *err) PS_MUST_USE;
+
 /* The same for a target whose program was replaced, with its sampler. One that is no Python
  * is given some seconds to become one again, and as long as it lives if we started it.
  * PS_GONE, PS_DENIED, PS_NOT_PYTHON, PS_UNSUPPORTED, PS_NOT_READY as attach() has them. */

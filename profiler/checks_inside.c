@@ -104,7 +104,7 @@ static bool has_door(const struct inside *in)
 enum verdict check_way_in(const struct diagnosis *d, struct ps_err *say)
 {
 	static const char *const ways[] = {
-		[EXEC_PENDING_CALL] = "its ring of pending calls, for which it is stopped briefly",
+		[EXEC_PENDING_CALL] = "its ring of pending calls, which its main thread makes",
 		[EXEC_DOOR] = "its own door for remote debuggers (PEP 768)",
 		[EXEC_PYPY] = "its own door for remote debuggers (PyPy's)",
 	};
@@ -119,7 +119,9 @@ enum verdict check_way_in(const struct diagnosis *d, struct ps_err *say)
 	if (way != EXEC_NOT_YET)
 		return check_say(say, VERDICT_GOOD, "%s", ways[way]);
 	check_say(say, VERDICT_BAD, "pysample cannot run code in this one yet");
-	ps_hint(say, "it runs code in CPython 3.8 to 3.15, and in PyPy 7.3.18 and later");
+	ps_hint(say,
+		"it runs code in CPython 3.8 to 3.15 (before 3.14, in builds with a GIL) and in "
+		"PyPy 7.3.18 and later");
 	return VERDICT_BAD;
 }
 

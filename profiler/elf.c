@@ -27,7 +27,7 @@ static void read_loads(Elf *elf, struct elf_python *e)
 
 		if (gelf_getphdr(elf, (int)i, &p) && p.p_type == PT_LOAD)
 			e->load[e->nloads++] =
-				(struct elf_load){ p.p_vaddr, p.p_offset, p.p_filesz };
+				(struct elf_load){ p.p_vaddr, p.p_offset, p.p_filesz, p.p_memsz };
 	}
 }
 
@@ -39,6 +39,9 @@ static void note_symbol(const char *name, const GElf_Sym *sym, struct elf_python
 	} else if (strcmp(name, "Py_Version") == 0 || strcmp(name, "PyPy_Version") == 0) {
 		e->has_version = true;
 		e->version = sym->st_value;
+	} else if (strcmp(name, "PyRun_SimpleString") == 0) {
+		e->has_run = true;
+		e->run = sym->st_value;
 	} else if (strcmp(name, PYPY_DOOR_SYMBOL) == 0) {
 		e->requests = sym->st_value;
 		e->requests_room = pypy_door_path_room(sym->st_size);

@@ -14,6 +14,7 @@ enum { ELF_MAX_LOADS = 32 };
 /* A part of the file that is mapped (PT_LOAD). */
 struct elf_load {
 	uint64_t vaddr, offset, file_size;
+	uint64_t memory_size; /* what the file has not is zeros at first */
 };
 
 struct elf_python {
@@ -23,6 +24,8 @@ struct elf_python {
 	uint64_t symbol;
 	bool has_version; /* "Py_Version": since 3.11; "PyPy_Version" */
 	uint64_t version; /* virtual address of that 32-bit word */
+	bool has_run;     /* "PyRun_SimpleString" */
+	uint64_t run;
 	bool is_pypy;
 	bool has_requests;      /* "pypysig_counter" with room for a path: PyPy since 7.3.18 */
 	bool needs_library;     /* it is linked with a libpython, which the loader maps */

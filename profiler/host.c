@@ -9,7 +9,9 @@
 
 enum { MAPS_MAX = 64 << 20 };
 
-static const struct host_ops *const ways[] = { [EXEC_DOOR] = &host_door, [EXEC_PYPY] = &host_pypy };
+static const struct host_ops *const ways[] = {
+	[EXEC_PENDING_CALL] = &host_ring, [EXEC_DOOR] = &host_door, [EXEC_PYPY] = &host_pypy
+};
 
 static const struct host_ops *ops_of(const struct host *h)
 {
@@ -29,7 +31,7 @@ static enum ps_status refuse(const struct inside *in, int pid, struct ps_err *er
 	identity_describe(&in->identity, python);
 	ps_fail(err, PS_UNSUPPORTED, "process %d: running code in %s is not possible yet", pid,
 		python);
-	ps_hint(err, "it is in CPython 3.14 and later, and in PyPy 7.3.18 and later");
+	ps_hint(err, "it is in CPython 3.8 and later, and in PyPy 7.3.18 and later");
 	return PS_UNSUPPORTED;
 }
 
@@ -54,6 +56,10 @@ static enum ps_status open_other(int pid, const struct patience *p, struct host 
 
 	PS_TRY(look_into(pid, &h, &in, err));
 	way = identity_exec_way(&in.identity);
+	if (way == EXEC_PENDING_CALL) { /* it opens the target itself */
+		target_close(&h.target);
+		return host_ring_open(pid, p, ret, err);
+	}
 	if (way < sizeof openers / sizeof *openers && openers[way])
 		st = openers[way](&in, &h, err);
 	else

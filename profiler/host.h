@@ -20,6 +20,7 @@ struct host_thread {
 struct host {
 	enum exec_way way;
 	struct target target;
+	bool main_only;              /* no other thread than the main one can be asked */
 	char python[64];             /* "CPython 3.14.10" */
 	struct host_thread *threads; /* that can be asked, as of host_look() */
 	unsigned nthreads;
@@ -56,9 +57,11 @@ struct host_ops {
 	void (*close)(struct host *h);
 };
 
-extern const struct host_ops host_door, host_pypy;
+extern const struct host_ops host_door, host_ring, host_pypy;
 /* A host whose target is not opened yet; PS_UNSUPPORTED: not one for this way. */
 enum ps_status host_door_open(int pid, const struct patience *p, struct host *ret,
+			      struct ps_err *err) PS_MUST_USE;
+enum ps_status host_ring_open(int pid, const struct patience *p, struct host *ret,
 			      struct ps_err *err) PS_MUST_USE;
 /* Those of an interpreter that was looked into: h is zeroed but for its target, which stays the
  * caller's to close where it fails. */

@@ -163,10 +163,7 @@ static enum ps_status attach_it(int pid, const struct patience *p, struct host *
 	}
 	sampler_close(&d->sampler);
 	target_close(&h->target);
-	ps_fail(err, PS_UNSUPPORTED, "process %d: running code in %s is not possible yet", pid,
-		h->python);
-	ps_hint(err, "it is in CPython 3.14 and later");
-	return PS_UNSUPPORTED;
+	return ps_fail(err, PS_UNSUPPORTED, "process %d: %s has no door", pid, h->python);
 }
 
 enum ps_status host_door_open(int pid, const struct patience *p, struct host *ret,

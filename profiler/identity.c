@@ -44,6 +44,9 @@ enum exec_way identity_exec_way(const struct identity *i)
 
 	if (!a || (a->exec == EXEC_PYPY && !i->has_requests))
 		return EXEC_NOT_YET;
+	/* The layout of the ring is not known of builds without a GIL. */
+	if (a->exec == EXEC_PENDING_CALL && i->free_threaded)
+		return EXEC_NOT_YET;
 	return a->exec;
 }
 

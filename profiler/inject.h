@@ -71,7 +71,7 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
  *
  * A thread that is blocked in a system call picks nothing up until it returns. With wake, the
  * target is stopped and continued ten times a second until then: epoll_wait and the like then
- * return early (EINTR), and CPython looks at requests; other calls just go on.
+ * return early (EINTR), and CPython 3.14 and later looks at requests; other calls just go on.
  *
  * Before INJECT_BEGAN: PS_NOT_READY, it was not picked up in time or we were interrupted, and
  * it has been withdrawn: it did not run and will not. PS_DENIED: it was picked up, and the

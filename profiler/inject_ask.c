@@ -65,6 +65,18 @@ static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 {
 	int pid = in->host.target.pid;
 
+	if (in->host.main_only && in->order.thread == INJECT_TID && in->host.nthreads) {
+		ps_fail(err, PS_USAGE, "process %d has no thread %d that can be asked to run code",
+			pid, in->order.tid);
+		ps_hint(err, "in %s only the main thread can; without --thread, it is asked",
+			in->host.python);
+		return PS_USAGE;
+	}
+	if (in->host.main_only)
+		return ps_fail(err, PS_NOT_READY,
+			       "process %d has no main thread that runs Python, "
+			       "and in %s no other can be asked",
+			       pid, in->host.python);
 	if (in->order.thread == INJECT_TID)
 		ps_fail(err, PS_USAGE, "process %d has no thread %d that runs Python", pid,
 			in->order.tid);

@@ -32,6 +32,12 @@ static enum ps_status unreadable(struct inject *in, struct ps_err *err)
 					      in->host.target.pid);
 }
 
+/* Only 3.14 and later look at requests when a call comes back with EINTR. */
+static bool can_wake(const struct inject *in)
+{
+	return in->host.way == EXEC_DOOR;
+}
+
 /* While it waits. */
 static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *err)
 {
@@ -40,8 +46,8 @@ static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *er
 	const struct host_thread *t;
 	enum ps_status st;
 
-	if (in->order.wake ? now - in->renewed_at >= WAKE_EVERY
-			   : !signalled && now - in->renewed_at >= RENEW_AFTER) {
+	if (can_wake(in) && in->order.wake ? now - in->renewed_at >= WAKE_EVERY
+					   : !signalled && now - in->renewed_at >= RENEW_AFTER) {
 		(void)!request_renew(in->guard.request); /* what it cannot do now, it can later */
 		in->renewed_at = clock_now();
 	}
@@ -125,8 +131,10 @@ static void explain_wait(const struct inject *in, struct ps_err *err)
 /* It is over before it began; or it began just now. */
 static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err *err)
 {
+	struct ps_err wait = { 0 };
 	enum request_state was;
 
+	explain_wait(in, &wait); /* before it is stopped for the withdrawal */
 	(void)!request_withdraw(in->guard.request, &was);
 	if (!parcel_claim(&in->parcel))
 		return PS_OK;
@@ -140,7 +148,7 @@ static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err
 		"thread %d of process %d did not pick the script up within %.3g s; it was "
 		"withdrawn and did not run",
 		in->tid, in->host.target.pid, (double)in->order.patience_ns / 1e9);
-	explain_wait(in, err);
+	ps_hint(err, "%s", wait.hint);
 	return PS_NOT_READY;
 }
 

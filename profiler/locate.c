@@ -279,6 +279,17 @@ static const struct elf_python *read_elf(struct search *s, const struct map *m,
 	return st ? NULL : room;
 }
 
+static void keep_file(const struct search *s, const struct file *f, const struct elf_python *e)
+{
+	struct locate_file *kept = s->how->file;
+
+	if (!kept || (!e->has_section && !e->has_symbol))
+		return;
+	*kept = (struct locate_file){ .known = true, .map = f->map, .elf = *e };
+	kept->map.path = NULL;
+	kept->map.path_len = 0;
+}
+
 static bool try_file(struct search *s, const struct file *f)
 {
 	struct elf_python room;
@@ -292,6 +303,7 @@ static bool try_file(struct search *s, const struct file *f)
 		note_other(s, &f->map, e, PYTHON_PYPY);
 		tell(s, LOCATE_FILE, &f->map, 0, PS_UNSUPPORTED, "it is PyPy's");
 	}
+	keep_file(s, f, e);
 	if (e->has_section && elf_file_offset(e, e->section, &offset) &&
 	    try_offset(s, &f->map, offset, true))
 		return true;

@@ -37,12 +37,21 @@ struct locate_try {
 	const char *why;        /* in words if not */
 };
 
+/* The file that an interpreter is in; its map's path is not kept. */
+struct locate_file {
+	bool known;
+	struct map map;
+	struct elf_python elf;
+};
+
 /* For those who want it otherwise, or want to know how. */
 struct locate_how {
 	bool files_only;         /* no scan of memory */
 	struct elf_cache *files; /* what is known of files already; NULL: nothing */
 	void (*tried)(const struct locate_try *t, void *ctx); /* NULL: nobody listens */
 	void *ctx;
+	struct locate_file
+		*file; /* filled in with CPython's, if it is found by a file; may be NULL */
 };
 
 /* The same; *ret_who says which Python it is, as far as that became known, whatever is

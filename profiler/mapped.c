@@ -133,3 +133,35 @@ enum ps_status mapped_read_python(int pid, const struct map *m, bool all_symbols
 		read_pypy_version(fd, ret->pypy);
 	return PS_OK;
 }
+
+static const struct elf_load *find_load(const struct elf_python *e, uint64_t vaddr)
+{
+	for (unsigned i = 0; i < e->nloads; i++) {
+		const struct elf_load *l = &e->load[i];
+
+		if (l->file_size && vaddr >= l->vaddr && vaddr - l->vaddr < l->memory_size)
+			return l;
+	}
+	return NULL;
+}
+
+/* What began as zeros lies behind the last byte that the file has. */
+uint64_t mapped_address(const char *maps, size_t len, const struct map *file,
+			const struct elf_python *e, uint64_t vaddr, bool executable)
+{
+	const struct elf_load *l = find_load(e, vaddr);
+	uint64_t inside, in_file, offset;
+	struct map m;
+
+	if (!l)
+		return 0;
+	inside = vaddr - l->vaddr;
+	in_file = inside < l->file_size ? inside : l->file_size - 1;
+	offset = l->offset + in_file;
+	for (size_t pos = 0; maps_next(maps, len, &pos, &m);) {
+		if (mapped_same_file(&m, file) && (executable ? m.executable : m.writable) &&
+		    offset >= m.offset && offset - m.offset < m.end - m.start)
+			return m.start + (offset - m.offset) + (inside - in_file);
+	}
+	return 0;
+}

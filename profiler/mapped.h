@@ -25,6 +25,10 @@ static inline bool mapped_same_file(const struct map *a, const struct map *b)
  * ask again with the same until it is the right one. False: no more. */
 bool mapped_next_address(const char *maps, size_t len, size_t *pos, const struct map *file,
 			 const struct elf_python *e, uint64_t vaddr, uint64_t *ret);
+/* Where in the target the byte at virtual address vaddr of that file is, in memory that can be
+ * executed, or else written. maps is the text of its maps. 0: nowhere. */
+uint64_t mapped_address(const char *maps, size_t len, const struct map *file,
+			const struct elf_python *e, uint64_t vaddr, bool executable);
 
 /* Is the text somewhere in the file? ret, of room bytes, gets what follows it up to room - 1
  * bytes, terminated; room 0: nothing. At most MAPPED_SEARCH_MAX bytes are searched. */

@@ -42,6 +42,7 @@ static bool take_permissions(struct cursor *c, struct map *m)
 		return false;
 	m->readable = c->at[0] == 'r';
 	m->writable = c->at[1] == 'w';
+	m->executable = c->at[2] == 'x';
 	c->at += 4;
 	return true;
 }

@@ -12,7 +12,7 @@ struct map {
 	uint64_t offset; /* of start in the file */
 	uint32_t dev_major, dev_minor;
 	uint64_t inode; /* 0: not of a file */
-	bool readable, writable;
+	bool readable, writable, executable;
 	const char *path; /* borrowed from the text, not terminated; as the kernel writes it: */
 	size_t path_len;  /* newline as \012, and " (deleted)" after an unlinked file's */
 };

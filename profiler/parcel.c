@@ -145,25 +145,44 @@ static enum ps_status read_owner(int pid, struct parcel *p, struct ps_err *err)
 	return PS_OK;
 }
 
+/* A main thread that has ended has neither root nor environment; the others have them still. */
+struct view {
+	int pid, tid, root;
+};
+
+static bool open_root(int tid, void *ctx)
+{
+	struct view *v = ctx;
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/root", v->pid, tid);
+	v->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	v->tid = tid;
+	return v->root < 0 && errno == ENOENT;
+}
+
 enum ps_status parcel_choose(int pid, struct parcel *ret, struct ps_err *err)
 {
 	struct parcel p = { .parent = -1, .folder = -1, .watch = -1 };
 	const char *tried[] = { NULL, "/tmp", "/var/tmp", "/dev/shm" };
+	struct view view = { .pid = pid, .root = -1 };
 	SCOPE_CLOSE int root = -1;
 	SCOPE_FREE char *environment = NULL;
-	char path[64];
+	char name[64];
 	size_t len = 0;
 	int why = ENOENT;
 
 	PS_TRY(read_owner(pid, &p, err));
 	if (!make_name(p.name))
 		return ps_fail(err, PS_IO, "no random numbers: %s", strerror(errno));
-	snprintf(path, sizeof path, "/proc/%d/root", pid);
-	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc_each_thread(pid, open_root, &view) == PS_GONE)
+		return ps_fail(err, PS_GONE, "process %d has ended", pid);
+	root = view.root;
 	if (root < 0)
 		return ps_fail(err, errno == ENOENT ? PS_GONE : PS_DENIED,
 			       "open the root folder of process %d: %s", pid, strerror(errno));
-	if (proc_read_file(pid, "environ", ENVIRONMENT_MAX, &environment, &len, NULL) == PS_OK)
+	snprintf(name, sizeof name, "task/%d/environ", view.tid);
+	if (proc_read_file(pid, name, ENVIRONMENT_MAX, &environment, &len, NULL) == PS_OK)
 		tried[0] = find_variable(environment, len);
 	for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
 		if (tried[i] && try_folder(root, tried[i], &p)) {

@@ -8,7 +8,9 @@
 #include <string.h>
 
 static const struct request_ops *const ways[] = {
-	[EXEC_DOOR] = &request_door_ops, [EXEC_PYPY] = &request_pypy_ops
+	[EXEC_PENDING_CALL] = &request_ring_ops,
+	[EXEC_DOOR] = &request_door_ops,
+	[EXEC_PYPY] = &request_pypy_ops,
 };
 
 static const struct request_ops *ops_of(const struct request *r)

@@ -16,6 +16,7 @@
 #include "profiler/identity.h"
 #include "profiler/parcel.h"
 #include "profiler/poke.h"
+#include "profiler/ring_site.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +35,12 @@ struct request_pypy {
 	uint32_t path_room;
 };
 
+/* What the ring (EXEC_PENDING_CALL) needs to know. */
+struct request_ring {
+	struct ring_site site;
+	raddr text; /* of the call that was added last */
+};
+
 struct request {
 	int pid;
 	enum exec_way way;
@@ -41,6 +48,7 @@ struct request {
 	union {
 		struct request_door door;
 		struct request_pypy pypy;
+		struct request_ring ring;
 	};
 	raddr thread; /* the thread state that was asked; 0: none is */
 	raddr interpreter;
@@ -99,6 +107,6 @@ struct request_ops {
 	void (*settle)(const struct request *r, bool over); /* NULL: need not be */
 };
 
-extern const struct request_ops request_door_ops, request_pypy_ops;
+extern const struct request_ops request_door_ops, request_ring_ops, request_pypy_ops;
 
 #endif

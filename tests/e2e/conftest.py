@@ -28,8 +28,8 @@ def pytest_report_header(config):
 def pytest_generate_tests(metafunc):
     """A test that takes `python` is run with every interpreter that pysample reads; `one`
     is the newest of them, `foreign` each that it does not read, `host` each that it can
-    run code in, `door` those of them that have a door of their own for it (PEP 768), `pypy`
-    those of them that are PyPy, `every` each that there is."""
+    run code in: `door` those of them that have a door of their own for it (PEP 768), `ring`
+    those that have not, `pypy` those that are PyPy; `every` each that there is."""
     supported = [i for i in FOUND if i.supported]
     kinds = {
         "python": supported,
@@ -37,6 +37,9 @@ def pytest_generate_tests(metafunc):
         "host": [i for i in FOUND if i.executable],
         "door": [
             i for i in FOUND if i.implementation == "cpython" and i.executable and i.version >= (3, 14)
+        ],
+        "ring": [
+            i for i in FOUND if i.implementation == "cpython" and i.executable and i.version < (3, 14)
         ],
         "pypy": [i for i in FOUND if i.executable and i.implementation == "pypy"],
         "foreign": [i for i in FOUND if not i.supported],

@@ -16,14 +16,14 @@ def host_in(start, places):
     .temporary() what is in its temporary folder, which is its own."""
     made = []
 
-    def run(interpreter, doing, user=None, **how):
+    def run(interpreter, doing, user=None, script="host.py", **how):
         place = places(interpreter)
         folder = tempfile.mkdtemp(dir=place.outside)
         made.append(folder)
         os.chmod(folder, 0o1777)
         inside = os.path.join(place.inside, os.path.basename(folder))
         env = {**interpreter.environment(), **how.pop("env", {}), "TMPDIR": inside}
-        child = start(interpreter, "host.py", doing, *([user] if user else []), env=env, **how)
+        child = start(interpreter, script, doing, *([user] if user else []), env=env, **how)
         child.tid = child.said()["tid"]
         child.folder = folder
         child.temporary = lambda: os.listdir(folder)

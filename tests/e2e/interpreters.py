@@ -59,7 +59,7 @@ class Interpreter:
         """Can pysample run code in it?"""
         if self.implementation == "pypy":
             return self.own_version >= (7, 3, 18)
-        return self.implementation == "cpython" and self.version[:2] >= (3, 14)
+        return self.implementation == "cpython" and self.version[:2] >= (3, 8)
 
     def __repr__(self):
         return self.name

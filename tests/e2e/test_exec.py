@@ -156,8 +156,8 @@ def test_a_thread_that_is_blocked(host, host_in, run_in, doing):
         ended_well(child)
 
 
-def test_a_wait_for_events_is_no_obstacle(host, host_in, run_in):
-    child = host_in(host, "wait_for_events")
+def test_a_wait_for_events_is_no_obstacle(door, host_in, run_in):
+    child = host_in(door, "wait_for_events")
     result = run_in(child, MARK.format(1), options=["--timeout", process.PATIENCE, "--wake"])
     assert result.code == 0, result
     child.go()

@@ -161,11 +161,42 @@ Test(mapped, finds_where_an_address_of_a_file_is)
 	cr_expect_eq(at, 0x7f0000212fc0);
 	cr_expect_not(mapped_next_address(text, sizeof text - 1, &pos, &m, &e, 0x12fc0, &at));
 	pos = 0;
-	e.load[0] = (struct elf_load){ 0x400123, 0x123, 0x2000 };
+	e.load[0] = (struct elf_load){ 0x400123, 0x123, 0x2000, 0x2000 };
 	cr_assert(mapped_next_address(text, sizeof text - 1, &pos, &m, &e, 0x412fc0, &at));
 	cr_expect_eq(at, 0x7f0000012fc0, "its parts begin inside a page");
 	pos = e.nloads = 0;
 	cr_expect_not(mapped_next_address(text, sizeof text - 1, &pos, &m, &e, 0, &at));
+}
+
+/* This very program passes for an interpreter whose runtime began as zeros. */
+int PyRun_SimpleString(const char *text);
+extern uint64_t _PyRuntime[1024];
+uint64_t _PyRuntime[1024];
+
+int PyRun_SimpleString(const char *text)
+{
+	return text != NULL;
+}
+
+Test(mapped, finds_code_and_data_in_memory)
+{
+	struct elf_python e;
+	struct map m;
+	char *text;
+
+	cr_assert(PyRun_SimpleString("") && !_PyRuntime[0]);
+	cr_assert(row_of((const void *)(uintptr_t)PyRun_SimpleString, &text, &m));
+	cr_assert_eq(mapped_read_python(getpid(), &m, true, &e), PS_OK);
+	cr_assert(e.has_run && e.has_symbol);
+	cr_expect_eq(mapped_address(text, strlen(text), &m, &e, e.run, true),
+		     (uintptr_t)PyRun_SimpleString);
+	cr_expect_eq(mapped_address(text, strlen(text), &m, &e, e.symbol, false),
+		     (uintptr_t)_PyRuntime);
+	cr_expect_eq(mapped_address(text, strlen(text), &m, &e, e.symbol, true), 0, "no code");
+	cr_expect_eq(mapped_address(text, strlen(text), &m, &e, (uint64_t)1 << 60, false), 0);
+	m.inode++;
+	cr_expect_eq(mapped_address(text, strlen(text), &m, &e, e.run, true), 0);
+	free(text);
 }
 
 Test(elf_cache, reads_a_file_once)

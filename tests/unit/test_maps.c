@@ -39,7 +39,7 @@ Test(maps, takes_a_row_apart)
 	cr_expect_eq(m.dev_major, 0xfd);
 	cr_expect_eq(m.dev_minor, 0x1a);
 	cr_expect_eq(m.inode, 173521);
-	cr_expect(m.readable && m.writable);
+	cr_expect(m.readable && m.writable && !m.executable);
 	cr_expect(path_is(&m, "/usr/lib/with space/libx.so"));
 }
 
@@ -48,7 +48,9 @@ Test(maps, takes_anonymous_special_and_odd_rows)
 	struct map m;
 
 	cr_assert(one("1000-2000 ---p 00000000 00:00 0 \n", &m));
-	cr_expect(!m.readable && !m.writable);
+	cr_expect(!m.readable && !m.writable && !m.executable);
+	cr_assert(one("1000-2000 r-xp 00000000 00:00 0 \n", &m));
+	cr_expect(m.executable && !m.writable);
 	cr_expect_eq(m.path_len, 0);
 	cr_assert(one("1000-2000 r--s 00000000 00:00 0", &m), "without a newline or a path");
 	cr_expect_eq(m.path_len, 0);
