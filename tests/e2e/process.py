@@ -3,6 +3,7 @@
 
 import json
 import os
+import platform
 import re
 import select
 import signal
@@ -80,6 +81,19 @@ def at_rest(pid):
 
     first = look()
     return all(f[0] == "S" for f in first.values()) and first == look()
+
+
+READ = {"x86_64": 0, "aarch64": 63}[platform.machine()]
+
+
+def waits_for_input(pid):
+    """One of its threads is in read(0)."""
+
+    def call(tid):
+        with open(f"/proc/{pid}/task/{tid}/syscall") as f:
+            return f.read().split()[:2]
+
+    return [str(READ), "0x0"] in [call(tid) for tid in os.listdir(f"/proc/{pid}/task")]
 
 
 def urgent():

@@ -26,10 +26,20 @@ def command(places):
     return argv
 
 
+def let_go_once_sampled(pysample, *args):
+    """What the program does then is not over before pysample has come to it."""
+    p = pysample.start(*args, stdin=process.subprocess.PIPE)
+    process.sampling(p)
+    p.stdin.write(b"\n")
+    p.stdin.flush()
+    return pysample.finish(p)
+
+
 @pytest.mark.parametrize("status", [0, 3, 42])
 def test_output_and_status_pass_through(python, status, command, pysample, folder):
     file = os.path.join(folder, "out.txt")
-    result = pysample("record", "-o", file, "--", *command(python, "short.py", status, 150))
+    argv = command(python, "short.py", status, 150, "wait")
+    result = let_go_once_sampled(pysample, "record", "-o", file, "--", *argv)
     assert result.code == status, result
     assert result.out == "done True\n"
     stacks = expect.collapsed(read(file))
@@ -92,8 +102,9 @@ def test_a_program_that_is_no_python(pysample, folder):
 
 def test_through_a_shell(python, command, pysample, folder):
     file = os.path.join(folder, "out.txt")
-    argv = command(python, "short.py", 6, 150)
-    result = pysample("record", "-o", file, "--", "/bin/sh", "-c", 'sleep 0.2; exec "$@"', "sh", *argv)
+    argv = command(python, "short.py", 6, 150, "wait")
+    script = ["/bin/sh", "-c", 'sleep 0.2; exec "$@"', "sh"]
+    result = let_go_once_sampled(pysample, "record", "-o", file, "--", *script, *argv)
     assert result.code == 6, result
     assert any(";work (" in s for s in expect.collapsed(read(file)))
 

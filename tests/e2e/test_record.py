@@ -80,6 +80,11 @@ def possible(stack):
     )
 
 
+def guessed(result):
+    """How many of the counts stand for moments at which pysample was late."""
+    return int(re.search(r"(\d+) skipped because late", result.err)[1])
+
+
 def short(stack):
     return " ".join(frame.partition(" ")[0] for frame in stack.split(";"))
 
@@ -88,13 +93,14 @@ def test_no_stack_that_cannot_be(python, start, pysample, folder):
     child = start(python, "busy.py")
     child.said()
     file = os.path.join(folder, "out.txt")
-    result = pysample("record", child.pid, "-d", "2", "-r", "5k", "-f", "collapsed", "-o", file)
+    options = ["-d", "2", "-r", "5k", "-f", "collapsed", "-o", file]
+    result = pysample("record", child.pid, *options, preexec_fn=process.urgent)
     assert result.code == 0, result
     stacks = expect.collapsed(read(file))
     wrong = {short(s): n for s, n in stacks.items() if not possible(s)}
     # A gate against regressions on a loaded machine; the figures are bench/accuracy.py's.
     allowed = 0.02 if python.version < (3, 14) else 0.003
-    assert sum(wrong.values()) <= allowed * sum(stacks.values()), wrong
+    assert sum(wrong.values()) <= allowed * sum(stacks.values()) + guessed(result), wrong
     # What stands on a generator that lives for a microsecond is left out, not guessed.
     for name in ("a1", "b1", "a3", "b3"):
         assert any(f";{name} (" in s for s in stacks), f"{name} was never seen: {result}"
@@ -113,7 +119,8 @@ def test_reused_code_objects_do_not_lend_their_names(python, start, pysample, fo
     child = start(python, "churn.py")
     child.said()
     file = os.path.join(folder, "out.txt")
-    result = pysample("record", child.pid, "-d", "2", "-r", "5k", "-o", file)
+    options = ["-d", "2", "-r", "5k", "-o", file]
+    result = pysample("record", child.pid, *options, preexec_fn=process.urgent)
     assert result.code == 0, result
     stacks = expect.collapsed(read(file))
     # Samples in which code objects were replaced before they could be read are given up.
@@ -124,7 +131,7 @@ def test_reused_code_objects_do_not_lend_their_names(python, start, pysample, fo
         if len(set(re.findall(r"(?:outer_|inner_|\()(\d{6})", s))) > 1
     }
     allowed = 0.05 if python.version < (3, 14) else 0.003
-    assert sum(mixed.values()) <= allowed * sum(stacks.values()), mixed
+    assert sum(mixed.values()) <= allowed * sum(stacks.values()) + guessed(result), mixed
 
 
 def test_threads_apart_and_functions_merged(one, start, pysample, folder):
@@ -143,6 +150,7 @@ def test_threads_apart_and_functions_merged(one, start, pysample, folder):
 def test_gil_only(one, start, pysample, folder):
     child = start(one, "ends.py", 0)
     child.said()
+    process.until(lambda: process.waits_for_input(child.pid), "its other thread to be idle")
     file = os.path.join(folder, "out.txt")
     assert pysample("record", child.pid, "-d", "200ms", "-g", "-o", file).code == 0
     stacks = expect.collapsed(read(file))
@@ -152,6 +160,7 @@ def test_gil_only(one, start, pysample, folder):
 def test_idle_threads_are_left_out_unless_asked_for(one, start, pysample, folder):
     child = start(one, "ends.py", 0)
     child.said()
+    process.until(lambda: process.waits_for_input(child.pid), "its other thread to be idle")
     file = os.path.join(folder, "out.txt")
     assert pysample("record", child.pid, "-d", "200ms", "-o", file).code == 0
     assert not [s for s in expect.collapsed(read(file)) if "end (" in s]
@@ -436,6 +445,9 @@ def test_rate_max(one, start, pysample, folder):
     child = start(one, "busy.py")
     child.said()
     file = os.path.join(folder, "out.txt")
-    result = pysample("record", child.pid, "-d", "300ms", "-r", "max", "-o", file)
+    p = pysample.start("record", child.pid, "-r", "max", "-o", file)
+    process.until(lambda: p.poll() is not None or process.cpu(p.pid) >= 20, "it to sample")
+    p.send_signal(signal.SIGINT)
+    result = pysample.finish(p)
     assert result.code == 0, result
     assert sum(expect.collapsed(read(file)).values()) > 1000, result

@@ -208,7 +208,15 @@ enum ps_status target_read(struct target *t, raddr at, void *into, size_t len)
 enum ps_status target_read_proc(struct target *t, const char *name, size_t max, char **ret,
 				size_t *ret_len, struct ps_err *err)
 {
-	return proc_read_file(t->pid, name, max, ret, ret_len, err);
+	struct fake_target *f = fake_of(t);
+
+	if (f->no_maps)
+		return ps_fail(err, PS_GONE, "thread %d ended", t->read_tid);
+	if (!f->maps)
+		return proc_read_file(t->pid, name, max, ret, ret_len, err);
+	*ret = strdup(f->maps);
+	*ret_len = strlen(f->maps);
+	return *ret ? PS_OK : PS_NOMEM;
 }
 
 enum ps_status target_open(int pid, struct target *ret, struct ps_err *err)

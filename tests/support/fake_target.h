@@ -26,6 +26,8 @@ struct fake_target {
 	bool fail_on;     /* and all after it */
 	enum ps_status fail_with;
 	bool ended, execed;
+	const char *maps; /* what target_read_proc() gives; NULL: the file of this process */
+	bool no_maps;     /* it gives PS_GONE */
 
 	/* Called before each read: here the target can move on under its reader. */
 	void (*before_read)(struct fake_target *f, uint64_t nth, void *ctx);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A program like any other: does some work, prints, ends with the status it is given."""
+"""A program like any other: does some work, prints, ends with the status it is given. It may
+be told to wait for its input first."""
 
 import sys
 
@@ -9,6 +10,8 @@ def work(n):
 
 
 def main():
+    if sys.argv[3:] == ["wait"]:
+        sys.stdin.readline()
     total = 0
     for _ in range(int(sys.argv[2])):
         total += work(20_000)

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The checks that what was found must pass; finding it is for the end-to-end tests. */
+/* The checks that what was found must pass, and finding it in memory; by file is for the
+ * end-to-end tests. */
 #include "profiler/locate.h"
 
 #include "tests/support/image.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct world {
 	struct image im;
+	char maps[256];
 	struct image_thread t[3];
 	struct site site;
 };
@@ -110,5 +115,121 @@ Test(locate, survives_the_failure_of_any_read)
 		}
 		w->im.fake.fail_at = 0;
 		cr_expect_eq(check(w), PS_OK);
+	}
+}
+
+/* --- finding it --- */
+
+enum { HALF = FAKE_PAGES / 2 * FAKE_PAGE };
+
+/* All memory is anonymous, in two pieces; the image is in the one that is searched last. */
+static void show_memory(struct world *w)
+{
+	uint64_t middle = FAKE_BASE + HALF;
+
+	fake_map(&w->im.fake, FAKE_BASE, 2 * HALF);
+	cr_assert(w->im.runtime < middle);
+	snprintf(w->maps, sizeof w->maps,
+		 "%08" PRIx64 "-%08" PRIx64 " rw-p 00000000 00:00 0\n"
+		 "%08" PRIx64 "-%08" PRIx64 " rw-p 00000000 00:00 0\n",
+		 middle, middle + HALF, (uint64_t)FAKE_BASE, middle);
+	w->im.fake.maps = w->maps;
+}
+
+static enum ps_status find(struct world *w, struct site *ret, struct ps_err *err)
+{
+	struct locate_how how = { .files_only = false };
+	struct identity who;
+
+	*err = (struct ps_err){ 0 };
+	return locate_with(&w->im.fake.target, &how, ret, &who, err);
+}
+
+Test(locate, finds_the_table_in_memory_that_has_no_file)
+{
+	EACH_VERSION(w)
+	{
+		struct site site;
+		struct ps_err err;
+
+		show_memory(w);
+		cr_assert_eq(find(w, &site, &err), PS_OK, "%s", err.msg);
+		cr_expect_eq(site.runtime, w->im.runtime);
+		cr_expect_str_eq(site.found_by, "memory scan");
+		cr_expect_eq(site.layout.version, w->im.layout.version);
+	}
+}
+
+Test(locate, says_what_keeps_what_it_found_from_being_read)
+{
+	EACH_VERSION(w)
+	{
+		raddr main_interp = image_get(&w->im, w->im.runtime, F_RUNTIME_INTERPRETERS_MAIN);
+		struct site site;
+		struct ps_err err;
+
+		show_memory(w);
+		image_set(&w->im, w->t[0].at, F_THREAD_NEXT, w->t[0].at);
+		cr_expect_eq(find(w, &site, &err), PS_FORMAT);
+		cr_expect(strstr(err.msg, "list of threads"), "%s", err.msg);
+		image_set(&w->im, main_interp, F_INTERP_THREADS_HEAD, 0);
+		cr_expect_eq(find(w, &site, &err), PS_NOT_READY);
+		fake_put64(&w->im.fake, w->im.runtime, 0);
+		cr_expect_eq(find(w, &site, &err), PS_NOT_PYTHON);
+		cr_expect(strstr(err.msg, "not a Python"), "%s", err.msg);
+		w->im.fake.ended = true;
+		cr_expect_eq(find(w, &site, &err), PS_GONE);
+	}
+}
+
+Test(locate, looks_on_behind_a_table_that_lies)
+{
+	EACH_VERSION(w)
+	{
+		struct site site;
+		struct ps_err err;
+
+		show_memory(w);
+		fake_put(&w->im.fake, FAKE_BASE + HALF + 64, "xdebugpy", 8);
+		cr_assert_eq(find(w, &site, &err), PS_OK, "%s", err.msg);
+		cr_expect_eq(site.runtime, w->im.runtime);
+	}
+}
+
+Test(locate, tables_without_end_are_given_up)
+{
+	EACH_VERSION(w)
+	{
+		unsigned char head[32];
+		struct site site;
+		struct ps_err err;
+
+		show_memory(w);
+		fake_get(&w->im.fake, w->im.runtime, head, sizeof head);
+		for (unsigned i = 0; i < 1000; i++)
+			fake_put(&w->im.fake, FAKE_BASE + HALF + i * sizeof head, head,
+				 sizeof head);
+		w->im.fake.reads = 0;
+		cr_expect_neq(find(w, &site, &err), PS_OK, "the true one comes too late");
+		cr_expect(err.msg[0]);
+		cr_expect_lt(w->im.fake.reads, 20000);
+	}
+}
+
+Test(locate, a_process_without_memory_is_not_ready_or_has_ended)
+{
+	EACH_VERSION(w)
+	{
+		struct site site;
+		struct ps_err err;
+
+		w->im.fake.no_maps = true;
+		cr_expect_eq(find(w, &site, &err), PS_NOT_READY);
+		cr_expect(strstr(err.msg, "no memory yet"), "%s", err.msg);
+		w->im.fake.ended = true;
+		cr_expect_eq(find(w, &site, &err), PS_GONE);
+		w->im.fake.ended = w->im.fake.no_maps = false;
+		w->im.fake.maps = "";
+		cr_expect_eq(find(w, &site, &err), PS_NOT_PYTHON);
 	}
 }
