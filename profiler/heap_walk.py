@@ -163,13 +163,19 @@ def mro_of(kind):
     return TYPE_MRO(kind) or (kind,)
 
 
+def is_ready(kind):
+    """A static type that its module never made ready has neither bases nor a dict; to ask for
+    its bases is a crash up to CPython 3.11."""
+    return TYPE_MRO(kind) is not None
+
+
 def own_attributes(kind):
-    return {k: v for k, v in TYPE_DICT(kind).items() if type(k) is str}
+    return {k: v for k, v in TYPE_DICT(kind).items() if type(k) is str} if is_ready(kind) else {}
 
 
 def dict_of_type(kind):
     """The dict that is behind the proxy which Python code sees."""
-    inner = gc.get_referents(TYPE_DICT(kind))
+    inner = gc.get_referents(TYPE_DICT(kind)) if is_ready(kind) else ()
     return inner[0] if inner and type(inner[0]) is dict else None
 
 
@@ -929,6 +935,8 @@ class Walk:
                         refs.append(value)
 
     def note_type(self, names, refs, o):
+        if not is_ready(o):
+            return
         inner = dict_of_type(o)
         wanted = [(DICT, inner), (MRO, TYPE_MRO(o)), (BASES, fact(o, "__bases__", None))]
         wanted.append((BASE, fact(o, "__base__", None)))
