@@ -481,7 +481,8 @@ class Walk:
         if PYPY or shape or not self.is_plain(plan, mro):
             if not plan.members and plan.getter is None and not shape and not fact(kind, "__flags__") & GC_FLAG:
                 return self.tell_atoms
-            if not PYPY and (shape in COLUMNS or not shape and plan.getter is None):
+            collected = fact(kind, "__flags__") & GC_FLAG
+            if not PYPY and (shape in COLUMNS or not shape and plan.getter is None and collected):
                 return self.tell_columns
             return self.tell_odd
         return self.tell_instances
