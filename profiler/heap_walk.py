@@ -62,6 +62,7 @@ WORDS_END = 1 << 16  # below are words, from here on addresses
 OBJECTS_MAX, EDGES_MAX = 8192, 1 << 16  # of one chunk, where they may be split
 FIELDS_MAX = 1 << 18  # edges of a chunk, for good
 FRAMES_MAX = 10000  # of a thread
+COLUMNS_MAX = 1024
 ODD_MAX, ODD_CONTENT_MAX = 256, 500  # their product is less than FIELDS_MAX
 BATCH = 16384  # objects that are sorted by type at a time
 SEEN_MAX = 4000000  # ids that are remembered; beyond that, atoms may be told twice
@@ -143,6 +144,10 @@ STORED = {
     29: ("tb_next",),
     20: ("__self__",),
 }
+# Members of code objects that are objects. The others are numbers, or made by asking.
+CODE_MEMBERS = """co_consts co_names co_filename co_name co_qualname co_linetable co_lnotab
+co_exceptiontable co_varnames co_freevars co_cellvars co_code""".split()
+COLUMNS = (15, FUNCTION, 19, 20, CODE_OBJECT, CELL_OBJECT, 29, 31)
 
 
 # Types, asked without running anything of them
@@ -163,13 +168,19 @@ def mro_of(kind):
     return TYPE_MRO(kind) or (kind,)
 
 
+def is_ready(kind):
+    """A static type that its module never made ready has neither bases nor a dict; to ask for
+    its bases is a crash up to CPython 3.11."""
+    return TYPE_MRO(kind) is not None
+
+
 def own_attributes(kind):
-    return {k: v for k, v in TYPE_DICT(kind).items() if type(k) is str}
+    return {k: v for k, v in TYPE_DICT(kind).items() if type(k) is str} if is_ready(kind) else {}
 
 
 def dict_of_type(kind):
     """The dict that is behind the proxy which Python code sees."""
-    inner = gc.get_referents(TYPE_DICT(kind))
+    inner = gc.get_referents(TYPE_DICT(kind)) if is_ready(kind) else ()
     return inner[0] if inner and type(inner[0]) is dict else None
 
 
@@ -385,6 +396,8 @@ class Walk:
                     if getter is None and type(value) in (Getset, Member) and c is not type:
                         getter = value.__get__
                 elif type(value) is Member and name != "__weakref__":
+                    if shape == CODE_OBJECT and name not in CODE_MEMBERS:
+                        continue
                     members.append((name, value.__get__))
                 elif type(value) is Getset and name in STORED.get(shape, ()):
                     members.append((name, value.__get__))
@@ -468,6 +481,9 @@ class Walk:
         if PYPY or shape or not self.is_plain(plan, mro):
             if not plan.members and plan.getter is None and not shape and not fact(kind, "__flags__") & GC_FLAG:
                 return self.tell_atoms
+            collected = fact(kind, "__flags__") & GC_FLAG
+            if not PYPY and (shape in COLUMNS or not shape and plan.getter is None and collected):
+                return self.tell_columns
             return self.tell_odd
         return self.tell_instances
 
@@ -780,6 +796,72 @@ class Walk:
                 pass
         return found
 
+    # Built-in types of which there are many: members in columns, and what else the collector knows
+
+    def tell_columns(self, plan, objects):
+        for at in range(0, len(objects), COLUMNS_MAX):
+            self.tell_columns_of(plan, objects[at : at + COLUMNS_MAX])
+
+    def tell_columns_of(self, plan, objects):
+        refs = list(map(gc.get_referents, objects))
+        reached = list(itertools.chain.from_iterable(refs))
+        # Of a member that is a number in C, the object is made by asking. It is none of these.
+        numbers = (int, bool, float, type(None))
+        known = {id(r) for r in reached if type(r) not in numbers}
+        names, columns = [], []
+        for name, get in plan.members:
+            try:
+                values = list(map(get, objects))
+            except Exception:
+                values = [self.value(get, o) for o in objects]
+            if plan.shape == CODE_OBJECT:
+                column = [0 if v is None else id(v) for v in values]
+                reached += values
+            else:
+                column = [i if i in known else 0 for i in map(id, values)]
+            if any(column):
+                names.append(name)
+                columns.append(column)
+        groups = [self.fixed(ATTRIBUTE, names, columns)] if names else []
+        edges = len(names) * len(objects)
+        extra = [self.rest(plan, refs, columns)]
+        if plan.shape == FUNCTION:
+            extra.append(self.cells(objects))
+        for made, count in extra:
+            if count:
+                groups.append(made)
+                edges += count
+        self.tell(plan, objects, ids_of(objects), groups, edges)
+        self.reach(reached)
+
+    def value(self, get, o):
+        try:
+            return get(o)
+        except Exception:
+            return None
+
+    def rest(self, plan, refs, columns):
+        """What the collector gave and no column has."""
+        rows = zip(*columns) if columns else itertools.repeat(())
+        kind = plan.kind
+        left = [
+            [id(r) for r in of if r is not kind and id(r) not in row] for of, row in zip(refs, rows)
+        ]
+        flat = list(itertools.chain.from_iterable(left))
+        if plan.shape == CELL_OBJECT:
+            parts = words([CONTENTS]), words([x[0] if x else 0 for x in left])
+            return group(INTERNAL, FIXED, 1, *parts), len(left)
+        counts = words(list(map(len, left)), 4)
+        return group(INTERNAL, COUNTED, len(flat), counts, words(flat)), len(flat)
+
+    def cells(self, objects):
+        names, targets = {}, {}
+        for at, closure in enumerate(map(Function.__closure__.__get__, objects)):
+            if closure:
+                targets[at] = closure
+                names[at] = Function.__code__.__get__(objects[at]).co_freevars[: len(closure)]
+        return self.odd_group(CELL, True, names, targets, len(objects))
+
     # Everything else, one by one
 
     def tell_odd(self, plan, objects):
@@ -852,11 +934,6 @@ class Walk:
             self.note(names, ATTRIBUTE, name, get, o)
         if shape == TYPE_OBJECT:
             self.note_type(names, refs, o)
-        elif shape == CELL_OBJECT:
-            for r in refs:
-                names[id(r)] = (INTERNAL, CONTENTS, r)
-        elif shape == FUNCTION:
-            self.note_function(names, refs, o)
         elif shape == FRAME_OBJECT or shape in GENERATORS:
             self.note_locals(names, refs, o, shape)
         elif plan.getter is not None:
@@ -929,6 +1006,8 @@ class Walk:
                         refs.append(value)
 
     def note_type(self, names, refs, o):
+        if not is_ready(o):
+            return
         inner = dict_of_type(o)
         wanted = [(DICT, inner), (MRO, TYPE_MRO(o)), (BASES, fact(o, "__bases__", None))]
         wanted.append((BASE, fact(o, "__base__", None)))
@@ -939,15 +1018,6 @@ class Walk:
                 if id(value) not in known:  # static types are unknown to the collector
                     refs.append(value)
                     known.add(id(value))
-
-    def note_function(self, names, refs, o):
-        closure = Function.__closure__.__get__(o)
-        if closure is None:
-            return
-        free = Function.__code__.__get__(o).co_freevars
-        for name, cell in zip(free, closure):
-            names[id(cell)] = (CELL, name, cell)
-            refs.append(cell)  # the collector knows of the tuple between
 
     def note_locals(self, names, refs, o, shape):
         found = self.locals.get(id(o))
@@ -1176,7 +1246,8 @@ def hides_dicts():
     attributes inside as well."""
     o = Maker()
     o.attribute = None
-    return not any(r is vars(o) for r in gc.get_referents(o))
+    made = vars(o)
+    return not any(r is made for r in gc.get_referents(o))
 
 
 def hush():

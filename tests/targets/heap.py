@@ -164,7 +164,8 @@ def of_locals(o):
 
 def collector_hides_dicts():
     o = Plain(1, 2)
-    return not any(r is vars(o) for r in gc.get_referents(o))
+    made = vars(o)
+    return not any(r is made for r in gc.get_referents(o))
 
 
 class Pause:
