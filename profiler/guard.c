@@ -143,6 +143,7 @@ enum ps_status guard_start(const struct request *request, const struct parcel *p
 
 void guard_settle_later(const struct guard *g, const struct parcel *parcel)
 {
+	struct request own = *g->request; /* the shared one is closed in a moment */
 	int lock = open_lock(parcel);
 
 	if (lock < 0)
@@ -150,7 +151,7 @@ void guard_settle_later(const struct guard *g, const struct parcel *parcel)
 	if (fork() == 0) {
 		close(g->wire); /* or the other one would wait for us */
 		become_a_guard();
-		settle_afterwards(g->request, lock);
+		settle_afterwards(&own, lock);
 		_exit(0);
 	}
 	close(lock);

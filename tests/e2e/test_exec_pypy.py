@@ -204,27 +204,28 @@ def test_a_signal_that_comes_while_the_script_runs(pypy, looping, run_in):
 @pytest.mark.parametrize("how", ["detached", "interrupted", "killed"])
 def test_a_signal_while_the_script_goes_on_alone(pypy, how, looping, run_in, pysample, places):
     child = looping(pypy, HANDLER)
-    gate = os.path.join(places(pypy).outside, "gate-" + how)
-    os.mkfifo(gate)
-    inside = os.path.join(places(pypy).inside, os.path.basename(gate))
     options = ["--detach"] if how == "detached" else []
-    code = f"print('in', flush=True); open({inside!r}).read()"
-    p = pysample.start("exec", *options, child.pid, "-c", code)
-    if how == "detached":
-        assert pysample.finish(p).code == 0
-    else:
-        assert p.stdout.read(3) == b"in\n"
-    if how == "interrupted":
-        p.send_signal(signal.SIGINT)
-    elif how == "killed":
-        p.kill()
-    p.wait()
-    os.kill(child.pid, signal.SIGUSR1)
-    with open(gate, "w"):
-        pass
-    while not child.line().endswith('"signal"'):
-        pass
-    process.until(lambda: child.temporary() == [], "nothing to be left")
+    for i in range(5):
+        gate = f"gate-{how}-{i}"
+        inside = os.path.join(places(pypy).inside, gate)
+        code = f"import os, time; print('in', flush=True)\nwhile not os.path.exists({inside!r}):"
+        code += " time.sleep(0.01)"
+        p = pysample.start("exec", *options, child.pid, "-c", code)
+        if how == "detached":
+            assert pysample.finish(p).code == 0
+        else:
+            assert p.stdout.read(3) == b"in\n"
+        if how == "interrupted":
+            p.send_signal(signal.SIGINT)
+        elif how == "killed":
+            p.kill()
+        p.wait()
+        os.kill(child.pid, signal.SIGUSR1)
+        with open(os.path.join(places(pypy).outside, gate), "w"):
+            pass
+        while not child.line().endswith('"signal"'):
+            pass
+        process.until(lambda: child.temporary() == [], "nothing to be left")
     assert run_in(child, END).code == 0
     ended(child)
 
