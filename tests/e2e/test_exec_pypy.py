@@ -290,6 +290,27 @@ def test_killed_it_takes_its_request_back(pypy, host_in, pysample):
     ended_well(child)
 
 
+# While it starts up -----------------------------------------------------------------------
+
+
+def test_one_that_starts_up_is_waited_for(pypy, spawn, run_in):
+    """To be asked then would end it."""
+    for _ in range(10):
+        code = f"{TELL}\nran = []\nwhile not ran: pass\nos._exit(7)"
+        child = spawn([*pypy.prefix(), pypy.path, "-c", code], env=pypy.environment())
+        result = run_in(child, MARK.format(1), options=["--timeout", process.PATIENCE])
+        assert result.code == 0, result
+        assert child.wait() == 7
+
+
+def test_one_without_a_handler_for_interrupts_seems_to_start_up(pypy, looping, run_in):
+    child = looping(pypy, "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)")
+    result = run_in(child, END, options=["--timeout", "300ms"])
+    assert result.code == 3 and "starting up" in result.err and "SIGINT" in result.err, result
+    assert Door(child.pid).read()[1:] == (0, ""), "it was not even asked"
+    assert child.temporary() == []
+
+
 # Where it does not let itself be asked ----------------------------------------------------
 
 
