@@ -125,11 +125,11 @@ def test_in_a_compiled_loop(pypy, looping, run_in):
 
 def test_many_in_a_row_leave_nothing(pypy, host_in, run_in):
     child = host_in(pypy, "busy")
-    for i in range(200):
+    for i in range(100):
         result = run_in(child, MARK.format(i))
         assert (result.code, result.out, result.err) == (0, "", ""), result
     assert child.temporary() == []
-    ended_well(child, *range(200))
+    ended_well(child, *range(100))
 
 
 def test_it_runs_once_a_call_returns(pypy, host_in, pysample):
@@ -296,9 +296,9 @@ def test_killed_it_takes_its_request_back(pypy, host_in, pysample):
 def test_one_that_starts_up_is_waited_for(pypy, spawn, run_in):
     """To be asked then would end it."""
     for _ in range(10):
-        code = f"{TELL}\nran = []\nwhile not ran: pass\nos._exit(7)"
+        code = "import os, sys\nwhile not hasattr(sys, 'ran'): pass\nos._exit(7)"
         child = spawn([*pypy.prefix(), pypy.path, "-c", code], env=pypy.environment())
-        result = run_in(child, MARK.format(1), options=["--timeout", process.PATIENCE])
+        result = run_in(child, "import sys; sys.ran = 1", options=["--timeout", process.PATIENCE])
         assert result.code == 0, result
         assert child.wait() == 7
 

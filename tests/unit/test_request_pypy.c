@@ -152,14 +152,14 @@ Test(request_pypy, wakes_up_what_was_deaf_to_signals)
 	pthread_t thread;
 
 	cr_expect(request_settles(&m.request));
-	request_settle(&m.request, getpid(), true);
+	request_settle(&m.request, true);
 	cr_expect_eq(m.door->ticker, 999900, "nothing was asked for");
 	cr_assert_eq(put(&m, "/tmp/x/s", NULL), PS_OK);
 	cr_assert_eq(pthread_create(&thread, NULL, use_up, &vm), 0);
-	request_settle(&m.request, getpid(), true);
+	request_settle(&m.request, true);
 	vm.ended = true;
 	pthread_join(thread, NULL);
 	cr_expect_geq(vm.used, 64, "behind all that is left of the script: %u", vm.used);
 	m.request.poker.fd = -1;
-	request_settle(&m.request, getpid(), true); /* it is gone: no more to do */
+	request_settle(&m.request, true); /* it is gone: no more to do */
 }
