@@ -5,9 +5,6 @@
 #include "profiler/clock.h"
 #include "profiler/proc.h"
 
-#include <time.h>
-#include <unistd.h>
-
 enum {
 	MS = 1000000,
 	WAIT_MIN = MS / 2,
@@ -21,12 +18,7 @@ enum {
 /* Younger than two seconds: between fork and exec, or a launcher before it starts Python. */
 static bool is_young(const struct target *t)
 {
-	struct timespec up;
-	uint64_t age, started = t->starttime * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
-
-	clock_gettime(CLOCK_BOOTTIME, &up);
-	age = (uint64_t)up.tv_sec * 1000 + (uint64_t)up.tv_nsec / MS;
-	return age < started + YOUNG_NS / MS;
+	return proc_age_ms(t->starttime) < YOUNG_NS / MS;
 }
 
 static bool is_over(const struct patience *p)

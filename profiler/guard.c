@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -160,8 +161,9 @@ enum ps_status guard_start(const struct request *request, const struct parcel *p
 	return PS_OK;
 }
 
-void guard_settle_later(const struct guard *g, const struct parcel *parcel)
+static void settle_later(const struct guard *g, const struct parcel *parcel)
 {
+	struct request own = *g->request; /* the shared one is closed in a moment */
 	int lock = open_lock(parcel);
 
 	if (lock < 0)
@@ -169,10 +171,32 @@ void guard_settle_later(const struct guard *g, const struct parcel *parcel)
 	if (fork() == 0) {
 		close(g->wire); /* or the other one would wait for us */
 		become_a_guard();
-		settle_afterwards(g->request, lock);
+		settle_afterwards(&own, lock);
 		_exit(0);
 	}
 	close(lock);
+}
+
+/* Behind the last word of the script a few more bytecodes of it are run, one of which closes its
+ * pipe; where other threads compete for the GIL, that takes a while. */
+static void settle_now(const struct request *r, int channel)
+{
+	enum { PATIENCE_MS = 1000 };
+	struct pollfd end = { .fd = channel };
+
+	for (unsigned ms = 0; channel >= 0 && ms < PATIENCE_MS && poll(&end, 1, 1) == 0; ms++)
+		request_settle(r, false);
+	request_settle(r, true);
+}
+
+void guard_settle(const struct guard *g, const struct parcel *parcel, int channel, bool goes_on)
+{
+	if (!request_settles(g->request))
+		return;
+	if (goes_on)
+		settle_later(g, parcel);
+	else
+		settle_now(g->request, channel);
 }
 
 void guard_dismiss(struct guard *g)

@@ -21,10 +21,10 @@ struct guard {
  * PS_NOMEM, PS_IO. */
 enum ps_status guard_start(const struct request *request, const struct parcel *parcel,
 			   struct guard *ret, struct ps_err *err) PS_MUST_USE;
-/* The script goes on without us: another process of this kind waits for its end, an hour at
- * most, and settles the request then (request_settle()). To be called before the parcel is
- * removed and the guard is dismissed. */
-void guard_settle_later(const struct guard *g, const struct parcel *parcel);
+/* Settles a request that was taken (request_settle()), before the parcel is removed and the guard
+ * is dismissed. channel is the pipe of a script that has said its last word, else -1. goes_on: it has not ended; another process of this
+ * kind waits for that, an hour at most, and settles it then. */
+void guard_settle(const struct guard *g, const struct parcel *parcel, int channel, bool goes_on);
 /* Everything is undone already: it ends without a deed. Frees the request. */
 void guard_dismiss(struct guard *g);
 /* Lets it do its work now, and does not wait for it. */

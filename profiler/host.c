@@ -20,7 +20,8 @@ static const struct host_ops *ops_of(const struct host *h)
 
 /* --- those without the door that the sampler knows --- */
 
-typedef enum ps_status open_fn(const struct inside *in, struct host *h, struct ps_err *err);
+typedef enum ps_status open_fn(const struct inside *in, const struct patience *p, struct host *h,
+			       struct ps_err *err);
 
 static open_fn *const openers[] = { [EXEC_PYPY] = host_pypy_open };
 
@@ -61,7 +62,7 @@ static enum ps_status open_other(int pid, const struct patience *p, struct host 
 		return host_ring_open(pid, p, ret, err);
 	}
 	if (way < sizeof openers / sizeof *openers && openers[way])
-		st = openers[way](&in, &h, err);
+		st = openers[way](&in, p, &h, err);
 	else
 		st = refuse(&in, pid, err);
 	if (st)

@@ -65,7 +65,7 @@ enum ps_status host_ring_open(int pid, const struct patience *p, struct host *re
 			      struct ps_err *err) PS_MUST_USE;
 /* Those of an interpreter that was looked into: h is zeroed but for its target, which stays the
  * caller's to close where it fails. */
-enum ps_status host_pypy_open(const struct inside *in, struct host *h,
+enum ps_status host_pypy_open(const struct inside *in, const struct patience *p, struct host *h,
 			      struct ps_err *err) PS_MUST_USE;
 
 #endif

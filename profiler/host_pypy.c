@@ -3,11 +3,13 @@
 #include "profiler/host.h"
 
 #include "profiler/checks.h"
+#include "profiler/clock.h"
 #include "profiler/mapped.h"
 #include "profiler/proc.h"
 #include "profiler/scope.h"
 #include "profiler/tids.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,7 +199,47 @@ static enum ps_status switched_off(const struct host *h, const struct inside *in
 	return ps_while(err, PS_DENIED, "not permitted to run code in process %d", h->target.pid);
 }
 
-enum ps_status host_pypy_open(const struct inside *in, struct host *h, struct ps_err *err)
+/* One that is asked while it starts up takes the request where it has no encodings or streams yet,
+ * and may not survive that (8.0.1: "unknown encoding: utf-8"). The last thing it does before it
+ * runs its program is to take SIGINT (run_command_line() of app_main.py). Programs that have given
+ * it back are known by their age. */
+static bool has_started(const struct host *h)
+{
+	enum { SIGINT_BIT = 1 << (SIGINT - 1), GROWN_UP_MS = 30000 };
+	struct proc_status status;
+
+	return proc_age_ms(h->target.starttime) > GROWN_UP_MS ||
+	       (proc_read_status(h->target.pid, h->target.read_tid, &status) == PS_OK &&
+		status.caught & SIGINT_BIT);
+}
+
+static enum ps_status wait_until_started(struct host *h, const struct patience *p,
+					 struct ps_err *err)
+{
+	enum { PAUSE = 2000000 };
+
+	while (!has_started(h)) {
+		if (target_ended(&h->target))
+			return ps_fail(err, PS_GONE, "process %d has ended", h->target.pid);
+		if (target_execed(&h->target))
+			return ps_fail(err, PS_GONE, "process %d has replaced its program",
+				       h->target.pid);
+		if (clock_now() > p->deadline || (p->interrupted && p->interrupted(p->ctx))) {
+			ps_fail(err, PS_NOT_READY,
+				"process %d: %s seems to be starting up, and must not be "
+				"disturbed in that",
+				h->target.pid, h->python);
+			ps_hint(err, "it has no handler for SIGINT; if its program has removed "
+				     "it, try again when it has run for half a minute");
+			return PS_NOT_READY;
+		}
+		(void)clock_sleep_until(clock_now() + PAUSE);
+	}
+	return PS_OK;
+}
+
+enum ps_status host_pypy_open(const struct inside *in, const struct patience *p, struct host *h,
+			      struct ps_err *err)
 {
 	enum ps_status st;
 
@@ -205,6 +247,7 @@ enum ps_status host_pypy_open(const struct inside *in, struct host *h, struct ps
 	h->any_takes = true;
 	identity_describe(&in->identity, h->python);
 	PS_TRY(switched_off(h, in, err));
+	PS_TRY(wait_until_started(h, p, err));
 	h->own = calloc(1, sizeof(struct pypy));
 	if (!h->own)
 		return ps_fail(err, PS_NOMEM, "out of memory");

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,7 +61,9 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 
 static enum ps_status open_parts(int pid, struct inject *in, struct ps_err *err)
 {
-	struct patience p = { .interrupted = in->order.interrupted, .ctx = in->order.ctx };
+	struct patience p = { .deadline = clock_now() + in->order.patience_ns,
+			      .interrupted = in->order.interrupted,
+			      .ctx = in->order.ctx };
 	struct request request = { 0 };
 	enum ps_status st;
 
@@ -179,24 +180,6 @@ int inject_stream(const struct inject *in)
 	return in->stream;
 }
 
-/* Behind the last word of the script a few more bytecodes of it are run, one of which closes its
- * pipe; where other threads compete for the GIL, that takes a while. */
-static void settle(struct inject *in)
-{
-	enum { PATIENCE_MS = 1000 };
-	const struct request *r = in->guard.request;
-	struct pollfd p = { .fd = in->channel.fd };
-
-	if ((!in->began && !in->taken_at) || !request_settles(r))
-		return;
-	for (unsigned ms = 0; in->finished && ms < PATIENCE_MS && poll(&p, 1, 1) == 0; ms++)
-		request_settle(r, false);
-	if (in->began && !in->finished)
-		guard_settle_later(&in->guard, &in->parcel);
-	else
-		request_settle(r, true);
-}
-
 void inject_close(struct inject *in)
 {
 	bool guarded = in->guard.wire >= 0;
@@ -205,8 +188,9 @@ void inject_close(struct inject *in)
 
 	/* What we cannot take back now (another tracer, a thread that does not stand still), the
 	 * guard tries for a while. */
-	if (guarded)
-		settle(in);
+	if (guarded && (in->began || in->taken_at))
+		guard_settle(&in->guard, &in->parcel, in->finished ? in->channel.fd : -1,
+			     in->began && !in->finished);
 	if (guarded)
 		request_close(in->guard.request);
 	if (st == PS_DENIED || st == PS_TORN) {

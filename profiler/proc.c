@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 enum { PF_KTHREAD = 0x200000 }; /* include/linux/sched.h */
 
@@ -17,6 +18,16 @@ static uint64_t decimal(const char *at, const char *end)
 	for (; at < end && *at >= '0' && *at <= '9'; at++)
 		v = v * 10 + (uint64_t)(*at - '0');
 	return v;
+}
+
+uint64_t proc_age_ms(uint64_t starttime)
+{
+	uint64_t now, started = starttime * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+	struct timespec up;
+
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	now = (uint64_t)up.tv_sec * 1000 + (uint64_t)up.tv_nsec / 1000000;
+	return now > started ? now - started : 0;
 }
 
 bool proc_parse_stat(const char *text, size_t len, struct proc_stat *ret)
@@ -102,6 +113,7 @@ bool proc_parse_status(const char *text, size_t len, struct proc_status *ret)
 	s.seccomp = (int)one_number(copy, "Seccomp:", 10);
 	s.cap_permitted = one_number(copy, "CapPrm:", 16);
 	s.cap_effective = one_number(copy, "CapEff:", 16);
+	s.caught = one_number(copy, "SigCgt:", 16);
 	s.pid_depth = numbers(find_field(copy, "NSpid:"), NULL, 0, &last);
 	s.inner_tid = (int)last;
 	numbers(find_field(copy, "Uid:"), s.uid, 4, &last);

@@ -23,6 +23,9 @@ struct proc_stat {
 /* The text of /proc/PID/stat. The name in it may hold anything, ")" included. */
 bool proc_parse_stat(const char *text, size_t len, struct proc_stat *ret) PS_MUST_USE;
 
+/* How long a process that started then has been there. */
+uint64_t proc_age_ms(uint64_t starttime);
+
 /* The text of /proc/PID/status: the value of "Name:" fields. */
 struct proc_status {
 	int tgid;        /* the process that this thread belongs to */
@@ -35,6 +38,7 @@ struct proc_status {
 	uint32_t threads;
 	int seccomp; /* 0 none, 1 strict, 2 filter */
 	uint64_t cap_permitted, cap_effective;
+	uint64_t caught; /* signals that have a handler; bit 0 is the first signal */
 };
 bool proc_parse_status(const char *text, size_t len, struct proc_status *ret) PS_MUST_USE;
 

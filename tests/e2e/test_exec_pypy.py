@@ -125,11 +125,11 @@ def test_in_a_compiled_loop(pypy, looping, run_in):
 
 def test_many_in_a_row_leave_nothing(pypy, host_in, run_in):
     child = host_in(pypy, "busy")
-    for i in range(200):
+    for i in range(100):
         result = run_in(child, MARK.format(i))
         assert (result.code, result.out, result.err) == (0, "", ""), result
     assert child.temporary() == []
-    ended_well(child, *range(200))
+    ended_well(child, *range(100))
 
 
 def test_it_runs_once_a_call_returns(pypy, host_in, pysample):
@@ -204,27 +204,28 @@ def test_a_signal_that_comes_while_the_script_runs(pypy, looping, run_in):
 @pytest.mark.parametrize("how", ["detached", "interrupted", "killed"])
 def test_a_signal_while_the_script_goes_on_alone(pypy, how, looping, run_in, pysample, places):
     child = looping(pypy, HANDLER)
-    gate = os.path.join(places(pypy).outside, "gate-" + how)
-    os.mkfifo(gate)
-    inside = os.path.join(places(pypy).inside, os.path.basename(gate))
     options = ["--detach"] if how == "detached" else []
-    code = f"print('in', flush=True); open({inside!r}).read()"
-    p = pysample.start("exec", *options, child.pid, "-c", code)
-    if how == "detached":
-        assert pysample.finish(p).code == 0
-    else:
-        assert p.stdout.read(3) == b"in\n"
-    if how == "interrupted":
-        p.send_signal(signal.SIGINT)
-    elif how == "killed":
-        p.kill()
-    p.wait()
-    os.kill(child.pid, signal.SIGUSR1)
-    with open(gate, "w"):
-        pass
-    while not child.line().endswith('"signal"'):
-        pass
-    process.until(lambda: child.temporary() == [], "nothing to be left")
+    for i in range(5):
+        gate = f"gate-{how}-{i}"
+        inside = os.path.join(places(pypy).inside, gate)
+        code = f"import os, time; print('in', flush=True)\nwhile not os.path.exists({inside!r}):"
+        code += " time.sleep(0.01)"
+        p = pysample.start("exec", *options, child.pid, "-c", code)
+        if how == "detached":
+            assert pysample.finish(p).code == 0
+        else:
+            assert p.stdout.read(3) == b"in\n"
+        if how == "interrupted":
+            p.send_signal(signal.SIGINT)
+        elif how == "killed":
+            p.kill()
+        p.wait()
+        os.kill(child.pid, signal.SIGUSR1)
+        with open(os.path.join(places(pypy).outside, gate), "w"):
+            pass
+        while not child.line().endswith('"signal"'):
+            pass
+        process.until(lambda: child.temporary() == [], "nothing to be left")
     assert run_in(child, END).code == 0
     ended(child)
 
@@ -287,6 +288,27 @@ def test_killed_it_takes_its_request_back(pypy, host_in, pysample):
         p.wait()
         process.until(lambda: door.is_idle() and child.temporary() == [], "it to be undone")
     ended_well(child)
+
+
+# While it starts up -----------------------------------------------------------------------
+
+
+def test_one_that_starts_up_is_waited_for(pypy, spawn, run_in):
+    """To be asked then would end it."""
+    for _ in range(10):
+        code = "import os, sys\nwhile not hasattr(sys, 'ran'): pass\nos._exit(7)"
+        child = spawn([*pypy.prefix(), pypy.path, "-c", code], env=pypy.environment())
+        result = run_in(child, "import sys; sys.ran = 1", options=["--timeout", process.PATIENCE])
+        assert result.code == 0, result
+        assert child.wait() == 7
+
+
+def test_one_without_a_handler_for_interrupts_seems_to_start_up(pypy, looping, run_in):
+    child = looping(pypy, "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)")
+    result = run_in(child, END, options=["--timeout", "300ms"])
+    assert result.code == 3 and "starting up" in result.err and "SIGINT" in result.err, result
+    assert Door(child.pid).read()[1:] == (0, ""), "it was not even asked"
+    assert child.temporary() == []
 
 
 # Where it does not let itself be asked ----------------------------------------------------

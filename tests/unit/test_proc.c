@@ -88,7 +88,8 @@ Test(proc, status_takes_the_innermost_namespace)
 
 	cr_assert(status_of("Name:\tx\nTgid:\t40\nPid:\t41\nPPid:\t39\nTracerPid:\t9\n"
 			    "Uid:\t1\t2\t3\t4294967295\nGid:\t5\t6\t7\t8\n"
-			    "NSpid:\t41\t17\t3\nThreads:\t12\nCapPrm:\t00000000000000ff\n"
+			    "NSpid:\t41\t17\t3\nThreads:\t12\nSigCgt:\t0000000180000002\nCapPrm:"
+			    "\t00000000000000ff\n"
 			    "CapEff:\t000001ffffffffff\nSeccomp:\t2\n",
 			    &s));
 	cr_expect_eq(s.ppid, 39);
@@ -97,6 +98,7 @@ Test(proc, status_takes_the_innermost_namespace)
 	cr_expect_eq(s.gid[3], 8);
 	cr_expect_eq(s.threads, 12);
 	cr_expect_eq(s.cap_permitted, 0xff);
+	cr_expect_eq(s.caught, 0x180000002);
 	cr_expect_eq(s.tgid, 40);
 	cr_expect_eq(s.inner_tid, 3);
 	cr_expect_eq(s.tracer, 9);
