@@ -162,7 +162,7 @@ static enum ps_status state(const struct request *r, enum request_state *ret, bo
 	const struct ring_site *s = &r->ring.site;
 	struct ring_memory m = memory_of(r);
 	unsigned char bytes[RING_BYTES_MAX];
-	uint64_t breaker = 0;
+	uint64_t breaker = 0, to_do = 0;
 	enum ps_status st;
 	int count;
 
@@ -171,10 +171,12 @@ static enum ps_status state(const struct request *r, enum request_state *ret, bo
 		return st;
 	*ret = is_ours(r, bytes) ? REQUEST_WAITS : REQUEST_TAKEN;
 	PS_TRY(ring_site_read(s, &m, RW_BREAKER, r->thread, &breaker));
-	if (s->layout.breaker_bit)
+	if (s->layout.breaker_bit) {
 		*ret_signalled = breaker & s->layout.breaker_bit;
-	else
-		*ret_signalled = breaker || !needs_breaker(r, &m);
+		return PS_OK;
+	}
+	PS_TRY(ring_site_read(s, &m, RW_CALLS_TO_DO, 0, &to_do));
+	*ret_signalled = to_do && (breaker || !needs_breaker(r, &m));
 	return PS_OK;
 }
 
