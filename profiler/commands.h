@@ -3,6 +3,7 @@
 #ifndef PROFILER_COMMANDS_H
 #define PROFILER_COMMANDS_H
 
+#include "profiler/inject.h"
 #include "profiler/options.h"
 
 enum exit_code {
@@ -18,9 +19,13 @@ int cmd_dump(const struct options *o);
 int cmd_ls(const struct options *o);
 int cmd_doctor(const struct options *o);
 int cmd_exec(const struct options *o);
+int cmd_debug(const struct options *o);
 
 /* Columns of the terminal that standard output is; 0 if it is none. */
 unsigned command_columns(void);
+/* --thread: any, main, or an id. PS_USAGE. */
+enum ps_status command_parse_thread(const char *text, enum inject_thread *ret, int *ret_tid,
+				    struct ps_err *err) PS_MUST_USE;
 /* The code that belongs to a failure. */
 enum exit_code command_exit_code(enum ps_status st);
 

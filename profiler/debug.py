@@ -56,8 +56,25 @@ def pysample_debug():
         module = types.ModuleType(name)
         module.__file__ = spec.origin
         module.__builtins__ = dict(builtins.__dict__, __import__=find)
-        exec(spec.loader.get_code(name), module.__dict__)
+        code = spec.loader.get_code(name)
+        if sys.implementation.name == "pypy" and "bdb" in replaced:
+            run_pypy(code, module, replaced["bdb"])
+        else:
+            exec(code, module.__dict__)
         return module
+
+    def run_pypy(code, module, bdb):
+        """PyPy has one set of builtins for all modules, so the copy must be found where its
+        importer looks, for as long as this takes."""
+        before = sys.modules.get("bdb")
+        sys.modules["bdb"] = bdb
+        try:
+            exec(code, module.__dict__)
+        finally:
+            if before is None:
+                del sys.modules["bdb"]
+            else:
+                sys.modules["bdb"] = before
 
     # --- the wire ---
 
@@ -352,6 +369,8 @@ def pysample_debug():
                 frame, inside = frame.f_back, True
             if self.talking:
                 return self.break_off()
+            if self.connection.is_lost():
+                return self.end()
             if frame is None:
                 return self.end("the thread runs no Python code any more")
             self.take(frame)

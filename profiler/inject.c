@@ -26,9 +26,10 @@ struct inject {
 	struct parcel parcel;
 	struct guard guard;
 	struct channel channel;
-	bool opened; /* the host is */
-	int tid;     /* that was asked */
-	int probed;  /* a probe was put behind the script */
+	int listener; /* of the order's socket; -1: none */
+	bool opened;  /* the host is */
+	int tid;      /* that was asked */
+	int probed;   /* a probe was put behind the script */
 	bool began;
 	bool finished;
 	uint64_t asked_at, taken_at, began_at, looked_at, renewed_at;
@@ -164,6 +165,8 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 	PS_TRY(inject_text_make(&text, &script, &len, err));
 	PS_TRY(parcel_make(&in->parcel, &fd, err));
 	channel_init(&in->channel, fd);
+	if (o->socket)
+		PS_TRY(parcel_listen(&in->parcel, &in->listener, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_SCRIPT, script, len, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_PROBE, "", 0, err));
 	return parcel_hand_over(&in->parcel, err);
@@ -197,7 +200,7 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
 	if (!in)
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	in->order = *o;
-	in->parcel.parent = in->parcel.folder = in->guard.wire = in->channel.fd = -1;
+	in->parcel.parent = in->parcel.folder = in->guard.wire = in->channel.fd = in->listener = -1;
 	st = open_parts(pid, in, err);
 	if (st)
 		inject_close(in);
@@ -499,6 +502,14 @@ enum ps_status inject_next(struct inject *in, struct inject_message *ret, struct
 	return wait_for_message(in, ret, err);
 }
 
+int inject_take_socket(struct inject *in)
+{
+	int fd = in->listener;
+
+	in->listener = -1;
+	return fd;
+}
+
 uint64_t inject_held_ns(const struct inject *in)
 {
 	return in->guard.request->held_ns;
@@ -527,6 +538,8 @@ void inject_close(struct inject *in)
 		guard_dismiss(&in->guard);
 	}
 	channel_close(&in->channel);
+	if (in->listener >= 0)
+		close(in->listener);
 	if (in->opened)
 		host_close(&in->host);
 	free(in);

@@ -31,6 +31,8 @@ int main(int argc, char **argv)
 		return cmd_doctor(&o);
 	case COMMAND_EXEC:
 		return cmd_exec(&o);
+	case COMMAND_DEBUG:
+		return cmd_debug(&o);
 	}
 	return EXIT_USAGE;
 }

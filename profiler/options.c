@@ -28,10 +28,11 @@ struct option_row {
 #define LS          COMMAND_LS
 #define DOCTOR      COMMAND_DOCTOR
 #define EXEC        COMMAND_EXEC
-#define ALL         (BOTH | LS | DOCTOR | EXEC)
+#define DEBUG       COMMAND_DEBUG
+#define ALL         (BOTH | LS | DOCTOR | EXEC | DEBUG)
 
 static const struct option_row rows[] = {
-	{ "pid", 'p', KIND_PID, BOTH | DOCTOR | EXEC, INTO(pid), "PID",
+	{ "pid", 'p', KIND_PID, BOTH | DOCTOR | EXEC | DEBUG, INTO(pid), "PID",
 	  "the process, as `PID` alone" },
 	{ "output", 'o', KIND_TEXT, RECORD, INTO(output), "FILE",
 	  "write there; - is standard output; %p %t %n: pid, time, program" },
@@ -61,13 +62,17 @@ static const struct option_row rows[] = {
 	{ "code", 'c', KIND_TEXT, EXEC, INTO(code), "CODE", "run CODE instead of a script" },
 	{ "thread", 0, KIND_TEXT, EXEC, INTO(thread), "WHICH",
 	  "run it in: any that executes Python (default), main, or a thread's id" },
+	{ "thread", 0, KIND_TEXT, DEBUG, INTO(thread), "WHICH",
+	  "debug: any that executes Python (default), main, or a thread's id" },
+	{ "timeout", 0, KIND_DURATION, DEBUG, INTO(timeout_ns), "TIME",
+	  "give up if the thread cannot be stopped in that time (default 10s)" },
 	{ "timeout", 0, KIND_DURATION, EXEC, INTO(timeout_ns), "TIME",
 	  "give up if it is not picked up, or then not done, in that time; see below" },
 	{ "detach", 0, KIND_FLAG, EXEC, INTO(detach), NULL,
 	  "return as soon as it runs; its output goes where the target's goes" },
-	{ "wake", 0, KIND_FLAG, EXEC, INTO(wake), NULL,
+	{ "wake", 0, KIND_FLAG, EXEC | DEBUG, INTO(wake), NULL,
 	  "stop and continue the target until it is picked up: ends waits for events early" },
-	{ "quiet", 'q', KIND_FLAG, BOTH | LS, INTO(quiet), NULL, "no words but errors" },
+	{ "quiet", 'q', KIND_FLAG, BOTH | LS | DEBUG, INTO(quiet), NULL, "no words but errors" },
 	{ "verbose", 'v', KIND_FLAG, BOTH | EXEC, INTO(verbose), NULL,
 	  "say more about what is done" },
 	{ "help", 'h', KIND_FLAG, ALL, INTO(help), NULL, "this text" },
@@ -106,6 +111,16 @@ static const struct {
 	  "(--timeout) it is withdrawn. How long it may run is not limited, unless --timeout is\n"
 	  "given. Exit code 0: it ran; 1: it raised, or did not end; 3: it did not run; 4: it is\n"
 	  "not permitted." },
+	{ "debug", COMMAND_DEBUG, "pysample debug [OPTIONS] PID",
+	  "Opens pdb, Python's own debugger, in a thread of a running Python, on this terminal.\n"
+	  "This stops the thread (the others run on) where it is. `c` lets it run on, Ctrl-C "
+	  "stops\n"
+	  "it again. When pysample ends, by `q`, Ctrl-D or in any other way, the program goes on "
+	  "as\n"
+	  "it was, without breakpoints. Standard input that is no terminal has pdb's commands.\n"
+	  "\n"
+	  "Exit code 0: left; 1: the debugger failed, or hung up; 3: the thread could not be\n"
+	  "stopped, or the process ended; 4: it is not permitted." },
 };
 enum { NCOMMANDS = sizeof commands / sizeof *commands };
 

@@ -15,7 +15,8 @@ enum command {
 	COMMAND_DUMP = 2,
 	COMMAND_LS = 8,
 	COMMAND_DOCTOR = 16,
-	COMMAND_EXEC = 32
+	COMMAND_EXEC = 32,
+	COMMAND_DEBUG = 64
 };
 
 struct options {
@@ -36,7 +37,7 @@ struct options {
 	const char *code;    /* exec: what to run; NULL: script */
 	const char *script;  /* the file that holds it; "-" is standard input */
 	char **args;         /* for it; ends with NULL */
-	const char *thread;  /* "any", "main" or a thread's id; NULL: any */
+	const char *thread;  /* also of debug: "any", "main" or a thread's id; NULL: any */
 	uint64_t timeout_ns; /* 0: the default */
 	bool detach, wake;
 };
