@@ -6,15 +6,21 @@
 #include "profiler/scope.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define CONNECT_NS ((uint64_t)60000000000)
 
 struct debug_session {
 	int pid, tid, pidfd;
+	int warden, wire; /* see start_warden(); wire -1: there is none */
+	bool left;        /* pdb has said its last word */
 	char python[64];
 	struct channel channel;
 };
@@ -29,6 +35,80 @@ static struct inject_order make_order(const struct debug_order *o)
 				      .ctx = o->ctx,
 				      .name = "<pysample debug>",
 				      .detach = true };
+}
+
+/* --- when we are gone --- */
+
+/* The debugger notices by itself that nobody is there any more: at its prompt at once, and with a
+ * breakpoint set at the next trace event. Where the program runs on freely, nothing of it is at
+ * work. So a process of ours stays behind, and interrupts it once more if we end without having
+ * taken leave, by whatever. */
+static void send_away(int pid, int tid)
+{
+	const uint64_t minute = 60000000000;
+	struct debug_session s = { .pid = pid, .tid = tid };
+	struct debug_order o = { .patience_ns = minute };
+	struct ps_err err;
+
+	(void)!debug_interrupt(&s, &o, &err);
+}
+
+static void let_go_of_files(int but)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		dup2(null, fd);
+	if (but > 3)
+		close_range(3, (unsigned)but - 1, 0);
+	close_range((unsigned)but + 1, ~0U, 0);
+}
+
+static _Noreturn void be_warden(int wire, struct debug_session *s)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP };
+	char word;
+	ssize_t n;
+
+	/* A copy that is open would hide our end from the target. */
+	channel_close(&s->channel);
+	setsid();
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		signal(signals[i], SIG_IGN);
+	let_go_of_files(wire);
+	prctl(PR_SET_NAME, "pysample-guard");
+	do {
+		n = read(wire, &word, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1)
+		send_away(s->pid, s->tid);
+	_exit(0);
+}
+
+static enum ps_status start_warden(struct debug_session *s, struct ps_err *err)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return ps_fail(err, PS_IO, "make a pipe: %s", strerror(errno));
+	s->warden = fork();
+	if (s->warden == 0)
+		be_warden(ends[0], s);
+	close(ends[0]);
+	s->wire = ends[1];
+	return s->warden < 0 ? ps_fail(err, PS_IO, "start a guard process: %s", strerror(errno))
+			     : PS_OK;
+}
+
+static void dismiss_warden(struct debug_session *s)
+{
+	if (s->wire < 0)
+		return;
+	if (s->left && write(s->wire, "k", 1) != 1)
+		kill(s->warden, SIGKILL); /* it has ended already */
+	close(s->wire);
+	while (s->left && s->warden > 0 && waitpid(s->warden, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 /* --- connecting --- */
@@ -108,7 +188,7 @@ static enum ps_status open_parts(struct debug_session *s, const struct debug_ord
 	PS_TRY(inject_open(s->pid, &order, &in, err));
 	st = begin(s, o, in, err);
 	inject_close(in);
-	return st;
+	return st ? st : start_warden(s, err);
 }
 
 enum ps_status debug_open(int pid, const struct debug_order *o, struct debug_session **ret,
@@ -120,7 +200,7 @@ enum ps_status debug_open(int pid, const struct debug_order *o, struct debug_ses
 	if (!s)
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	s->pid = pid;
-	s->channel.fd = -1;
+	s->channel.fd = s->wire = -1;
 	st = open_parts(s, o, err);
 	if (st)
 		debug_close(s);
@@ -132,6 +212,7 @@ enum ps_status debug_open(int pid, const struct debug_order *o, struct debug_ses
 void debug_close(struct debug_session *s)
 {
 	channel_close(&s->channel);
+	dismiss_warden(s);
 	if (s->pidfd >= 0)
 		close(s->pidfd);
 	free(s);
@@ -169,6 +250,7 @@ enum ps_status debug_next(struct debug_session *s, struct debug_message *ret, st
 	bool over = is_over(s->pidfd); /* before the last words are read */
 	enum ps_status st = debug_wire_next(&s->channel, ret);
 
+	s->left = s->left || over || (st == PS_OK && ret->said == DEBUG_END);
 	if (st == PS_FORMAT)
 		return ps_fail(err, st,
 			       "what comes from process %d is not what our debugger sends: is the "

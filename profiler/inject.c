@@ -30,6 +30,7 @@ struct inject {
 	bool opened;  /* the host is */
 	int tid;      /* that was asked */
 	int probed;   /* a probe was put behind the script */
+	uint64_t probe_taken_at;
 	bool began;
 	bool finished;
 	uint64_t asked_at, taken_at, began_at, looked_at, renewed_at;
@@ -322,6 +323,19 @@ static enum ps_status refused(const struct inject *in, struct ps_err *err)
 	return PS_DENIED;
 }
 
+/* A script that has just begun looks at requests, too: so the probe may have been taken on top of
+ * it, a moment before it claims itself. On a busy machine that moment is long. */
+static bool has_had_its_time(struct inject *in)
+{
+	enum { WHILE_IT_SLEEPS = 200, WHILE_IT_IS_READY = 3000 };
+	bool ready = waiting_on_cpu(in->host.target.pid, in->tid);
+
+	if (!in->probe_taken_at)
+		in->probe_taken_at = clock_now();
+	return clock_now() - in->probe_taken_at >
+	       (uint64_t)MS * (ready ? WHILE_IT_IS_READY : WHILE_IT_SLEEPS);
+}
+
 /* Picked up, but the script does not say that it runs: it may be held up before that, or it was
  * refused. An empty script behind it tells: the thread takes it once it has done with the
  * first one. */
@@ -337,7 +351,8 @@ static enum ps_status after_taken(struct inject *in, struct inject_message *ret,
 
 		if (st != PS_NOT_READY)
 			return st;
-		return parcel_claim(&in->parcel) ? refused(in, err) : PS_NOT_READY;
+		return has_had_its_time(in) && parcel_claim(&in->parcel) ? refused(in, err)
+									 : PS_NOT_READY;
 	}
 	if (clock_now() - in->taken_at < PROBE_AFTER || !parcel_has_script(&in->parcel))
 		return PS_NOT_READY;

@@ -162,11 +162,11 @@ def test_lines_are_completed_and_remembered(host, program, debug):
     assert "10000" in t.expect(PROMPT)
     t.type("p state.ite\t()\r")
     assert "dict_items([('n'," in t.expect(PROMPT)
-    t.type("un\t\t")  # several fit: they are listed
-    words = t.expect("until")
-    assert "unalias" in words + t.text()
-    t.type("\x15p 40 + 2\r")
-    assert "42" in t.expect(PROMPT)
+    t.type("un\t")  # several fit: they are listed
+    assert "unalias" in t.expect("until")
+    t.expect(PROMPT + "un")
+    t.type("\x15")
+    assert "42" in t.command("p 40 + 2")
     t.type("\x1b[A\x1b[A\r")  # up twice
     assert "dict_items" in t.expect(PROMPT)
 
@@ -214,7 +214,6 @@ def test_a_daemon_without_files(host, program, debug):
     t = debug(p.pid)
     t.command("tbreak " + p.line("total = number"))
     assert "leaf()" in t.command("c")
-    assert "None" in t.command("import sys; p = sys.__stdout__; print(p)")
     assert "a line of ours" in t.command("print('a line', 'of ours')")
     t.type("q\r")
     assert t.end() == 0
