@@ -231,6 +231,8 @@ static enum line_event read_edited(struct line_reader *r, const char **ret, size
 
 	r->why = LINE_EOF;
 	memset(&r->state, 0, sizeof r->state);
+	/* Before the prompt is there: what is typed at once must not be echoed twice. */
+	el_set(r->edit, EL_PREP_TERM, 1);
 	line = el_gets(r->edit, &n);
 	if (!line || n <= 0) {
 		fputc('\n', stdout);

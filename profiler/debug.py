@@ -267,6 +267,7 @@ def pysample_debug():
             self.tracing = False  # the thread has our trace function
             self.leaving = False
             self.over = False
+            self.broken_off = False  # what was entered; by a KeyboardInterrupt of ours
             self.thrown = None  # what a signal handler of the program has raised meanwhile
             self.before = None  # the program's own trace function
             self.kept = []  # frames that had one, with it
@@ -301,6 +302,8 @@ def pysample_debug():
             except Exception as error:
                 self.fail(error)
             except BaseException as error:  # a signal handler of the program
+                if self.is_ours(error):
+                    return self.trace_dispatch
                 self.thrown = error
                 self.end("the program goes on with %s" % type(error).__name__)
             if self.thrown is not None:
@@ -330,6 +333,7 @@ def pysample_debug():
             if not self.tracing:
                 self.before = sys.gettrace()
                 self.tracing = True
+                sys.settrace(None)
             while frame is not None:
                 if frame.f_trace is not self.trace_dispatch:
                     lines = getattr(frame, "f_trace_lines", True)
@@ -364,19 +368,18 @@ def pysample_debug():
         def stop(self, injection, frame):
             """Made to stop by an injection (its globals) that has interrupted that frame."""
             self.injection = injection
-            inside = False
-            while frame is not None and self.is_hidden(frame):
-                frame, inside = frame.f_back, True
             if self.talking:
-                return self.break_off()
+                return self.break_off(frame)
             if self.connection.is_lost():
                 return self.end()
             if frame is None:
                 return self.end("the thread runs no Python code any more")
-            self.take(frame)
-            if inside:  # a trace event is being looked at: the next one will do
+            traced = self.find_traced(frame)
+            if traced is not None:  # an event of that one is being looked at: stop at the next
+                self.take(traced)
                 self.set_step()
                 return None
+            self.take(frame)
             self._set_stopinfo(None, None)
             thrown = None
             try:
@@ -390,11 +393,19 @@ def pysample_debug():
                 sys.settrace(self.trace_dispatch)
             return None
 
+        def find_traced(self, frame):
+            code = self.trace_dispatch.__code__
+            while frame is not None and frame.f_code is not code:
+                frame = frame.f_back
+            return None if frame is None else frame.f_back
+
         def pass_on(self, frame, thrown):
             """From inside of an injection nothing reaches the program but by a trace function."""
             before, own = sys.gettrace(), frame.f_trace
 
             def throw(where, event, arg):
+                if where.f_globals is self.injection:
+                    return None
                 frame.f_trace = own
                 sys.settrace(before)
                 raise thrown
@@ -402,9 +413,14 @@ def pysample_debug():
             frame.f_trace = throw
             sys.settrace(throw)
 
-        def break_off(self):
+        def break_off(self, frame):
+            """What the user has entered is still being computed."""
             if not self.asking:
-                self.connection.send(b"n", "what was entered is still being computed")
+                self.broken_off = True
+                self.pass_on(frame, KeyboardInterrupt())
+
+        def is_ours(self, error):
+            return self.broken_off and isinstance(error, KeyboardInterrupt)
 
         def talk(self, step, *args):
             if self.over or posix.getpid() != self.pid:
@@ -416,9 +432,12 @@ def pysample_debug():
             self.real_hook, self.talking = hook, True
             sys.breakpointhook = own_hook = self.on_breakpoint
             try:
-                step(*args)
+                # So that what is entered can be broken off by a trace function; none is set
+                # until then.
+                sys.settrace(None)
+                sys.call_tracing(step, args)
             finally:
-                self.talking = False
+                self.talking = self.broken_off = False
                 # Only what is still ours: it may have been changed on purpose.
                 for name, own, real in zip(("stdin", "stdout", "stderr"), ours, files):
                     if getattr(sys, name) is own:
@@ -470,11 +489,14 @@ def pysample_debug():
             written and is no whole line."""
             prompt, self.line = self.line, ""
             self.connection.send(b"p", prompt)
+            self.broken_off = False
             while True:
                 self.asking = True
                 try:
                     message = self.connection.receive()
                 except BaseException as error:
+                    if self.is_ours(error):
+                        raise
                     self.thrown, message = error, None
                 finally:
                     self.asking = False

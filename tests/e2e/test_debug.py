@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import tempfile
 
@@ -271,7 +272,7 @@ def test_what_makes_no_sense_here_is_refused(host, program, debug):
     assert "cannot be started again" in t.command("run")
     assert "not possible here" in t.command("debug 1 + 1")
     t.command("interact", prompt=">>> ")
-    assert "True" in t.command("go_on", prompt=">>> ")
+    assert "42" in t.command("6 * 7", prompt=">>> ")
     t.type("\x04")
     t.expect(PROMPT)
     t.command("b " + p.line("total = number"))
@@ -285,3 +286,54 @@ def test_usage(pysample):
     assert r.code == 2 and "--thread: 'x'" in r.err
     r = pysample("debug", "--help")
     assert r.code == 0 and "Ctrl-C" in r.out
+
+
+def test_ctrl_c_breaks_off_what_was_entered(host, program, debug):
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    for _ in range(2):
+        t.type("while True: pass\r")
+        t.expect("pass")
+        process.until(lambda: process.state(p.pid) == "R", "the program to compute")
+        t.type("\x03")
+        assert "KeyboardInterrupt" in t.expect(PROMPT)
+        t.command("tbreak " + p.line("total = number"))
+        assert "leaf()" in t.command("c")  # from now on in a trace function
+    t.type("q\r")
+    assert t.end() == 0
+    assert unchanged(before, p.describe())
+
+
+def test_a_lost_connection_breaks_off_what_was_entered(host, program, debug):
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    t.type("while True: pass\r")
+    t.expect("pass")
+    process.until(lambda: process.state(p.pid) == "R", "the program to compute")
+    t.popen.send_signal(signal.SIGKILL)
+    gone(p, before)
+
+
+def takes_signals(pid):
+    with open(f"/proc/{pid}/status") as f:
+        blocked = re.search(r"^SigBlk:\s+(\w+)", f.read(), re.M).group(1)
+    return int(blocked, 16) >> (signal.SIGINT - 1) & 1
+
+
+def test_a_thread_that_waits_is_stopped_when_it_comes_back(host, start, places, debug):
+    p = start(host, "sleeper.py")
+    p.said()
+    t = debug(p.pid, wait=False)
+    process.until(lambda: takes_signals(t.popen.pid), "pysample to take signals as events")
+    t.type("\x03")
+    assert t.end() == 3
+    assert "withdrawn" in t.text()
+    woken = debug(p.pid, "--wake")
+    assert "rest()" in woken.command("w")
+    woken.type("c\r")
+    woken.type("\x03")
+    woken.expect(PROMPT)
+    woken.type("q\r")
+    assert woken.end() == 0
