@@ -87,6 +87,7 @@ enum word {
 	W_DOOR_PENDING,
 	W_DOOR_PATH,
 	W_DOOR_PATH_SIZE,
+	W_RUNTIME_FINALIZING,
 	NWORDS
 };
 static const uint16_t word_rows[NWORDS][NVERSIONS] = {
@@ -110,6 +111,7 @@ static const uint16_t word_rows[NWORDS][NVERSIONS] = {
 	[W_DOOR_PENDING] = { 0, 0x2e0, 0x360 },
 	[W_DOOR_PATH] = { 0, 0x2e8, 0x368 },
 	[W_DOOR_PATH_SIZE] = { 0, 0x2f0, 0x370 },
+	[W_RUNTIME_FINALIZING] = { 0, 0x20, 0x20 },
 };
 
 struct reader {
@@ -211,7 +213,9 @@ static void derive_exceptions(struct layout *l, unsigned minor)
 	l->exc_before_frame = 32;
 }
 
-/* _PyRemoteDebuggerSupport lies in the thread state (cpython/pystate.h). */
+/* _PyRemoteDebuggerSupport lies in the thread state (cpython/pystate.h). The runtime's int
+ * `initialized`, which becomes 1 when imports and streams work, lies before the pointer
+ * `finalizing`, with four bytes between them (pycore_runtime_structs.h). */
 static void derive_door(struct reader *r, struct layout *l)
 {
 	uint32_t door = named_word(r, W_DOOR);
@@ -219,7 +223,8 @@ static void derive_door(struct reader *r, struct layout *l)
 	l->door = (struct layout_door){ .breaker = named_word(r, W_DOOR_BREAKER),
 					.pending = door + named_word(r, W_DOOR_PENDING),
 					.path = door + named_word(r, W_DOOR_PATH),
-					.path_size = named_word(r, W_DOOR_PATH_SIZE) };
+					.path_size = named_word(r, W_DOOR_PATH_SIZE),
+					.initialized = named_word(r, W_RUNTIME_FINALIZING) - 8 };
 }
 
 static void derive_by_version(struct reader *r, struct layout *l)

@@ -117,10 +117,11 @@ enum layout_field {
 /* The interpreter's door for remote debuggers (PEP 768), 3.14 and later: offsets inside a
  * thread state. Not among the fields, which a sample copies: a request needs them once. */
 struct layout_door {
-	uint32_t breaker;   /* the word of events that bytecode looks at now and then */
-	uint32_t pending;   /* int32: 1 asks the thread to run the script */
-	uint32_t path;      /* of the script, ends with a NUL */
-	uint32_t path_size; /* bytes; 0: this version has no door */
+	uint32_t breaker;     /* the word of events that bytecode looks at now and then */
+	uint32_t pending;     /* int32: 1 asks the thread to run the script */
+	uint32_t path;        /* of the script, ends with a NUL */
+	uint32_t path_size;   /* bytes; 0: this version has no door */
+	uint32_t initialized; /* in the runtime, an int: 0 while it starts up */
 };
 
 struct layout {

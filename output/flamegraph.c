@@ -194,6 +194,23 @@ static void write_counts(struct json *j, const struct sample_counts *c)
 	json_uint(j, c->ticks ? c->late_sum_ns / c->ticks : 0);
 }
 
+static void write_moments(struct json *j, const struct recording_facts *f)
+{
+	json_key(j, "heap_dumps");
+	json_open(j, '[');
+	for (unsigned i = 0; i < f->nmoments; i++) {
+		json_open(j, '{');
+		json_key(j, "at_ns");
+		json_uint(j, f->moments[i].at_ns);
+		json_key(j, "file");
+		json_string(j, f->moments[i].file);
+		json_key(j, "failed");
+		json_bool(j, f->moments[i].failed);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void write_facts(struct json *j, const struct recording_facts *f)
 {
 	json_key(j, "facts");
@@ -220,9 +237,12 @@ static void write_facts(struct json *j, const struct recording_facts *f)
 	json_double(j, f->rate_achieved);
 	json_key(j, "blocking");
 	json_bool(j, f->blocking);
+	json_key(j, "bytes");
+	json_bool(j, f->bytes);
 	json_key(j, "ended");
 	json_string(j, f->ended);
 	write_counts(j, &f->counts);
+	write_moments(j, f);
 	json_close(j, '}');
 }
 

@@ -37,9 +37,19 @@ function plural(n, what) {
 	return `${formatCount(n)} ${what}${n === 1 ? "" : "s"}`;
 }
 
+function formatBytes(n) {
+	for (const [unit, size] of [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]]) {
+		if (n >= size)
+			return `${(n / size).toFixed(1)} ${unit}`;
+	}
+	return `${n} B`;
+}
+
 /* At "as fast as possible" a sample may stand for no known time. */
 function formatSamples(model, count) {
 	const period = model.facts.period_ns;
+	if (model.facts.bytes)
+		return formatBytes(count);
 	return period > 0 ? formatTime(count * period) : plural(count, "sample");
 }
 
@@ -70,6 +80,15 @@ function factRows(model) {
 	const reasons = (list) => list.filter(([, n]) => n > 0).map(([why, n]) => `${formatCount(n)} \u00d7 ${why}`);
 	const sum = (list) => list.reduce((total, [, n]) => total + n, 0);
 	const counted = (list) => sum(list) ? `${formatCount(sum(list))}: ${reasons(list).join("; ")}` : "0";
+	if (f.bytes) {
+		add("Heap dump", visible(f.command));
+		add("Process", String(f.pid));
+		add("Python", visible(f.python));
+		add("Taken", new Date(f.started_ms).toLocaleString());
+		add("Shown", "what would be freed with an object: its own bytes, and of all that nothing else keeps");
+		add("Written by", `pysample ${f.version}`);
+		return rows;
+	}
 	add("Command", visible(f.command));
 	add("Process", String(f.pid));
 	add("Python", visible(f.python));
@@ -89,6 +108,18 @@ function factRows(model) {
 	add("Not shown here", hidden.join("; ") || "nothing");
 	add("Written by", `pysample ${f.version}`);
 	return rows;
+}
+
+/* A heap dump lies beside the page: its moment, and a link. */
+function heapDump(dump) {
+	const dd = element("dd", `at ${formatTime(dump.at_ns)}: `), name = dump.file.split("/").pop();
+	const link = element(dump.failed ? "span" : "a", visible(name) + (dump.failed ? " (it failed)" : ""));
+	if (!dump.failed) {
+		link.href = encodeURIComponent(name);
+		link.download = name;
+	}
+	dd.append(link);
+	return dd;
 }
 
 function hiddenReasons(model) {
@@ -444,7 +475,7 @@ class Page {
 			parts.push("without the time in which threads were idle");
 		if (this.model.hidden.without_gil)
 			parts.push("only while the GIL was held");
-		return parts.join(", ") || "all that was recorded";
+		return parts.join(", ") || (this.model.facts.bytes ? "all objects of the dump" : "all that was recorded");
 	}
 
 	boxNumbers(box) {
@@ -454,7 +485,8 @@ class Page {
 			parts.push(`${formatPercent(total, this.whole)} of all`);
 		if (this.zoomed && this.boxes.key.at[box] !== -1)
 			parts.push(`${formatPercent(total, this.boxes.to - this.boxes.from)} of the zoomed`);
-		parts.push(plural(total, "sample"));
+		if (!this.model.facts.bytes)
+			parts.push(plural(total, "sample"));
 		if (!this.inverted && this.boxes.key.at[box] >= 0)
 			parts.push(`own ${this.timeText(this.boxes.self.at[box])}`);
 		return parts.join(" \u00b7 ");
@@ -774,9 +806,11 @@ class Page {
 		$("title").title = title.slice(0, 2000);
 		document.title = `${visible(f.program || "").slice(0, 100) || "recording"} \u2013 pysample`;
 		const rate = Number((f.rate_achieved || 0).toPrecision(4));
-		const facts = [`pid ${f.pid}`, visible(f.python || ""), new Date(f.started_ms).toLocaleString(), formatTime(f.duration_ns),
+		const what = [`pid ${f.pid}`, visible(f.python || ""), new Date(f.started_ms).toLocaleString()];
+		const facts = f.bytes ? [...what, "retained sizes"] : [...what, formatTime(f.duration_ns),
 			f.rate_asked > 0 ? `${rate} of ${f.rate_asked} samples a second` : `${rate} samples a second`,
-			lost ? `${formatCount(lost)} lost` : "none lost", this.model.hidden.idle ? "idle threads left out" : ""];
+			lost ? `${formatCount(lost)} lost` : "none lost",
+			f.heap_dumps?.length ? plural(f.heap_dumps.length, "heap dump") : "", this.model.hidden.idle ? "idle threads left out" : ""];
 		$("meta").replaceChildren(...facts.filter(Boolean).map((fact) => element("span", fact)));
 		const list = [];
 		for (const [name, text] of factRows(this.model)) {
@@ -784,6 +818,8 @@ class Page {
 			dd.dir = "auto";
 			list.push(element("dt", name), dd);
 		}
+		if (f.heap_dumps?.length)
+			list.push(element("dt", "Heap dumps"), ...f.heap_dumps.map(heapDump));
 		$("facts-list").replaceChildren(...list);
 	}
 

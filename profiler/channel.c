@@ -49,9 +49,9 @@ enum ps_status channel_next(struct channel *c, struct channel_message *ret)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		c->ended = n == 0; /* until another opens it */
 		if (n < 0)
 			return errno == EAGAIN ? PS_NOT_READY : PS_IO;
-		c->ended = n == 0;
 		if (n == 0)
 			return PS_NOT_READY;
 		c->used += (size_t)n;

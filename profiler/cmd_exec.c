@@ -50,7 +50,8 @@ static enum ps_status read_all(int fd, const char *what, struct script *s, struc
 		if (n < 0 && errno == EINTR && !stop_signal_seen())
 			continue;
 		if (n < 0)
-			return ps_fail(err, PS_IO, "read %s: %s", what, strerror(errno));
+			return ps_fail(err, errno == EISDIR ? PS_USAGE : PS_IO, "read %s: %s", what,
+				       strerror(errno));
 		if (n == 0)
 			return PS_OK;
 		s->len += (size_t)n;
@@ -81,6 +82,8 @@ static enum ps_status read_script(const struct options *o, struct script *s, str
 		}
 		st = read_all(fd, o->script, s, err);
 		s->name = realpath(o->script, NULL);
+		if (!s->name) /* a pipe under /dev/fd, say, has none */
+			s->name = strdup(o->script);
 	}
 	if (!st && (!s->text || !s->name))
 		return ps_fail(err, PS_NOMEM, "out of memory");
@@ -114,43 +117,55 @@ static enum ps_status make_order(const struct options *o, struct script *s,
 /* --- what comes of it --- */
 
 /* A closed output is no reason to leave the script alone. */
-static void put(int fd, const char *bytes, size_t len)
+static int put(int fd, const char *bytes, size_t len)
 {
 	while (len) {
 		ssize_t n = write(fd, bytes, len);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR && !stop_signal_seen())
 			continue;
 		if (n < 0)
-			return;
+			return errno == EPIPE ? 0 : errno; /* who no longer reads, knows */
 		bytes += n;
 		len -= (size_t)n;
 	}
+	return 0;
 }
 
-static enum ps_status follow(struct inject *in, const struct options *o, bool *ret_raised,
+struct outcome {
+	bool began, raised;
+	int error; /* of our standard output or error */
+};
+
+static enum ps_status follow(struct inject *in, const struct options *o, struct outcome *ret,
 			     struct ps_err *err)
 {
 	struct inject_message m;
+	int error = 0;
 
 	for (;;) {
+		if (error)
+			ret->error = error;
 		PS_TRY(inject_next(in, &m, err));
 		switch (m.kind) {
 		case INJECT_BEGAN:
+			ret->began = true;
 			if (o->verbose)
 				fprintf(stderr,
-					"pysample: thread %d runs it; %s stood for %.3f ms\n",
-					m.tid, inject_python(in), (double)inject_held_ns(in) / 1e6);
+					"pysample: thread %d runs it; picked up after %.3f ms; %s "
+					"stood for %.3f ms\n",
+					m.tid, (double)m.waited_ns / 1e6, inject_python(in),
+					(double)inject_held_ns(in) / 1e6);
 			break;
 		case INJECT_OUT:
-			put(STDOUT_FILENO, m.bytes, m.len);
+			error = put(STDOUT_FILENO, m.bytes, m.len);
 			break;
 		case INJECT_RAISED:
-			*ret_raised = true;
-			put(STDERR_FILENO, m.bytes, m.len);
+			ret->raised = true;
+			error = put(STDERR_FILENO, m.bytes, m.len);
 			break;
 		case INJECT_ERRORS:
-			put(STDERR_FILENO, m.bytes, m.len);
+			error = put(STDERR_FILENO, m.bytes, m.len);
 			break;
 		case INJECT_DONE:
 			return PS_OK;
@@ -164,7 +179,7 @@ int cmd_exec(const struct options *o)
 	struct inject_order order;
 	struct script script = { 0 };
 	struct inject *in;
-	bool raised = false;
+	struct outcome outcome = { 0 };
 	enum ps_status st;
 
 	stop_signal_catch();
@@ -172,11 +187,19 @@ int cmd_exec(const struct options *o)
 	if (!st)
 		st = inject_open(o->pid, &order, &in, &err);
 	if (!st) {
-		st = follow(in, o, &raised, &err);
+		st = follow(in, o, &outcome, &err);
 		inject_close(in);
 	}
 	script_free(&script);
-	if (st)
-		return command_failed(st, &err);
-	return raised ? EXIT_FAILED : EXIT_DONE;
+	if (st) {
+		int code = command_failed(st, &err);
+
+		return outcome.began ? EXIT_FAILED : code; /* 3 is for what did not run */
+	}
+	if (outcome.error) {
+		ps_fail(&err, PS_IO, "it ran, but its output could not be written here: %s",
+			strerror(outcome.error));
+		return command_failed(PS_IO, &err);
+	}
+	return outcome.raised ? EXIT_FAILED : EXIT_DONE;
 }

@@ -3,6 +3,7 @@
 #include "profiler/blocking.h"
 #include "profiler/clock.h"
 #include "profiler/commands.h"
+#include "profiler/heap_plan.h"
 #include "profiler/outfile.h"
 #include "profiler/proc.h"
 #include "profiler/report.h"
@@ -37,6 +38,8 @@ struct recording {
 	char successor[32];   /* the program that it became then */
 	char ended[160];      /* why, where it takes more than fixed words */
 	struct progress progress;
+	struct heap_plan heap;
+	struct recording_moment moments[HEAP_MOMENTS_MAX];
 	uint64_t began, until; /* until 0: no end */
 };
 
@@ -151,6 +154,7 @@ static enum ps_status loop(struct recording *r, struct ps_err *err)
 		if (now < when.deadline)
 			continue;
 		st = tick(r, &when, now, err);
+		heap_plan_step(&r->heap, now, stop_signal_requests());
 		progress_show(&r->progress, now, &r->sampler.counts);
 	}
 	r->sampler.counts.skipped = when.skipped;
@@ -190,6 +194,8 @@ static void describe(struct recording *r, uint64_t ended, int64_t started_ns)
 	const struct options *o = r->options;
 
 	f->counts = r->sampler.counts;
+	f->moments = r->moments;
+	f->nmoments = heap_plan_moments(&r->heap, r->moments, HEAP_MOMENTS_MAX);
 	f->command = r->command ? r->command : "?";
 	f->program = r->program;
 	f->pid = r->pid;
@@ -343,11 +349,24 @@ static int add_failure(enum ps_status st, const struct ps_err *err, int code)
 	return own == EXIT_NO_SAMPLE ? EXIT_FAILED : own;
 }
 
+static void waiting_for_dumps(unsigned n)
+{
+	fprintf(stderr, "pysample: waiting for heap dump %u (Ctrl-C leaves it out)\n", n);
+}
+
+/* The signal that ended the recording is not the one that ends the waiting. */
+static bool interrupted_again(void *ctx)
+{
+	return stop_signal_count() > *(int *)ctx;
+}
+
 static int record(struct recording *r)
 {
 	struct ps_err err = { 0 };
 	struct timespec wall;
 	enum ps_status st = begin(r, &err);
+	uint64_t ended;
+	int signals;
 
 	if (st && r->started && (st == PS_GONE || st == PS_NOT_PYTHON || st == PS_NOT_READY)) {
 		ps_fail(&err, st, "%s did not become a Python that could be sampled%s",
@@ -361,8 +380,13 @@ static int record(struct recording *r)
 	r->until = r->options->duration_ns ? r->began + r->options->duration_ns : 0;
 	progress_init(&r->progress, r->options->quiet ? NULL : stderr, r->began,
 		      r->options->duration_ns);
+	if (heap_plan_begin(&r->heap, r->pid, r->file.place.path, r->began, &err))
+		return command_failed(PS_NOMEM, &err);
 	st = loop(r, &err);
-	describe(r, note_end(r, st), (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec);
+	ended = note_end(r, st);
+	signals = stop_signal_count();
+	heap_plan_end(&r->heap, ended, st == PS_OK, waiting_for_dumps, interrupted_again, &signals);
+	describe(r, ended, (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec);
 	/* Threads may have been renamed since they were last asked. */
 	if (!st)
 		sampler_name_threads(&r->sampler);
@@ -395,10 +419,17 @@ int cmd_record(const struct options *o)
 
 	if (st)
 		return command_failed(st, &err);
-	st = profile_create(PROFILE_BYTES_MAX, &r.profile);
+	st = heap_plan_parse(o->heap_dumps, o->nheap_dumps, &r.heap, &err);
+	if (!st && o->blocking && o->nheap_dumps)
+		st = ps_fail(
+			&err, PS_USAGE,
+			"--blocking and --heap-dump: a process can be stopped by one at a time");
+	if (!st)
+		st = profile_create(PROFILE_BYTES_MAX, &r.profile);
 	if (st)
 		return command_failed(st, &err);
 	stop_signal_catch();
+	stop_signal_count_requests();
 	r.pid = o->pid;
 	if (o->start) {
 		st = start_command(o->start, &r.pid, &err);
@@ -417,6 +448,7 @@ int cmd_record(const struct options *o)
 	sampler_close(&r.sampler);
 	target_close(&r.target);
 	outfile_close(&r.file);
+	heap_plan_deinit(&r.heap);
 	profile_destroy(r.profile);
 	free(r.command);
 	return code;

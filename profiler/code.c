@@ -277,6 +277,20 @@ static enum ps_status read_marks(struct code_cache *c, struct code *code)
 	return st;
 }
 
+/* inject.py calls everything from one function, on which what the user wants to run stands;
+ * heap_live.c calls its script so. */
+static uint32_t flags_of_ours(const char *name, size_t name_len, const char *file, size_t file_len)
+{
+	static const char entry[] = "pysample_inject", dump[] = "<heap dump>";
+	uint32_t flags = 0;
+
+	if (name_len >= sizeof entry - 1 && memcmp(name, entry, sizeof entry - 1) == 0)
+		flags = name_len == sizeof entry - 1 ? CODE_HIDDEN | CODE_INJECTED : CODE_HIDDEN;
+	if (file_len == sizeof dump - 1 && memcmp(file, dump, sizeof dump - 1) == 0)
+		flags |= CODE_HIDDEN;
+	return flags;
+}
+
 static enum ps_status read_names(struct code_cache *c, const void *header, struct code *code)
 {
 	const struct layout *l = c->layout;
@@ -292,6 +306,7 @@ static enum ps_status read_names(struct code_cache *c, const void *header, struc
 	 * "__init__" for name and file, and no line. */
 	if (file == 8 && memcmp(s->file, "__init__", 8) == 0 && code->first_line == 0)
 		code->flags |= CODE_HIDDEN;
+	code->flags |= flags_of_ours(s->name, name, s->file, file);
 	return profile_function(c->profile, &f, &code->function);
 }
 

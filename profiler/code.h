@@ -18,7 +18,8 @@
 
 enum code_flag {
 	CODE_GENERATOR = 1, /* a call of it makes a generator, coroutine or async generator */
-	CODE_HIDDEN = 2,    /* the interpreter's own, e.g. the shim below __init__ */
+	CODE_HIDDEN = 2,    /* the interpreter's own, e.g. the shim below __init__; or ours */
+	CODE_INJECTED = 4,  /* the function of ours by which a script runs in the target */
 };
 
 /* What a frame does that stands at a unit. */

@@ -40,6 +40,13 @@ enum ps_status command_parse_thread(const char *text, enum inject_thread *ret, i
 	return PS_OK;
 }
 
+size_t command_memory_bound(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && page > 0 ? (size_t)pages / 4 * 3 * (size_t)page : (size_t)1 << 32;
+}
+
 enum exit_code command_exit_code(enum ps_status st)
 {
 	switch (st) {

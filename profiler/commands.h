@@ -20,7 +20,11 @@ int cmd_ls(const struct options *o);
 int cmd_doctor(const struct options *o);
 int cmd_exec(const struct options *o);
 int cmd_debug(const struct options *o);
+int cmd_heap_dump(const struct options *o);
+int cmd_heap(const struct options *o); /* all verbs that read dumps */
 
+/* Bytes for what may grow with its input: what leaves this machine something. */
+size_t command_memory_bound(void);
 /* Columns of the terminal that standard output is; 0 if it is none. */
 unsigned command_columns(void);
 /* --thread: any, main, or an id. PS_USAGE. */

@@ -37,6 +37,13 @@ struct sample_counts {
 	uint64_t late_sum_ns; /* over ticks: how long after its deadline each began */
 };
 
+/* A heap dump that was taken meanwhile. */
+struct recording_moment {
+	uint64_t at_ns; /* into the recording */
+	const char *file;
+	bool failed; /* there is no such file */
+};
+
 struct recording_facts {
 	const char *command; /* the target's command line, made printable UTF-8 */
 	const char *program; /* its short name */
@@ -48,8 +55,11 @@ struct recording_facts {
 	double rate_asked;    /* samples a second for each thread; 0 for "max" */
 	double rate_achieved; /* ticks a second, skipped ones not counted */
 	bool blocking;        /* the target was stopped for each sample */
+	bool bytes;           /* no recording but a heap: counts are bytes, not samples */
 	const char *ended;    /* why: "after its duration", "interrupted", "the target ended" */
 	struct sample_counts counts;
+	const struct recording_moment *moments;
+	unsigned nmoments;
 };
 
 /* In a few words each; static. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,8 +21,9 @@ static enum request_state withdraw_soon(struct request *r)
 {
 	enum { PATIENCE_MS = 5000 };
 	enum request_state was = REQUEST_NONE;
+	uint64_t began = clock_now(); /* one attempt alone may take seconds */
 
-	for (unsigned ms = 0; ms < PATIENCE_MS; ms++) {
+	while (clock_now() - began < PATIENCE_MS * (uint64_t)MS) {
 		enum ps_status st = request_withdraw(r, &was);
 
 		if (st != PS_DENIED && st != PS_TORN)
@@ -77,12 +79,24 @@ static _Noreturn void watch(int wire, struct request *r, struct parcel p)
 	ignore_signals();
 	let_go_of_files();
 	prctl(PR_SET_NAME, "pysample-guard");
+	(void)!write(wire, "r", 1); /* from now on nothing that ends us ends it as well */
 	do {
 		n = read(wire, &word, 1);
 	} while (n < 0 && errno == EINTR);
 	if (n != 1)
 		undo(r, &p);
 	_exit(0);
+}
+
+static bool is_ready(int wire)
+{
+	char word;
+	ssize_t n;
+
+	do {
+		n = read(wire, &word, 1);
+	} while (n < 0 && errno == EINTR);
+	return n == 1;
 }
 
 enum ps_status guard_start(const struct request *request, const struct parcel *parcel,
@@ -94,9 +108,9 @@ enum ps_status guard_start(const struct request *request, const struct parcel *p
 
 	if (r == MAP_FAILED)
 		return ps_fail(err, PS_NOMEM, "out of memory");
-	if (pipe2(ends, O_CLOEXEC)) {
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
 		munmap(r, sizeof *r);
-		return ps_fail(err, PS_IO, "make a pipe: %s", strerror(errno));
+		return ps_fail(err, PS_IO, "make a pair of sockets: %s", strerror(errno));
 	}
 	*r = *request;
 	pid = fork();
@@ -110,6 +124,11 @@ enum ps_status guard_start(const struct request *request, const struct parcel *p
 		munmap(r, sizeof *r);
 		return ps_fail(err, PS_IO, "start a guard process: %s", strerror(errno));
 	}
+	if (!is_ready(ends[1])) {
+		close(ends[1]);
+		munmap(r, sizeof *r);
+		return ps_fail(err, PS_IO, "the guard process ended at its start");
+	}
 	*ret = (struct guard){ .pid = pid, .wire = ends[1], .request = r };
 	return PS_OK;
 }
@@ -118,8 +137,8 @@ void guard_dismiss(struct guard *g)
 {
 	if (g->wire < 0)
 		return;
-	if (write(g->wire, "k", 1) != 1)
-		kill(g->pid, SIGKILL); /* it has ended already */
+	/* Should it have ended already, its number may be another's by now: it is not killed. */
+	(void)!send(g->wire, "k", 1, MSG_NOSIGNAL);
 	close(g->wire);
 	while (waitpid(g->pid, NULL, __WALL) < 0 && errno == EINTR)
 		;

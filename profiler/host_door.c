@@ -111,15 +111,45 @@ const struct host_ops host_door = {
 	.look = look, .admits = admits, .prepare = prepare, .close = close_door
 };
 
+/* A thread that is asked in the middle of the interpreter's start runs the script where there
+ * are no imports and no streams yet, and takes the process down with it. */
+static enum ps_status wait_until_initialized(struct host *h, const struct patience *p,
+					     struct ps_err *err)
+{
+	enum { PATIENCE_MS = 10000, MS = 1000000 };
+	const struct sampler *s = &((struct door *)h->own)->sampler;
+	raddr at = s->site.runtime + s->site.layout.door.initialized;
+	int32_t initialized = 0;
+
+	for (unsigned ms = 0; ms < PATIENCE_MS; ms++) {
+		if (target_read(&h->target, at, &initialized, sizeof initialized))
+			return ps_fail(err, PS_GONE, "process %d has ended", h->target.pid);
+		if (initialized)
+			return PS_OK;
+		if (p->interrupted && p->interrupted(p->ctx))
+			break;
+		(void)clock_sleep_until(clock_now() + MS);
+	}
+	return ps_fail(err, PS_NOT_READY, "the interpreter of process %d has not started yet",
+		       h->target.pid);
+}
+
 static enum ps_status attach_it(int pid, const struct patience *p, struct host *h,
 				struct ps_err *err)
 {
 	struct door *d = h->own;
+	enum ps_status st;
 
 	PS_TRY(attach(pid, p, &h->target, d->profile, &d->sampler, err));
 	layout_describe(&d->sampler.site.layout, h->python);
-	if (d->sampler.site.layout.door.path_size)
-		return PS_OK;
+	if (d->sampler.site.layout.door.path_size) {
+		st = wait_until_initialized(h, p, err);
+		if (!st)
+			return PS_OK;
+		sampler_close(&d->sampler);
+		target_close(&h->target);
+		return st;
+	}
 	sampler_close(&d->sampler);
 	target_close(&h->target);
 	ps_fail(err, PS_UNSUPPORTED, "process %d: running code in %s is not possible yet", pid,

@@ -2,149 +2,33 @@
 /* States of an order: laid down → waits (request.h) → taken → began (the script says so itself,
  * by its pipe) → ended. Whoever unlinks the script, it or we, decides whether it runs: that is
  * what makes "at most once" and "withdrawn" true. */
-#include "profiler/inject.h"
+#include "profiler/inject_parts.h"
 
-#include "profiler/channel.h"
 #include "profiler/clock.h"
-#include "profiler/guard.h"
-#include "profiler/host.h"
 #include "profiler/inject_text.h"
 #include "profiler/proc.h"
 #include "profiler/scope.h"
-#include "profiler/waiting.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { MS = 1000000, LOOKS = 25 };
-
-struct inject {
-	struct inject_order order;
-	struct host host;
-	struct parcel parcel;
-	struct guard guard;
-	struct channel channel;
-	int listener; /* of the order's socket; -1: none */
-	bool opened;  /* the host is */
-	int tid;      /* that was asked */
-	int probed;   /* a probe was put behind the script */
-	uint64_t probe_taken_at;
-	bool began;
-	bool finished;
-	uint64_t asked_at, taken_at, began_at, looked_at, renewed_at;
-};
-
-/* --- which thread --- */
-
-static bool is_wanted(const struct inject *in, const struct host_thread *t)
-{
-	switch (in->order.thread) {
-	case INJECT_ANY:
-		return true;
-	case INJECT_MAIN:
-		return t->main;
-	case INJECT_TID:
-		return t->tid == in->order.tid;
-	}
-	return false;
-}
-
-/* One that executes bytecode picks a request up within microseconds. */
-static const struct host_thread *find_running(const struct inject *in)
-{
-	for (unsigned i = 0; i < in->host.nthreads; i++) {
-		const struct host_thread *t = &in->host.threads[i];
-
-		if (t->running && is_wanted(in, t))
-			return t;
-	}
-	return NULL;
-}
-
-static const struct host_thread *find_any(const struct inject *in)
-{
-	const struct host_thread *found = NULL;
-
-	for (unsigned i = 0; i < in->host.nthreads; i++) {
-		const struct host_thread *t = &in->host.threads[i];
-
-		if (is_wanted(in, t) && (!found || t->main))
-			found = t;
-	}
-	return found;
-}
-
-static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
-{
-	int pid = in->host.target.pid;
-
-	if (in->order.thread == INJECT_TID)
-		ps_fail(err, PS_USAGE, "process %d has no thread %d that runs Python", pid,
-			in->order.tid);
-	else if (in->order.thread == INJECT_MAIN)
-		ps_fail(err, PS_USAGE, "the main thread of process %d runs no Python", pid);
-	else
-		return ps_fail(err, PS_NOT_READY, "no thread of process %d runs Python", pid);
-	ps_hint(err, "pysample dump %d shows its threads; without --thread, one is chosen", pid);
-	return PS_USAGE;
-}
-
-/* The first that is met executing; if all are idle, the main thread. */
-static enum ps_status choose(struct inject *in, const struct host_thread **ret, struct ps_err *err)
-{
-	for (unsigned i = 0; i < LOOKS; i++) {
-		if (i)
-			(void)clock_sleep_until(clock_now() + MS);
-		PS_TRY(host_look(&in->host, err));
-		*ret = find_running(in);
-		if (*ret)
-			return PS_OK;
-	}
-	*ret = find_any(in);
-	return *ret ? PS_OK : no_thread(in, err);
-}
-
-/* --- asking --- */
-
-static enum ps_status ask(struct inject *in, const struct host_thread *t, const char *name,
-			  struct ps_err *err)
-{
-	char path[PARCEL_PATH_MAX + 8];
-
-	PS_TRY(host_admits(&in->host, t, err));
-	snprintf(path, sizeof path, "%s/%s", in->parcel.inside, name);
-	PS_TRY(request_ask(in->guard.request, &t->state, path, err));
-	in->tid = t->tid;
-	in->renewed_at = in->looked_at = clock_now();
-	return PS_OK;
-}
-
-static bool is_interrupted(const struct inject *in)
+bool inject_is_interrupted(const struct inject *in)
 {
 	return in->order.interrupted && in->order.interrupted(in->order.ctx);
 }
 
-/* Threads end under us, and another tool's request may be in the way for a moment. */
-static enum ps_status ask_somebody(struct inject *in, struct ps_err *err)
+/* Much comes through it: the larger it is, the less often the two wait for each other. */
+static enum ps_status add_stream(struct inject *in, struct ps_err *err)
 {
-	uint64_t until = clock_now() + in->order.patience_ns;
-	const struct host_thread *t;
-	enum ps_status st;
+	enum { PIPE_BYTES = 1 << 20 };
 
-	do {
-		PS_TRY(choose(in, &t, err));
-		st = ask(in, t, PARCEL_SCRIPT, err);
-		if (st == PS_NOT_READY)
-			(void)clock_sleep_until(clock_now() + 10 * MS);
-	} while ((st == PS_TORN || st == PS_NOT_READY) && clock_now() < until &&
-		 !is_interrupted(in));
-	in->asked_at = clock_now();
-	return st == PS_TORN ? PS_NOT_READY : st;
+	PS_TRY(parcel_add_pipe(&in->parcel, PARCEL_STREAM, &in->stream, err));
+	(void)fcntl(in->stream, F_SETPIPE_SZ, PIPE_BYTES); /* a wish */
+	return PS_OK;
 }
-
-/* --- opening --- */
 
 static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 {
@@ -154,7 +38,8 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 				    .len = o->len,
 				    .name = o->name,
 				    .args = o->args,
-				    .detach = o->detach };
+				    .detach = o->detach,
+				    .stream = o->stream };
 	SCOPE_FREE char *script = NULL;
 	struct proc_status status;
 	size_t len;
@@ -166,10 +51,13 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 	PS_TRY(inject_text_make(&text, &script, &len, err));
 	PS_TRY(parcel_make(&in->parcel, &fd, err));
 	channel_init(&in->channel, fd);
+	if (o->stream)
+		PS_TRY(add_stream(in, err));
 	if (o->socket)
 		PS_TRY(parcel_listen(&in->parcel, &in->listener, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_SCRIPT, script, len, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_PROBE, "", 0, err));
+	parcel_watch(&in->parcel);
 	return parcel_hand_over(&in->parcel, err);
 }
 
@@ -189,7 +77,7 @@ static enum ps_status open_parts(int pid, struct inject *in, struct ps_err *err)
 		return st;
 	}
 	PS_TRY(lay_down(in, err));
-	return ask_somebody(in, err);
+	return inject_ask_somebody(in, err);
 }
 
 enum ps_status inject_open(int pid, const struct inject_order *o, struct inject **ret,
@@ -201,7 +89,8 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
 	if (!in)
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	in->order = *o;
-	in->parcel.parent = in->parcel.folder = in->guard.wire = in->channel.fd = in->listener = -1;
+	in->parcel.parent = in->parcel.folder = in->parcel.watch = -1;
+	in->guard.wire = in->channel.fd = in->stream = in->listener = -1;
 	st = open_parts(pid, in, err);
 	if (st)
 		inject_close(in);
@@ -210,319 +99,70 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
 	return st;
 }
 
-/* --- until it has begun --- */
-
-/* Waits for its pipe or its end, at most that long. */
-static void wait_for_news(const struct inject *in, uint64_t ns)
-{
-	struct pollfd p[] = { { .fd = in->channel.fd, .events = POLLIN },
-			      { .fd = in->host.target.pidfd, .events = POLLIN } };
-	struct timespec time = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
-
-	ppoll(p, 2, &time, NULL);
-}
-
-static int outer_tid(const struct inject *in, uint64_t inner)
-{
-	for (unsigned i = 0; i < in->host.nthreads; i++) {
-		if (in->host.threads[i].inner_tid == inner)
-			return in->host.threads[i].tid;
-	}
-	return in->tid;
-}
-
-static enum ps_status not_ours(const struct inject *in, struct ps_err *err)
-{
-	return ps_fail(err, PS_FORMAT,
-		       "what comes from process %d is not what our script sends: is the target "
-		       "sound?",
-		       in->host.target.pid);
-}
-
-static enum ps_status read_message(struct inject *in, struct inject_message *ret,
-				   struct ps_err *err)
-{
-	static const char letters[] = { [INJECT_BEGAN] = 'b',
-					[INJECT_OUT] = 'o',
-					[INJECT_ERRORS] = 'e',
-					[INJECT_RAISED] = 'x',
-					[INJECT_DONE] = 'd' };
-	struct channel_message m;
-	enum ps_status st = channel_next(&in->channel, &m);
-	unsigned kind = 0;
-
-	if (st == PS_NOT_READY)
-		return st;
-	if (st)
-		return not_ours(in, err);
-	while (kind < sizeof letters && letters[kind] != m.kind)
-		kind++;
-	if (kind == sizeof letters || (kind == INJECT_BEGAN) == in->began)
-		return not_ours(in, err);
-	*ret = (struct inject_message){
-		.kind = kind, .bytes = m.bytes, .len = m.len, .tid = in->tid
-	};
-	if (kind == INJECT_BEGAN) {
-		char digits[24] = "";
-
-		memcpy(digits, m.bytes, m.len < sizeof digits - 1 ? m.len : sizeof digits - 1);
-		ret->tid = in->tid = outer_tid(in, strtoull(digits, NULL, 10));
-		in->began = true;
-		in->began_at = clock_now();
-	}
-	in->finished = kind == INJECT_DONE;
-	return PS_OK;
-}
-
-/* Another thread executes while ours sleeps: ask that one instead. */
-static enum ps_status move(struct inject *in, const struct host_thread *t, struct ps_err *err)
-{
-	enum request_state was;
-
-	if (request_withdraw(in->guard.request, &was) || was != REQUEST_WAITS)
-		return PS_OK; /* a moment too late, or not now: the next look will tell */
-	PS_TRY(host_look(&in->host, err));
-	t = find_running(in);
-	if (!t)
-		t = find_any(in);
-	if (!t || ask(in, t, PARCEL_SCRIPT, err))
-		return ask_somebody(in, err);
-	return PS_OK;
-}
-
-/* While it waits. */
-static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *err)
-{
-	enum { LOOK_EVERY = 20 * MS, RENEW_AFTER = 20 * MS, WAKE_EVERY = 100 * MS };
-	uint64_t now = clock_now();
-	const struct host_thread *t;
-
-	if (in->order.wake ? now - in->renewed_at >= WAKE_EVERY
-			   : !signalled && now - in->renewed_at >= RENEW_AFTER) {
-		(void)!request_renew(in->guard.request); /* what it cannot do now, it can later */
-		in->renewed_at = clock_now();
-	}
-	if (in->order.thread != INJECT_ANY || now - in->looked_at < LOOK_EVERY)
-		return PS_OK;
-	in->looked_at = now;
-	PS_TRY(host_look(&in->host, err));
-	t = find_running(in);
-	if (!t || t->tid == in->tid)
-		return PS_OK;
-	return move(in, t, err);
-}
-
-static enum ps_status refused(const struct inject *in, struct ps_err *err)
-{
-	ps_fail(err, PS_DENIED,
-		"process %d took the request and did not run the script: an audit hook of it "
-		"refused, or it cannot read %s/%s",
-		in->host.target.pid, in->parcel.inside, PARCEL_SCRIPT);
-	ps_hint(err, "its standard error has the reason; hooks see the events "
-		     "cpython.remote_debugger_script and open");
-	return PS_DENIED;
-}
-
-/* A script that has just begun looks at requests, too: so the probe may have been taken on top of
- * it, a moment before it claims itself. On a busy machine that moment is long. */
-static bool has_had_its_time(struct inject *in)
-{
-	enum { WHILE_IT_SLEEPS = 200, WHILE_IT_IS_READY = 3000 };
-	bool ready = waiting_on_cpu(in->host.target.pid, in->tid);
-
-	if (!in->probe_taken_at)
-		in->probe_taken_at = clock_now();
-	return clock_now() - in->probe_taken_at >
-	       (uint64_t)MS * (ready ? WHILE_IT_IS_READY : WHILE_IT_SLEEPS);
-}
-
-/* Picked up, but the script does not say that it runs: it may be held up before that, or it was
- * refused. An empty script behind it tells: the thread takes it once it has done with the
- * first one. */
-static enum ps_status after_taken(struct inject *in, struct inject_message *ret, struct ps_err *err)
-{
-	enum { PROBE_AFTER = 200 * MS };
-	const struct host_thread *t = NULL;
-
-	if (!in->taken_at)
-		in->taken_at = clock_now();
-	if (in->probed) { /* and that was taken, too */
-		enum ps_status st = read_message(in, ret, err);
-
-		if (st != PS_NOT_READY)
-			return st;
-		return has_had_its_time(in) && parcel_claim(&in->parcel) ? refused(in, err)
-									 : PS_NOT_READY;
-	}
-	if (clock_now() - in->taken_at < PROBE_AFTER || !parcel_has_script(&in->parcel))
-		return PS_NOT_READY;
-	for (unsigned i = 0; i < in->host.nthreads; i++) {
-		if (in->host.threads[i].tid == in->tid)
-			t = &in->host.threads[i];
-	}
-	if (t && ask(in, t, PARCEL_PROBE, NULL) == PS_OK)
-		in->probed = true;
-	return PS_NOT_READY;
-}
-
-static enum ps_status ended(const struct inject *in, struct ps_err *err)
-{
-	return ps_fail(err, PS_GONE, "process %d ended %s", in->host.target.pid,
-		       in->began ? "while the script ran" : "before the script ran");
-}
-
-static void explain_wait(const struct inject *in, struct ps_err *err)
-{
-	char where[64];
-
-	waiting_describe(in->host.target.pid, in->tid, where);
-	if (*where && strcmp(where, "stopped") == 0)
-		ps_hint(err, "the process is stopped: kill -CONT %d lets it go on",
-			in->host.target.pid);
-	else if (waiting_on_cpu(in->host.target.pid, in->tid))
-		ps_hint(err,
-			"thread %d is running code in C that does not return to Python: "
-			"wait longer (--timeout)",
-			in->tid);
-	else
-		ps_hint(err,
-			"thread %d is %s: it takes requests once that returns; wait longer "
-			"(--timeout), or try %s",
-			in->tid, *where ? where : "idle",
-			in->order.wake ? "another thread (--thread)" : "--wake");
-}
-
-/* It is over before it began; or it began just now. */
-static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err *err)
-{
-	enum request_state was;
-	bool claimed;
-
-	(void)!request_withdraw(in->guard.request, &was);
-	claimed = parcel_claim(&in->parcel);
-	if (!claimed)
-		return PS_OK;
-	if (interrupted)
-		return ps_fail(err, PS_NOT_READY,
-			       "interrupted; the script was withdrawn and did "
-			       "not run");
-	ps_fail(err, PS_NOT_READY,
-		"thread %d of process %d did not pick the script up within %.3g s; it was "
-		"withdrawn "
-		"and did not run",
-		in->tid, in->host.target.pid, (double)in->order.patience_ns / 1e9);
-	explain_wait(in, err);
-	return PS_NOT_READY;
-}
-
-static enum ps_status one_round(struct inject *in, struct inject_message *ret, struct ps_err *err)
-{
-	enum request_state state;
-	bool signalled;
-	enum ps_status st = read_message(in, ret, err);
-
-	if (st != PS_NOT_READY)
-		return st;
-	if (target_ended(&in->host.target))
-		return ended(in, err);
-	if (request_state(in->guard.request, &state, &signalled))
-		return ps_fail(err, PS_GONE, "process %d has replaced its program",
-			       in->host.target.pid);
-	if (state == REQUEST_LOST)
-		return ps_fail(
-			err, PS_NOT_READY,
-			"another tool has put a request of its own in the place of ours; the "
-			"script did not run");
-	if (state == REQUEST_WAITS)
-		st = nudge(in, signalled, err);
-	else
-		return after_taken(in, ret, err);
-	return st ? st : PS_NOT_READY;
-}
-
-static enum ps_status wait_until_begun(struct inject *in, struct inject_message *ret,
-				       struct ps_err *err)
-{
-	uint64_t wait = MS / 10;
-	bool given_up = false;
-
-	for (;;) {
-		struct ps_err why = { 0 };
-		enum ps_status st = one_round(in, ret, &why);
-		bool interrupted = is_interrupted(in);
-
-		if (st != PS_NOT_READY || why.msg[0]) {
-			if (st && err)
-				*err = why;
-			return st;
-		}
-		if (!given_up &&
-		    (interrupted || clock_now() - in->asked_at > in->order.patience_ns)) {
-			PS_TRY(give_up(in, interrupted, err));
-			given_up = true; /* too late: it has claimed its script, and says so soon */
-		}
-		wait_for_news(in, wait);
-		wait = wait < 5 * MS ? wait * 5 / 4 : wait;
-	}
-}
-
 /* --- and then --- */
 
 static enum ps_status lost_touch(struct inject *in, struct ps_err *err)
 {
-	if (target_ended(&in->host.target))
-		return ended(in, err);
+	if (inject_ends_soon(in)) /* it closes its files a little before it has ended */
+		return inject_ended(in, err);
 	return ps_fail(err, PS_LIMIT,
 		       "the script in process %d has closed its connection to us without a word of "
 		       "its end",
 		       in->host.target.pid);
 }
 
+static bool is_late(const struct inject *in)
+{
+	return in->order.run_ns && clock_now() - in->began_at > in->order.run_ns;
+}
+
+static enum ps_status not_done(const struct inject *in, struct ps_err *err)
+{
+	return ps_fail(
+		err, PS_LIMIT,
+		"the script has not ended within %.3g s, and goes on in process %d without us",
+		(double)in->order.run_ns / 1e9, in->host.target.pid);
+}
+
 static enum ps_status wait_for_message(struct inject *in, struct inject_message *ret,
 				       struct ps_err *err)
 {
-	enum { SLICE = 50 * MS };
+	/* What a pipe can hold was sent in time, perhaps; what comes after that was not. */
+	enum { SLICE = 50 * MS, LATE_MAX = 65536 / CHANNEL_HEAD };
 
 	for (;;) {
 		bool over = target_ended(&in->host.target); /* before the last words are read */
-		enum ps_status st = read_message(in, ret, err);
+		enum ps_status st;
 
-		if (st != PS_NOT_READY)
-			return st;
-		if (over)
-			return ended(in, err);
-		if (in->channel.ended)
-			return lost_touch(in, err);
-		if (is_interrupted(in))
+		/* One that sends without end must not keep us from hearing this. */
+		if (inject_is_interrupted(in))
 			return ps_fail(err, PS_LIMIT,
 				       "interrupted; the script goes on in process %d without us",
 				       in->host.target.pid);
-		if (in->order.run_ns && clock_now() - in->began_at > in->order.run_ns)
-			return ps_fail(err, PS_LIMIT,
-				       "the script has not ended within %.3g s, and goes on in "
-				       "process %d without us",
-				       (double)in->order.run_ns / 1e9, in->host.target.pid);
-		wait_for_news(in, SLICE);
+		if (is_late(in) && ++in->late > LATE_MAX)
+			return not_done(in, err);
+		st = inject_read(in, ret, err);
+		if (st != PS_NOT_READY)
+			return st;
+		if (over)
+			return inject_ended(in, err);
+		if (in->channel.ended)
+			return lost_touch(in, err);
+		if (is_late(in))
+			return not_done(in, err);
+		inject_wait_for_news(in, SLICE);
 	}
 }
 
 enum ps_status inject_next(struct inject *in, struct inject_message *ret, struct ps_err *err)
 {
 	if (!in->began)
-		return wait_until_begun(in, ret, err);
+		return inject_wait_until_begun(in, ret, err);
 	if (in->order.detach || in->finished) {
 		*ret = (struct inject_message){ .kind = INJECT_DONE, .tid = in->tid };
 		return PS_OK;
 	}
 	return wait_for_message(in, ret, err);
-}
-
-int inject_take_socket(struct inject *in)
-{
-	int fd = in->listener;
-
-	in->listener = -1;
-	return fd;
 }
 
 uint64_t inject_held_ns(const struct inject *in)
@@ -533,6 +173,19 @@ uint64_t inject_held_ns(const struct inject *in)
 const char *inject_python(const struct inject *in)
 {
 	return in->host.python;
+}
+
+int inject_take_socket(struct inject *in)
+{
+	int fd = in->listener;
+
+	in->listener = -1;
+	return fd;
+}
+
+int inject_stream(const struct inject *in)
+{
+	return in->stream;
 }
 
 void inject_close(struct inject *in)
@@ -553,6 +206,8 @@ void inject_close(struct inject *in)
 		guard_dismiss(&in->guard);
 	}
 	channel_close(&in->channel);
+	if (in->stream >= 0)
+		close(in->stream);
 	if (in->listener >= 0)
 		close(in->listener);
 	if (in->opened)

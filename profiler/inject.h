@@ -37,10 +37,12 @@ struct inject_order {
 	int tid;              /* of INJECT_TID, as our /proc has it */
 	bool socket;          /* the parcel has one, see inject_take_socket() */
 	bool detach;          /* nothing is to come back but that it was picked up */
+	bool stream;          /* it gets a second pipe, by the name __stream__: inject_stream() */
 	bool wake;            /* stop and continue the target now and then, see inject_next() */
 	uint64_t patience_ns; /* to be picked up */
 	uint64_t run_ns;      /* to run to its end, from then on; 0: as long as it takes */
-	bool (*interrupted)(void *ctx); /* asked while waiting */
+	bool (*interrupted)(void *ctx);      /* asked while waiting */
+	void (*pump)(int stream, void *ctx); /* with stream: called when there is something in it */
 	void *ctx;
 };
 
@@ -57,6 +59,7 @@ struct inject_message {
 	const char *bytes; /* until the next call; not terminated */
 	size_t len;
 	int tid;
+	uint64_t waited_ns; /* INJECT_BEGAN: from the request on */
 };
 
 /* The strings of o must outlive *ret. PS_GONE, PS_DENIED, PS_NOT_PYTHON, PS_UNSUPPORTED,
@@ -73,7 +76,8 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
  *
  * Before INJECT_BEGAN: PS_NOT_READY, it was not picked up in time or we were interrupted, and
  * it has been withdrawn: it did not run and will not. PS_DENIED: it was picked up, and the
- * interpreter refused to run it (an audit hook). PS_GONE: the target ended.
+ * interpreter refused to run it (an audit hook). PS_GONE: the target ended. PS_LIMIT: it is gone
+ * without a word, and nobody knows whether it ran.
  * After it: PS_LIMIT, run_ns is over or we were interrupted, and it goes on without us;
  * PS_GONE: the target ended while it ran; PS_FORMAT: what came is not ours. */
 enum ps_status inject_next(struct inject *in, struct inject_message *ret,
@@ -86,6 +90,10 @@ int inject_take_socket(struct inject *in);
 uint64_t inject_held_ns(const struct inject *in);
 /* "CPython 3.14.10"; valid as long as in. */
 const char *inject_python(const struct inject *in);
+
+/* The reading end of the second pipe, non-blocking; in's. At its end when the script, and what
+ * it forked, have closed it. -1: none was ordered. */
+int inject_stream(const struct inject *in);
 
 void inject_close(struct inject *in);
 

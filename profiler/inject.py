@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Runs one script inside a target and reports what becomes of it. pysample puts the values of
-# PID, FOLDER, NAME, SOURCE, ARGS and DETACH in front, and a thread of the target executes the
+# PID, FOLDER, NAME, SOURCE, ARGS, DETACH and STREAM in front, and a thread of the target executes the
 # whole between two of its own bytecodes, in a namespace of its own.
 #
 # It may hold the target up, so it takes only modules that are built into every interpreter,
@@ -8,7 +8,7 @@
 # PyPy 3.9 and later.
 
 
-def pysample_inject(pid, folder, name, source, args, detach):
+def pysample_inject(pid, folder, name, source, args, detach, stream):
     import builtins
     import posix
     import sys
@@ -23,8 +23,11 @@ def pysample_inject(pid, folder, name, source, args, detach):
 
     def let_go():
         fd, channel[0] = channel[0], -1
-        if fd >= 0:
-            posix.close(fd)
+        try:
+            if fd >= 0:
+                posix.close(fd)
+        except OSError:
+            pass
 
     def write_quietly(fd, data):
         # A reader that is gone must not end a program that does not ignore SIGPIPE.
@@ -152,6 +155,8 @@ def pysample_inject(pid, folder, name, source, args, detach):
             "__loader__": None,
             "__args__": list(args),
         }
+        if stream:
+            space["__stream__"] = folder + b"/d"
         try:
             exec(compile(source, name, "exec", 0, True), space)
         except SystemExit as leaving:
@@ -159,22 +164,26 @@ def pysample_inject(pid, folder, name, source, args, detach):
                 return None
             if isinstance(leaving.code, int):
                 return "SystemExit: %d\n" % leaving.code
-            return "%s\n" % (leaving.code,)
+            try:
+                return "%s\n" % (leaving.code,)
+            except BaseException as error:
+                return describe(error)
         except BaseException as error:
             return describe(error)
         return None
 
     def run_connected():
-        out, err = Stream(b"o", sys.stdout), Stream(b"e", sys.stderr)
-        before = sys.stdout, sys.stderr
+        # A program may have deleted them; while it ends, the interpreter has.
+        before = getattr(sys, "stdout", None), getattr(sys, "stderr", None)
+        out, err = Stream(b"o", before[0]), Stream(b"e", before[1])
         sys.stdout, sys.stderr = out, err
         try:
             return run()
         finally:
             # Only what is still ours: the script may have put something else there.
-            if sys.stdout is out:
+            if getattr(sys, "stdout", None) is out:
                 sys.stdout = before[0]
-            if sys.stderr is err:
+            if getattr(sys, "stderr", None) is err:
                 sys.stderr = before[1]
 
     if posix.getpid() != pid:
@@ -205,4 +214,4 @@ def pysample_inject(pid, folder, name, source, args, detach):
         let_go()
 
 
-pysample_inject(PID, FOLDER, NAME, SOURCE, ARGS, DETACH)
+pysample_inject(PID, FOLDER, NAME, SOURCE, ARGS, DETACH, STREAM)

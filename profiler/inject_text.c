@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Any bytes as a literal of Python, in ASCII alone. */
-static void put_bytes(FILE *out, const char *bytes, size_t len)
+void inject_text_put_bytes(FILE *out, const char *bytes, size_t len)
 {
 	fputs("b\"", out);
 	for (size_t i = 0; i < len; i++) {
@@ -28,7 +27,7 @@ static void put_bytes(FILE *out, const char *bytes, size_t len)
 /* The same as text; what is no UTF-8 becomes what file names have for it. */
 static void put_text(FILE *out, const char *text)
 {
-	put_bytes(out, text, strlen(text));
+	inject_text_put_bytes(out, text, strlen(text));
 	fputs(".decode(\"utf-8\", \"surrogateescape\")", out);
 }
 
@@ -40,17 +39,18 @@ enum ps_status inject_text_make(const struct inject_text *t, char **ret, size_t 
 	if (!out)
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	fprintf(out, "PID = %d\nFOLDER = ", t->inner_pid);
-	put_bytes(out, t->folder, strlen(t->folder));
+	inject_text_put_bytes(out, t->folder, strlen(t->folder));
 	fputs("\nNAME = ", out);
 	put_text(out, t->name);
 	fputs("\nSOURCE = ", out);
-	put_bytes(out, t->source, t->len);
+	inject_text_put_bytes(out, t->source, t->len);
 	fputs("\nARGS = (", out);
 	for (char **a = t->args; a && *a; a++) {
 		put_text(out, *a);
 		fputs(", ", out);
 	}
-	fprintf(out, ")\nDETACH = %s\n", t->detach ? "True" : "False");
+	fprintf(out, ")\nDETACH = %s\nSTREAM = %s\n", t->detach ? "True" : "False",
+		t->stream ? "True" : "False");
 	fwrite(embedded_inject_py, 1, embedded_inject_py_len, out);
 	if (fclose(out)) {
 		free(*ret);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct inject_text {
 	int inner_pid;      /* of the target, as it sees itself */
@@ -15,11 +16,14 @@ struct inject_text {
 	size_t len;
 	const char *name; /* what that is called */
 	char **args;      /* ends with NULL; NULL: none */
-	bool detach;
+	bool detach, stream;
 };
 
 /* PS_NOMEM. *ret is to be freed. */
 enum ps_status inject_text_make(const struct inject_text *t, char **ret, size_t *ret_len,
 				struct ps_err *err) PS_MUST_USE;
+
+/* Any bytes as a literal of Python, in ASCII alone. */
+void inject_text_put_bytes(FILE *out, const char *bytes, size_t len);
 
 #endif

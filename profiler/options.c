@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/options.h"
 
+#include "profiler/duration.h"
+#include "profiler/options_heap.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -8,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_FLAG, KIND_TEXT, KIND_PID, KIND_RATE, KIND_DURATION };
+enum kind { KIND_FLAG, KIND_TEXT, KIND_LIST, KIND_PID, KIND_RATE, KIND_DURATION, KIND_COUNT };
 
 /* To add an option: its row here; the parser, --help and the tests follow from it. */
 struct option_row {
@@ -29,17 +32,30 @@ struct option_row {
 #define DOCTOR      COMMAND_DOCTOR
 #define EXEC        COMMAND_EXEC
 #define DEBUG       COMMAND_DEBUG
-#define ALL         (BOTH | LS | DOCTOR | EXEC | DEBUG)
+#define HEAP_DUMP   COMMAND_HEAP_DUMP
+#define SUMMARY     COMMAND_HEAP_SUMMARY
+#define HEAP_TABLES (COMMAND_HEAP_SUMMARY | COMMAND_HEAP_DIFF | COMMAND_HEAP_PATH)
+#define HEAP_FILES  (COMMAND_HEAP_FLAME | COMMAND_HEAP_CONVERT)
+#define HEAP        COMMANDS_OF_HEAP
+#define ALL         (BOTH | LS | DOCTOR | EXEC | DEBUG | HEAP | HEAP_DUMP)
 
 static const struct option_row rows[] = {
-	{ "pid", 'p', KIND_PID, BOTH | DOCTOR | EXEC | DEBUG, INTO(pid), "PID",
+	{ "pid", 'p', KIND_PID, BOTH | DOCTOR | EXEC | DEBUG | HEAP_DUMP, INTO(pid), "PID",
 	  "the process, as `PID` alone" },
 	{ "output", 'o', KIND_TEXT, RECORD, INTO(output), "FILE",
 	  "write there; - is standard output; %p %t %n: pid, time, program" },
 	{ "output", 'o', KIND_TEXT, DUMP, INTO(output), "FILE",
 	  "write there, instead of standard output; %p %t %n: pid, time, program" },
-	{ "format", 'f', KIND_TEXT, RECORD, INTO(format), "NAME",
+	{ "output", 'o', KIND_TEXT, HEAP_FILES, INTO(output), "FILE",
+	  "write there; - is standard output" },
+	{ "format", 'f', KIND_TEXT, RECORD | COMMAND_HEAP_FLAME, INTO(format), "NAME",
 	  "output format, see below; else by FILE's suffix" },
+	{ "format", 'f', KIND_TEXT, COMMAND_HEAP_CONVERT, INTO(format), "NAME",
+	  "heapsnapshot or jsonl; else by FILE's suffix" },
+	{ "limit", 'n', KIND_COUNT, HEAP_TABLES, INTO(limit), "N",
+	  "show so many lines or ways, the most important ones" },
+	{ "sort", 's', KIND_TEXT, SUMMARY, INTO(sort), "COLUMN",
+	  "which types are the most important: by retained (default), size or count" },
 	{ "duration", 'd', KIND_DURATION, RECORD, INTO(duration_ns), "TIME",
 	  "stop after 500ms, 10s, 2m; else at the target's end or Ctrl-C" },
 	{ "rate", 'r', KIND_RATE, RECORD, INTO(rate), "HZ",
@@ -56,25 +72,33 @@ static const struct option_row rows[] = {
 	  "garbage collections are not frames of their own" },
 	{ "blocking", 0, KIND_FLAG, BOTH, INTO(blocking), NULL,
 	  "stop the target for each sample: exact, but it is felt" },
+	{ "heap-dump", 0, KIND_LIST, RECORD, INTO(heap_dumps), "WHEN",
+	  "a heap dump meanwhile: start, end, 5s, rss>2G; may be repeated" },
+	{ "output", 'o', KIND_TEXT, HEAP_DUMP, INTO(output), "FILE",
+	  "write there; - is standard output; %p %t %n: pid, time, program" },
+	{ "format", 'f', KIND_TEXT, HEAP_DUMP, INTO(format), "NAME",
+	  "heapsnapshot, psheap or jsonl; else by FILE's suffix" },
+	{ "in-process", 0, KIND_FLAG, HEAP_DUMP, INTO(in_process), NULL,
+	  "make no copy: needs no memory, but the process stands meanwhile" },
+	{ "values", 0, KIND_FLAG, HEAP_DUMP, INTO(values), NULL,
+	  "also what is in strings and numbers: mind secrets" },
 	{ "all", 'a', KIND_FLAG, LS, INTO(all), NULL,
 	  "search every process, also those without a sign of Python: slow" },
-	{ "json", 'j', KIND_FLAG, LS | DOCTOR, INTO(json), NULL, "JSON for programs to read" },
 	{ "code", 'c', KIND_TEXT, EXEC, INTO(code), "CODE", "run CODE instead of a script" },
-	{ "thread", 0, KIND_TEXT, EXEC, INTO(thread), "WHICH",
-	  "run it in: any that executes Python (default), main, or a thread's id" },
-	{ "thread", 0, KIND_TEXT, DEBUG, INTO(thread), "WHICH",
-	  "debug: any that executes Python (default), main, or a thread's id" },
-	{ "timeout", 0, KIND_DURATION, DEBUG, INTO(timeout_ns), "TIME",
-	  "give up if the thread cannot be stopped in that time (default 10s)" },
-	{ "timeout", 0, KIND_DURATION, EXEC, INTO(timeout_ns), "TIME",
+	{ "thread", 0, KIND_TEXT, EXEC | DEBUG, INTO(thread), "WHICH",
+	  "in which thread: any that executes Python (default), main, or a thread's id" },
+	{ "timeout", 0, KIND_DURATION, EXEC | DEBUG | HEAP_DUMP, INTO(timeout_ns), "TIME",
 	  "give up if it is not picked up, or then not done, in that time; see below" },
 	{ "detach", 0, KIND_FLAG, EXEC, INTO(detach), NULL,
 	  "return as soon as it runs; its output goes where the target's goes" },
 	{ "wake", 0, KIND_FLAG, EXEC | DEBUG, INTO(wake), NULL,
 	  "stop and continue the target until it is picked up: ends waits for events early" },
-	{ "quiet", 'q', KIND_FLAG, BOTH | LS | DEBUG, INTO(quiet), NULL, "no words but errors" },
 	{ "verbose", 'v', KIND_FLAG, BOTH | EXEC, INTO(verbose), NULL,
 	  "say more about what is done" },
+	{ "json", 'j', KIND_FLAG, LS | DOCTOR | SUMMARY, INTO(json), NULL,
+	  "JSON for programs to read" },
+	{ "quiet", 'q', KIND_FLAG, BOTH | LS | DEBUG | HEAP | HEAP_DUMP, INTO(quiet), NULL,
+	  "no words but errors" },
 	{ "help", 'h', KIND_FLAG, ALL, INTO(help), NULL, "this text" },
 	{ "version", 'V', KIND_FLAG, ALL, INTO(version), NULL, "print the version" },
 };
@@ -113,59 +137,35 @@ static const struct {
 	  "not permitted." },
 	{ "debug", COMMAND_DEBUG, "pysample debug [OPTIONS] PID",
 	  "Opens pdb, Python's own debugger, in a thread of a running Python, on this terminal.\n"
-	  "This stops the thread (the others run on) where it is. `c` lets it run on, Ctrl-C "
-	  "stops\n"
-	  "it again. When pysample ends, by `q`, Ctrl-D or in any other way, the program goes on "
+	  "The thread is stopped where it is; the others run on. `c` lets it run on, and Ctrl-C\n"
+	  "stops it again. After `q`, Ctrl-D, or any other end of pysample, the program goes on "
 	  "as\n"
-	  "it was, without breakpoints. Standard input that is no terminal has pdb's commands.\n"
-	  "\n"
-	  "Exit code 0: left; 1: the debugger failed, or hung up; 3: the thread could not be\n"
-	  "stopped, or the process ended; 4: it is not permitted." },
+	  "it was. Commands may also come from a pipe. --timeout (10s) is for the thread to stop.\n"
+	  "Exit code 0: left; 1: it failed; 3: not stopped, or the program ended; 4: not "
+	  "permitted." },
+	{ "heap dump", COMMAND_HEAP_DUMP, "pysample heap dump [OPTIONS] PID",
+	  "Writes all objects of a Python process, with what refers to what, for Chrome's "
+	  "DevTools\n"
+	  "or for the verbs below. The process forks, and the copy is looked at: it stands for\n"
+	  "milliseconds. It runs code in the process, as exec does." },
+	{ "heap summary", COMMAND_HEAP_SUMMARY, "pysample heap summary [OPTIONS] FILE",
+	  "Tells what is in a heap dump: the types of its objects, how many there are, their own\n"
+	  "size, and what they retain, that is what would be freed with them." },
+	{ "heap diff", COMMAND_HEAP_DIFF, "pysample heap diff [OPTIONS] BEFORE AFTER",
+	  "Tells what grew from one heap dump of a process to a later one, and what keeps it." },
+	{ "heap path", COMMAND_HEAP_PATH, "pysample heap path [OPTIONS] FILE TYPE|ID",
+	  "Tells why objects are alive: the shortest ways from a root to one object, or to the\n"
+	  "objects of a type." },
+	{ "heap flame", COMMAND_HEAP_FLAME, "pysample heap flame [OPTIONS] FILE",
+	  "Writes a flamegraph of retained sizes: each frame stands for what would be freed with "
+	  "it." },
+	{ "heap convert", COMMAND_HEAP_CONVERT, "pysample heap convert [OPTIONS] FILE -o OUTPUT",
+	  "Writes a heap dump in another format: .heapsnapshot for Chrome's DevTools, VS Code and\n"
+	  "memlab, or .jsonl, a line of JSON for each object." },
 };
 enum { NCOMMANDS = sizeof commands / sizeof *commands };
 
 /* --- values --- */
-
-static const struct {
-	const char *unit;
-	double ns;
-} time_units[] = { { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 },   { "s", 1e9 },
-		   { "", 1e9 }, { "m", 60e9 }, { "min", 60e9 }, { "h", 3600e9 } };
-
-/* A decimal number, no sign, no hexadecimal, no "inf"; *end is behind it. */
-static bool take_number(const char *text, double *ret, const char **end)
-{
-	char *stop;
-
-	if (!(*text >= '0' && *text <= '9') && *text != '.')
-		return false;
-	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
-		return false;
-	errno = 0;
-	*ret = strtod(text, &stop);
-	*end = stop;
-	return stop != text && errno == 0 && isfinite(*ret);
-}
-
-bool options_parse_duration(const char *text, uint64_t *ret_ns)
-{
-	const double ten_years = 10 * 365.25 * 86400e9;
-	const char *unit;
-	double v;
-
-	if (!take_number(text, &v, &unit))
-		return false;
-	for (size_t i = 0; i < sizeof time_units / sizeof *time_units; i++) {
-		if (strcmp(unit, time_units[i].unit) == 0) {
-			v *= time_units[i].ns;
-			if (v < 1 || v > ten_years)
-				return false;
-			*ret_ns = (uint64_t)v;
-			return true;
-		}
-	}
-	return false;
-}
 
 bool options_parse_rate(const char *text, double *ret)
 {
@@ -176,7 +176,7 @@ bool options_parse_rate(const char *text, double *ret)
 		*ret = 0;
 		return true;
 	}
-	if (!take_number(text, &v, &unit))
+	if (!number_parse(text, &v, &unit))
 		return false;
 	if (*unit == 'k' || *unit == 'K') {
 		v *= 1000;
@@ -211,6 +211,10 @@ static enum ps_status bad_value(const struct option_row *row, const char *value,
 			RATE_MAX);
 	else if (row->kind == KIND_DURATION)
 		ps_hint(err, "give a time above 0, as 500ms, 10s, 2m");
+	else if (row->kind == KIND_LIST)
+		ps_hint(err, "at most %d of them are possible", OPTIONS_LIST_MAX);
+	else if (row->kind == KIND_COUNT)
+		ps_hint(err, "give a whole number above 0");
 	else
 		ps_hint(err, "give the number of a process");
 	return PS_USAGE;
@@ -221,6 +225,7 @@ static enum ps_status set_value(const struct option_row *row, char *value, struc
 {
 	char *at = (char *)o + row->into;
 	bool good = true;
+	int count = 0;
 
 	switch (row->kind) {
 	case KIND_FLAG:
@@ -229,14 +234,23 @@ static enum ps_status set_value(const struct option_row *row, char *value, struc
 	case KIND_TEXT:
 		*(const char **)at = value;
 		break;
+	case KIND_LIST: /* there is one */
+		good = o->nheap_dumps < OPTIONS_LIST_MAX;
+		if (good)
+			((const char **)at)[o->nheap_dumps++] = value;
+		break;
 	case KIND_PID:
 		good = parse_pid(value, (int *)at);
+		break;
+	case KIND_COUNT:
+		good = parse_pid(value, &count); /* the same numbers will do */
+		*(uint32_t *)at = (uint32_t)count;
 		break;
 	case KIND_RATE:
 		good = options_parse_rate(value, (double *)at);
 		break;
 	case KIND_DURATION:
-		good = options_parse_duration(value, (uint64_t *)at);
+		good = duration_parse(value, (uint64_t *)at);
 		break;
 	}
 	return good ? PS_OK : bad_value(row, value, err);
@@ -417,6 +431,8 @@ static enum ps_status parse_rest(int argc, char **argv, char **behind, struct op
 		return PS_OK;
 	if (o->command == COMMAND_EXEC)
 		return parse_exec_rest(argc, argv, o, err);
+	if (o->command & COMMANDS_OF_HEAP)
+		return options_heap_operands(argv + optind, argc - optind, behind, o, err);
 	if (o->command == COMMAND_LS && (optind < argc || behind))
 		return takes_nothing(o, optind < argc ? argv[optind] : "--", err);
 	if (o->command == COMMAND_LS)
@@ -463,21 +479,40 @@ static enum ps_status unknown_command(const char *given, struct ps_err *err)
 	return PS_USAGE;
 }
 
+/* The command that the first word names, or the first two ("heap summary"); how many words. */
+static int find_command(int argc, char **argv, enum command *ret)
+{
+	for (int i = 0; i < NCOMMANDS; i++) {
+		const char *blank = strchr(commands[i].name, ' ');
+		size_t n = blank ? (size_t)(blank - commands[i].name) : strlen(commands[i].name);
+
+		if (strlen(argv[1]) != n || memcmp(argv[1], commands[i].name, n) != 0 ||
+		    (blank && (argc < 3 || strcmp(argv[2], blank + 1) != 0)))
+			continue;
+		*ret = commands[i].command;
+		return blank ? 2 : 1;
+	}
+	return 0;
+}
+
 enum ps_status options_parse(int argc, char **argv, struct options *ret, struct ps_err *err)
 {
 	struct options o = { .rate = 1000 };
 	char **behind;
+	int words;
 
 	if (argc < 2) {
 		o.help = true;
 		*ret = o;
 		return PS_OK;
 	}
-	for (int i = 0; i < NCOMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) == 0)
-			o.command = commands[i].command;
+	words = find_command(argc, argv, &o.command);
+	if (!words && strcmp(argv[1], "heap") == 0) {
+		PS_TRY(options_heap_verbless(argc, argv, &o, err));
+		*ret = o;
+		return PS_OK;
 	}
-	if (!o.command) {
+	if (!words) {
 		o.help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 			 strcmp(argv[1], "help") == 0;
 		o.version = strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0;
@@ -486,12 +521,14 @@ enum ps_status options_parse(int argc, char **argv, struct options *ret, struct 
 		*ret = o;
 		return PS_OK;
 	}
-	argc--;
-	argv++;
+	argc -= words;
+	argv += words;
 	behind = o.command == COMMAND_EXEC ? NULL : split_at_dashes(&argc, argv);
 	PS_TRY(parse_options(argc, argv, &o, err));
 	PS_TRY(resolve_mode(&o, err));
 	PS_TRY(parse_rest(argc, argv, behind, &o, err));
+	if (!o.help && !o.version)
+		PS_TRY(options_heap_check(&o, err));
 	*ret = o;
 	return PS_OK;
 }
@@ -535,8 +572,16 @@ void options_print_help(unsigned command, FILE *out)
 			continue;
 		fprintf(out, "Usage: %s\n\n%s\n", commands[i].usage, commands[i].help);
 		print_rows(command, out);
-		if (command == COMMAND_RECORD)
+		if (command == COMMAND_RECORD || command == COMMAND_HEAP_FLAME)
 			print_formats(out);
+		return;
+	}
+	if (command) {
+		fputs("Heap dumps.\n", out);
+		for (int i = 0; i < NCOMMANDS; i++) {
+			if (commands[i].command & command)
+				fprintf(out, "\n  %s\n%s\n", commands[i].usage, commands[i].help);
+		}
 		return;
 	}
 	fputs("pysample - a profiler for Python programs that are already running\n\nUsage:\n",

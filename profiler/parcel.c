@@ -10,15 +10,18 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 
 enum { ENVIRONMENT_MAX = 1 << 20, FOLDER_MAX = PARCEL_PATH_MAX - PARCEL_NAME_MAX - 8 };
 
-static const char *const names[] = { PARCEL_SCRIPT, PARCEL_PROBE, PARCEL_CHANNEL, PARCEL_SOCKET };
+static const char *const names[] = { PARCEL_SCRIPT, PARCEL_PROBE, PARCEL_CHANNEL, PARCEL_STREAM,
+				     PARCEL_SOCKET };
 
 /* --- where --- */
 
@@ -100,23 +103,37 @@ static bool make_name(char ret[static PARCEL_NAME_MAX])
 	return true;
 }
 
-/* Can a folder be made here? It is made and removed to know. */
+/* Can a folder be made here? Not tried: what is made before the guard is there, nobody removes
+ * for us. */
+static bool has_room(int folder)
+{
+	struct statvfs fs;
+
+	if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) || fstatvfs(folder, &fs))
+		return false;
+	errno = fs.f_flag & ST_RDONLY ? EROFS : ENOSPC;
+	return !(fs.f_flag & ST_RDONLY) && (!fs.f_blocks || fs.f_bavail) &&
+	       (!fs.f_files || fs.f_favail);
+}
+
 static bool try_folder(int root, const char *path, struct parcel *p)
 {
+	size_t n = strlen(path);
+	int why;
+
 	p->parent = open_in_root(root, path);
 	if (p->parent < 0)
 		return false;
-	if (mkdirat(p->parent, p->name, 0700) == 0 &&
-	    unlinkat(p->parent, p->name, AT_REMOVEDIR) == 0) {
-		size_t n = strlen(path);
-
+	if (has_room(p->parent)) {
 		while (n > 1 && path[n - 1] == '/')
 			n--;
 		snprintf(p->inside, sizeof p->inside, "%.*s/%s", (int)n, path, p->name);
 		return true;
 	}
+	why = errno;
 	close(p->parent);
 	p->parent = -1;
+	errno = why;
 	return false;
 }
 
@@ -133,7 +150,7 @@ static enum ps_status read_owner(int pid, struct parcel *p, struct ps_err *err)
 
 enum ps_status parcel_choose(int pid, struct parcel *ret, struct ps_err *err)
 {
-	struct parcel p = { .parent = -1, .folder = -1 };
+	struct parcel p = { .parent = -1, .folder = -1, .watch = -1 };
 	const char *tried[] = { NULL, "/tmp", "/var/tmp", "/dev/shm" };
 	SCOPE_CLOSE int root = -1;
 	SCOPE_FREE char *environment = NULL;
@@ -190,23 +207,28 @@ static bool is_ours(int folder)
 	       (st.st_mode & 077) == 0;
 }
 
-enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *err)
+enum ps_status parcel_add_pipe(struct parcel *p, const char *name, int *ret, struct ps_err *err)
 {
 	SCOPE_CLOSE int pipe = -1;
 
+	if (mkfifoat(p->folder, name, 0600))
+		return failed(p, "make a pipe in", err);
+	pipe = openat(p->folder, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (pipe < 0 || !give(p, pipe))
+		return failed(p, "open the pipe in", err);
+	*ret = pipe;
+	pipe = -1;
+	return PS_OK;
+}
+
+enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *err)
+{
 	if (mkdirat(p->parent, p->name, 0700))
 		return failed(p, "make the folder", err);
 	p->folder = openat(p->parent, p->name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
 	if (p->folder < 0 || !is_ours(p->folder))
 		return failed(p, "open the folder", err);
-	if (mkfifoat(p->folder, PARCEL_CHANNEL, 0600))
-		return failed(p, "make a pipe in", err);
-	pipe = openat(p->folder, PARCEL_CHANNEL, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-	if (pipe < 0 || !give(p, pipe))
-		return failed(p, "open the pipe in", err);
-	*ret_channel = pipe;
-	pipe = -1;
-	return PS_OK;
+	return parcel_add_pipe(p, PARCEL_CHANNEL, ret_channel, err);
 }
 
 enum ps_status parcel_listen(struct parcel *p, int *ret_socket, struct ps_err *err)
@@ -264,6 +286,27 @@ bool parcel_has_script(const struct parcel *p)
 	       faccessat(p->folder, PARCEL_SCRIPT, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+void parcel_watch(struct parcel *p)
+{
+	char path[64];
+
+	p->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	snprintf(path, sizeof path, "/proc/self/fd/%d/" PARCEL_SCRIPT, p->folder);
+	if (p->watch >= 0 && inotify_add_watch(p->watch, path, IN_OPEN | IN_DONT_FOLLOW) < 0) {
+		close(p->watch);
+		p->watch = -1;
+	}
+}
+
+bool parcel_was_opened(struct parcel *p)
+{
+	char events[256];
+
+	if (p->watch < 0 || read(p->watch, events, sizeof events) > 0)
+		p->opened = true;
+	return p->opened;
+}
+
 void parcel_remove(struct parcel *p)
 {
 	if (p->parent < 0)
@@ -286,5 +329,7 @@ void parcel_close(struct parcel *p)
 		close(p->folder);
 	if (p->parent >= 0)
 		close(p->parent);
-	p->folder = p->parent = -1;
+	if (p->watch >= 0)
+		close(p->watch);
+	p->folder = p->parent = p->watch = -1;
 }

@@ -26,10 +26,13 @@ enum { PARCEL_PATH_MAX = 256, PARCEL_NAME_MAX = 32 };
 #define PARCEL_PROBE   "p" /* an empty script */
 #define PARCEL_CHANNEL "c" /* a named pipe, from the target to us */
 #define PARCEL_SOCKET  "k" /* where the script may connect to, see parcel_listen() */
+#define PARCEL_STREAM  "d" /* another one */
 
 struct parcel {
 	int parent, folder; /* open; -1: not (yet) */
-	uint32_t uid, gid;  /* of the target, as we see them */
+	int watch;          /* of the script, an inotify; -1: none */
+	bool opened;
+	uint32_t uid, gid; /* of the target, as we see them */
 	char name[PARCEL_NAME_MAX];
 	char inside[PARCEL_PATH_MAX]; /* the folder's path as the target sees it */
 };
@@ -43,6 +46,9 @@ enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *er
  * connects is to be asked who it is. It is found by its path, so that network namespaces do not
  * matter. */
 enum ps_status parcel_listen(struct parcel *p, int *ret_socket, struct ps_err *err) PS_MUST_USE;
+/* Another pipe; its reading end, non-blocking. */
+enum ps_status parcel_add_pipe(struct parcel *p, const char *name, int *ret,
+			       struct ps_err *err) PS_MUST_USE;
 enum ps_status parcel_add(struct parcel *p, const char *name, const void *bytes, size_t len,
 			  struct ps_err *err) PS_MUST_USE;
 /* Now it is the target's. */
@@ -52,6 +58,10 @@ enum ps_status parcel_hand_over(struct parcel *p, struct ps_err *err) PS_MUST_US
 bool parcel_claim(struct parcel *p);
 /* Is the script still there? */
 bool parcel_has_script(const struct parcel *p);
+/* Makes parcel_was_opened() tell, from now on, whether anybody has opened the script. */
+void parcel_watch(struct parcel *p);
+/* True as well if that cannot be known. */
+bool parcel_was_opened(struct parcel *p);
 
 /* Removes all of it that is there, and closes it. */
 void parcel_remove(struct parcel *p);

@@ -3,6 +3,7 @@
 
 #include "profiler/blocking.h"
 #include "profiler/clock.h"
+#include "profiler/proc.h"
 
 #include <string.h>
 
@@ -17,13 +18,30 @@ static const struct request_ops *ops_of(const struct request *r)
 
 typedef enum ps_status held_fn(struct request *r, void *ctx, struct ps_err *err);
 
+/* A process has one tracer at a time, and another pysample is one for a moment. */
+static enum ps_status attach_to(int pid, struct blocking **ret, struct ps_err *err)
+{
+	enum { PATIENCE_MS = 5000, MS = 1000000 };
+	struct proc_status status;
+	enum ps_status st;
+
+	for (unsigned ms = 0; (st = blocking_create(pid, ret, err)) == PS_DENIED; ms++) {
+		if (ms == PATIENCE_MS)
+			break;
+		(void)clock_sleep_until(clock_now() + MS);
+	}
+	if (st == PS_DENIED && proc_read_status(pid, pid, &status) == PS_OK && status.tracer)
+		ps_hint(err, "end that debugger: a process has one at a time");
+	return st;
+}
+
 static enum ps_status while_held(struct request *r, held_fn *f, void *ctx, struct ps_err *err)
 {
 	struct blocking *b;
 	enum ps_status st;
 	uint64_t began;
 
-	PS_TRY(blocking_create(r->pid, &b, err));
+	PS_TRY(attach_to(r->pid, &b, err));
 	began = clock_now();
 	st = blocking_stop(b);
 	if (!st)

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-static volatile sig_atomic_t seen, count;
+static volatile sig_atomic_t seen, count, requests;
 
 static void note(int signal)
 {
@@ -33,4 +33,22 @@ int stop_signal_seen(void)
 int stop_signal_count(void)
 {
 	return count;
+}
+
+static void note_request(int signal)
+{
+	(void)signal;
+	requests = requests + 1;
+}
+
+void stop_signal_count_requests(void)
+{
+	struct sigaction act = { .sa_handler = note_request, .sa_flags = SA_RESTART };
+
+	sigaction(SIGUSR1, &act, NULL);
+}
+
+unsigned stop_signal_requests(void)
+{
+	return (unsigned)requests;
 }

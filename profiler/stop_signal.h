@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* profiler/stop_signal.h - the signals that end a recording.
  *
- * The one mutable thing of the whole program: a signal handler can reach nothing else. */
+ * And SIGUSR1, which asks for a heap dump. The one mutable thing of the whole program: a signal
+ * handler can reach nothing else. */
 #ifndef PROFILER_STOP_SIGNAL_H
 #define PROFILER_STOP_SIGNAL_H
 
@@ -10,6 +11,9 @@
 void stop_signal_catch(void);
 /* The last one that came, 0 if none did. */
 int stop_signal_seen(void);
+/* From now on SIGUSR1 is counted as well, and ends nothing. */
+void stop_signal_count_requests(void);
+unsigned stop_signal_requests(void);
 /* How many came. */
 int stop_signal_count(void);
 

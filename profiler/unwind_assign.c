@@ -9,12 +9,20 @@ uint32_t comparable_frames(const struct unwinder *u, const struct thread *t)
 	return t->codes_generation == u->codes->generation ? t->nframes : 0;
 }
 
-static enum ps_status push_frame(struct unwinder *u, struct frame *f, stack_id *stack)
+/* A script of ours stands on a module of its own. */
+static bool is_hidden(const struct unwinder *u, const struct thread *t, uint32_t i)
 {
+	return u->codes->codes[t->frames[i].code].flags & CODE_HIDDEN ||
+	       (i + 1 < t->nframes && u->codes->codes[t->frames[i + 1].code].flags & CODE_INJECTED);
+}
+
+static enum ps_status push_frame(struct unwinder *u, struct thread *t, uint32_t i, stack_id *stack)
+{
+	struct frame *f = &t->frames[i];
 	const struct code *code = &u->codes->codes[f->code];
 	uint32_t unit;
 
-	if (!(code->flags & CODE_HIDDEN)) {
+	if (!is_hidden(u, t, i)) {
 		uint32_t line = code->first_line;
 
 		if (code_unit(u->codes, f->code, f->instr, f->tlbc_index, &unit))
@@ -73,13 +81,13 @@ enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from
 	if (from)
 		stack = t->frames[from - 1].stack;
 	for (uint32_t i = from; i < kept.root_end; i++) {
-		PS_TRY(push_frame(u, &t->frames[i], &stack));
+		PS_TRY(push_frame(u, t, i, &stack));
 		t->nstacks = i + 1;
 	}
 	if (!kept.all) {
 		PS_TRY(push_marker(u, &stack));
 		for (uint32_t i = kept.leaf_start; i < t->nframes; i++)
-			PS_TRY(push_frame(u, &t->frames[i], &stack));
+			PS_TRY(push_frame(u, t, i, &stack));
 	}
 	t->truncated = !kept.all;
 	t->stack = stack;

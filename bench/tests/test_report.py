@@ -62,3 +62,14 @@ def test_the_whole_is_written(tmp_path):
     for words in ("| families | 50.0 · 51.0 | 3.2 · 4.2 | 3.0 · 4.0 |", "**The machine was not idle: other processes used 80 %",
                   "* families under 3.15: somebody: words", "distance 50.0 over a floor of 3.0", "| pysample | **+2.0 % (+1.0 to +3.0)** |"):
         assert words in text
+
+
+def test_injections_are_reported():
+    row = {"python": "3.15", "times": 3, "ran": 3, "blocks": 5, "files": 0, "left": 0, "whole": [9.0, 10.0, 11.0],
+           "picked": [1.0, 2.0, 3.0], "stood": [0.1, 0.1, 0.1], "theirs": []}
+    results = {"exec": part(rows=[row])}
+    words = "\n".join(report.injections(results["exec"]) + report.goals(results))
+    assert "| 3.15 | 3 | 3 | 10.00 ms (9.00 to 11.00) | 2.00 ms (1.00 to 3.00) | 0.10 ms (0.10 to 0.10) | 5, 0, 0 | – |" in words
+    assert "| request to start of the script, busy program, 3.15 | ≤ 5 ms | 2.00 ms | yes |" in words
+    row["ran"] = 4
+    assert "**no**" in "\n".join(report.goals(results))

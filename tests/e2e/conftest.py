@@ -28,13 +28,16 @@ def pytest_report_header(config):
 def pytest_generate_tests(metafunc):
     """A test that takes `python` is run with every interpreter that pysample reads; `one`
     is the newest of them, `foreign` each that it does not read, `host` each that it can
-    run code in."""
+    run code in, `door` those of them that have a door of their own for it, `every` each
+    that there is."""
     supported = [i for i in FOUND if i.supported]
     kinds = {
         "python": supported,
         "one": [max(supported, key=lambda i: i.version)],
         "host": [i for i in FOUND if i.executable],
+        "door": [i for i in FOUND if i.executable and i.version >= (3, 14)],
         "foreign": [i for i in FOUND if not i.supported],
+        "every": FOUND,
     }
     for name, values in kinds.items():
         if name in metafunc.fixturenames:
@@ -83,9 +86,9 @@ def spawn():
 def start(spawn, places):
     """start(interpreter, "script.py", *args) → Child that runs a target."""
 
-    def run(interpreter, script, *args, before=(), path=None, **how):
+    def run(interpreter, script, *args, before=(), path=None, options=(), **how):
         place = places(interpreter)
-        argv = [*before, *interpreter.prefix(), path or interpreter.path, "-B"]
+        argv = [*before, *interpreter.prefix(), path or interpreter.path, "-B", *options]
         argv += [os.path.join(place.inside, script), *map(str, args)]
         return spawn(argv, **{"env": interpreter.environment(), **how})
 

@@ -25,7 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (options_parse(argc, argv, &o, &err) == PS_OK) {
 		CHECK(o.pid >= 0 && o.rate >= 0 && o.rate <= RATE_MAX);
-		CHECK(o.help || o.version || (o.pid != 0) != (o.start != NULL));
+		CHECK(o.help || o.version || (o.command & COMMANDS_OF_HEAP) ||
+		      o.command == COMMAND_LS || (o.pid != 0) != (o.start != NULL));
+		CHECK(o.help || o.version || !(o.command & COMMANDS_OF_HEAP) || o.operands[0]);
 	} else {
 		CHECK(err.msg[0]);
 	}

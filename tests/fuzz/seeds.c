@@ -2,6 +2,7 @@
 /* Writes seeds that are made from images and tables: seeds FOLDER. They are committed;
  * run it again when the images have changed. */
 #include "tests/fuzz/frames.h"
+#include "tests/support/built_dump.h"
 #include "tests/support/image.h"
 #include "tests/support/tiny_elf.h"
 
@@ -170,6 +171,17 @@ static void seed_elf(const char *folder)
 	fclose(out);
 }
 
+static void seed_heap(const char *folder, const char *name, uint32_t sessions)
+{
+	FILE *out = create(folder, "heap", name);
+	struct built_dump d;
+
+	dump_app(&d, sessions);
+	fwrite(d.bytes, 1, d.len, out);
+	fclose(out);
+	dump_free(&d);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -183,5 +195,7 @@ int main(int argc, char **argv)
 		seed_str(argv[1], TABLE_3_14T, width, false);
 	}
 	seed_elf(argv[1]);
+	seed_heap(argv[1], "app-0", 0);
+	seed_heap(argv[1], "app-2", 2);
 	return 0;
 }

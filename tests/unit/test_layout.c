@@ -107,3 +107,30 @@ Test(layout, describe_says_version_and_build)
 		cr_expect_str_eq(text, rows[i].text);
 	}
 }
+
+Test(layout, the_door_lies_in_the_thread_state)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		struct layout good = table_layout(id), l = good;
+
+		cr_expect_eq(l.door.path_size, layout_minor(&l) < 14 ? 0u : 512u);
+		if (!l.door.path_size)
+			continue;
+		cr_expect_eq(l.door.breaker, 24u);
+		cr_expect_eq(l.door.path, l.door.pending + 4);
+		l.door.path = l.size[S_THREAD] - l.door.path_size + 1;
+		cr_expect_eq(layout_validate(&l, NULL), PS_FORMAT, "ends outside");
+		l = good;
+		l.door.path_size = UINT32_MAX;
+		cr_expect_eq(layout_validate(&l, NULL), PS_FORMAT, "longer than all");
+		l = good;
+		l.door.pending = UINT32_MAX - 3;
+		cr_expect_eq(layout_validate(&l, NULL), PS_FORMAT, "wraps");
+		l = good;
+		l.door.breaker = l.door.path + 8 - l.door.path % 8;
+		cr_expect_eq(layout_validate(&l, NULL), PS_FORMAT, "inside the path");
+		l = good;
+		l.door.pending++;
+		cr_expect_eq(layout_validate(&l, NULL), PS_FORMAT, "not aligned");
+	}
+}

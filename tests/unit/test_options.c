@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "profiler/duration.h"
 #include "profiler/options.h"
 
 #include <criterion/criterion.h>
@@ -93,6 +94,20 @@ Test(options, refuses_bad_input_and_says_what_would_do)
 		{ "pysample dump -j 1", "no option -j for dump" },
 		{ "pysample 1234", "what is to be done with process 1234" },
 		{ "pysample recrod 1", "no command 'recrod'" },
+		{ "pysample heap", "what is to be done" },
+		{ "pysample heap sumary x", "no command 'heap sumary'" },
+		{ "pysample summary x", "no command 'summary'" },
+		{ "pysample heap summary", "something is missing" },
+		{ "pysample heap summary a b", "'b' is one too many" },
+		{ "pysample heap summary a -- b", "'b' is one too many" },
+		{ "pysample heap summary -n 0 a", "--limit: '0' is not possible" },
+		{ "pysample heap summary -s name a", "--sort: 'name' is not possible" },
+		{ "pysample heap diff a", "something is missing" },
+		{ "pysample heap path a", "something is missing" },
+		{ "pysample heap path -j a b", "no option -j for heap path" },
+		{ "pysample heap flame -n 3 a", "no option -n for heap flame" },
+		{ "pysample heap convert a", "where is it to be written" },
+		{ "pysample record -n 3 1", "no option -n for record" },
 	};
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -163,6 +178,34 @@ Test(options, takes_every_option)
 	drop(p);
 }
 
+Test(options, verbs_of_two_words_take_files)
+{
+	static const struct {
+		const char *line, *second;
+		enum command command;
+	} lines[] = {
+		{ "pysample heap summary a.psheap", NULL, COMMAND_HEAP_SUMMARY },
+		{ "pysample heap summary -s size -n 5 -j -- a.psheap", NULL, COMMAND_HEAP_SUMMARY },
+		{ "pysample heap diff -q a.psheap b.psheap", "b.psheap", COMMAND_HEAP_DIFF },
+		{ "pysample heap path a.psheap -n 3 0x7f00", "0x7f00", COMMAND_HEAP_PATH },
+		{ "pysample heap path -- a.psheap -x", "-x", COMMAND_HEAP_PATH },
+		{ "pysample heap flame a.psheap -o f.html", NULL, COMMAND_HEAP_FLAME },
+		{ "pysample heap convert a.psheap -o - -f jsonl", NULL, COMMAND_HEAP_CONVERT },
+	};
+
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		struct parsed *p = parse(lines[i].line);
+
+		cr_assert_eq(p->st, PS_OK, "%s: %s", lines[i].line, p->err.msg);
+		cr_expect_eq(p->o.command, lines[i].command);
+		cr_expect_str_eq(p->o.operands[0], "a.psheap");
+		cr_expect((p->o.operands[1] == NULL) == (lines[i].second == NULL));
+		if (lines[i].second)
+			cr_expect_str_eq(p->o.operands[1], lines[i].second);
+		drop(p);
+	}
+}
+
 Test(options, modes_by_name)
 {
 	static const struct {
@@ -220,7 +263,8 @@ Test(options, help_and_version_need_nothing_else)
 		     { "pysample -h", false },        { "pysample help", false },
 		     { "pysample --version", true },  { "pysample -V", true },
 		     { "pysample record -h", false }, { "pysample dump --help", false },
-		     { "pysample record -V", true } };
+		     { "pysample record -V", true },  { "pysample heap --help", false },
+		     { "pysample heap -h", false },   { "pysample heap diff --help", false } };
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct parsed *p = parse(rows[i].line);
@@ -248,10 +292,10 @@ Test(options, durations_in_their_units)
 	uint64_t ns = 77;
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		cr_expect_not(options_parse_duration(bad[i], &ns), "'%s'", bad[i]);
+		cr_expect_not(duration_parse(bad[i], &ns), "'%s'", bad[i]);
 	cr_expect_eq(ns, 77, "unchanged on failure");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		cr_expect(options_parse_duration(rows[i].text, &ns), "'%s'", rows[i].text);
+		cr_expect(duration_parse(rows[i].text, &ns), "'%s'", rows[i].text);
 		cr_expect_eq(ns, rows[i].ns, "'%s'", rows[i].text);
 	}
 }
@@ -309,4 +353,36 @@ Test(options, help_names_every_option_and_format)
 	free(record);
 	free(dump);
 	free(all);
+}
+
+Test(options, exec_takes_its_pid_among_options_and_leaves_the_rest_to_the_script)
+{
+	static const struct {
+		const char *line, *code, *script, *first;
+		bool wake;
+	} good[] = {
+		{ "pysample exec 7 s.py", NULL, "s.py", NULL, false },
+		{ "pysample exec --wake 7 s.py --wake -x", NULL, "s.py", "--wake", true },
+		{ "pysample exec 7 --wake s.py a", NULL, "s.py", "a", true },
+		{ "pysample exec -p 7 s.py a", NULL, "s.py", "a", false },
+		{ "pysample exec 7 -", NULL, "-", NULL, false },
+		{ "pysample exec 7 -c code --wake", "code", NULL, "--wake", false },
+		{ "pysample exec -c code --wake 7 --b", "code", NULL, "--b", true },
+		{ "pysample exec -- 7 s.py", NULL, "s.py", NULL, false },
+	};
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		struct parsed *p = parse(good[i].line);
+
+		cr_assert_eq(p->st, PS_OK, "%s: %s", good[i].line, p->err.msg);
+		cr_expect_eq(p->o.pid, 7, "%s", good[i].line);
+		cr_expect_eq(p->o.wake, good[i].wake, "%s", good[i].line);
+		cr_expect(good[i].code ? strcmp(p->o.code, good[i].code) == 0 : !p->o.code, "%s",
+			  good[i].line);
+		cr_expect(good[i].script ? strcmp(p->o.script, good[i].script) == 0 : !p->o.script,
+			  "%s", good[i].line);
+		cr_expect(good[i].first ? strcmp(p->o.args[0], good[i].first) == 0 : !p->o.args[0],
+			  "%s", good[i].line);
+		drop(p);
+	}
 }

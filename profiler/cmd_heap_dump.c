@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* pysample heap dump PID. The file that the target streams is kept as it is (.psheap), or in a
+ * file without a name until it has been written in another format. */
+#include "profiler/clock.h"
+#include "profiler/commands.h"
+#include "profiler/heap_live.h"
+#include "profiler/heap_output.h"
+#include "profiler/place.h"
+#include "profiler/proc.h"
+#include "profiler/scope.h"
+#include "profiler/stop_signal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define PATIENCE_NS  ((uint64_t)10000000000)
+#define SHOW_EVERY   ((uint64_t)100000000)
+#define DEFAULT_NAME "%n-%p-%t.heapsnapshot"
+
+struct dumping {
+	const struct options *options;
+	enum heap_format format;
+	struct heap_live_order order;
+	struct heap_live_result result;
+	struct heap_counts counts;
+	FILE *terminal; /* NULL: there is none to show progress on */
+	uint64_t next_show;
+};
+
+static bool interrupted(void *ctx)
+{
+	(void)ctx;
+	return stop_signal_seen() != 0;
+}
+
+static void show_progress(uint64_t bytes, void *ctx)
+{
+	struct dumping *d = ctx;
+	uint64_t now;
+
+	if (!d->terminal)
+		return;
+	now = clock_now();
+	if (now < d->next_show)
+		return;
+	d->next_show = now + SHOW_EVERY;
+	fprintf(d->terminal, "\r\033[Kheap dump: %.1f MB", (double)bytes / 1e6);
+	fflush(d->terminal);
+}
+
+static void clear_progress(const struct dumping *d)
+{
+	if (d->terminal && d->next_show) {
+		fputs("\r\033[K", d->terminal);
+		fflush(d->terminal);
+	}
+}
+
+/* A file without a name: beside the output, where there is room for it or there is for nothing;
+ * else in the temporary folder. */
+static int open_unnamed(const struct place *p)
+{
+	SCOPE_FREE char *folder = strdup(p->path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+	const char *temporary = getenv("TMPDIR");
+	int fd = -1;
+
+	if (slash && !p->direct) {
+		slash[slash == folder] = '\0';
+		fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	}
+	if (fd < 0)
+		fd = open(temporary && *temporary ? temporary : "/tmp",
+			  O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd;
+}
+
+static enum ps_status take(struct dumping *d, int fd, struct ps_err *err)
+{
+	enum ps_status st = heap_live_take(d->options->pid, &d->order, fd, &d->result, err);
+
+	clear_progress(d);
+	if (!st && heap_output_check(fd, &d->counts, err)) {
+		ps_fail(err, PS_FORMAT,
+			"the copy of process %d ended before it had told all: killed, or out of "
+			"memory?",
+			d->options->pid);
+		ps_hint(err, "the kernel's log tells (dmesg); --in-process needs no copy");
+		return PS_FORMAT;
+	}
+	return st;
+}
+
+static enum ps_status write_as_it_is(int fd, void *ctx, struct ps_err *err)
+{
+	enum ps_status st = take(ctx, fd, err);
+
+	if (close(fd) && !st)
+		st = ps_fail(err, PS_IO, "%s", strerror(errno));
+	return st;
+}
+
+struct conversion {
+	struct dumping *dumping;
+	int from;
+};
+
+static enum ps_status write_converted(int fd, void *ctx, struct ps_err *err)
+{
+	struct conversion *c = ctx;
+
+	return heap_output_convert(c->from, c->dumping->format, command_memory_bound(), fd,
+				   &c->dumping->counts, err);
+}
+
+static enum ps_status dump_to(const struct place *p, struct dumping *d, struct ps_err *err)
+{
+	SCOPE_CLOSE int unnamed = -1;
+	struct conversion c = { .dumping = d };
+
+	if (d->format == HEAP_PSHEAP && !p->direct)
+		return place_write(p, write_as_it_is, d, err);
+	unnamed = open_unnamed(p);
+	if (unnamed < 0)
+		return ps_fail(err, PS_IO, "make a temporary file: %s", strerror(errno));
+	PS_TRY(take(d, unnamed, err));
+	c.from = unnamed;
+	return place_write(p, write_converted, &c, err);
+}
+
+static void report(const struct dumping *d, const struct place *p)
+{
+	const struct heap_live_result *r = &d->result;
+
+	if (d->options->quiet)
+		return;
+	fprintf(stderr, "Heap dump of process %d: %" PRIu64 " objects", d->options->pid,
+		d->counts.objects);
+	if (d->counts.bytes)
+		fprintf(stderr, ", %.1f MiB", (double)d->counts.bytes / (1 << 20));
+	fprintf(stderr, "; %s for %.1f ms, all took %.2f s\n",
+		d->order.in_process ? "the process stood" : "the process was held",
+		(double)(r->stopped_ns + r->held_ns) / 1e6, (double)r->took_ns / 1e9);
+	if (!p->direct)
+		fprintf(stderr, "Wrote %s: %s\n", heap_format_name(d->format), p->path);
+}
+
+int cmd_heap_dump(const struct options *o)
+{
+	struct dumping d = { .options = o };
+	struct ps_err err = { 0 };
+	SCOPE_FREE char *name = NULL;
+	struct place place;
+	char program[32];
+	enum ps_status st;
+
+	proc_comm(o->pid, o->pid, program);
+	name = place_name(o->output ? o->output : DEFAULT_NAME, o->pid, program);
+	if (!name)
+		st = ps_fail(&err, PS_NOMEM, "out of memory");
+	else
+		st = heap_output_choose(o->format, name, &d.format, &err);
+	if (!st)
+		st = place_open(name, &place, &err);
+	if (st)
+		return command_failed(st, &err);
+	stop_signal_catch();
+	d.terminal = !o->quiet && isatty(STDERR_FILENO) ? stderr : NULL;
+	d.order = (struct heap_live_order){
+		.in_process = o->in_process,
+		.values = o->values,
+		.patience_ns = o->timeout_ns ? o->timeout_ns : PATIENCE_NS,
+		.interrupted = interrupted,
+		.progress = show_progress,
+		.ctx = &d,
+	};
+	st = dump_to(&place, &d, &err);
+	if (!st)
+		report(&d, &place);
+	place_close(&place);
+	return st ? command_failed(st, &err) : EXIT_DONE;
+}

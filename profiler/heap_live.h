@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/heap_live.h - takes a heap dump of a live process: see docs/heap-format.md for what
+ * comes, and inject.h for how it is asked for.
+ *
+ * The process forks; the copy walks its objects and streams them to us, and ends with its last
+ * word, or when we do. The process itself stands for the fork alone.
+ */
+#ifndef PROFILER_HEAP_LIVE_H
+#define PROFILER_HEAP_LIVE_H
+
+#include "profiler/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct heap_live_order {
+	bool in_process; /* no copy: the process itself walks, and stands for as long as it takes */
+	bool values;     /* texts and numbers, too */
+	uint64_t patience_ns;
+	bool (*interrupted)(void *ctx);
+	void (*progress)(uint64_t bytes, void *ctx); /* as they come */
+	void *ctx;
+};
+
+struct heap_live_result {
+	uint64_t bytes;
+	uint64_t stopped_ns; /* that all threads were stopped for, to ask */
+	uint64_t held_ns;    /* that the thread that was asked was ours */
+	uint64_t took_ns;    /* from the request to the last byte */
+};
+
+/* Writes the dump to fd, as it comes. What inject_open() and inject_next() fail with;
+ * PS_LIMIT: there is not enough memory for a copy, told before anything is done, or we were
+ * interrupted; PS_FAULT: the process could not take it, the message has its words; PS_IO: fd. */
+enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
+			      struct heap_live_result *ret, struct ps_err *err) PS_MUST_USE;
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/heap_memory.h"
+
+#include "profiler/scope.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TEXT_MAX = 16384, PATH_BYTES = 4096 };
+
+/* A small file as text; false: it cannot be read. */
+static bool read_text(char ret[static TEXT_MAX], const char *root, const char *path)
+{
+	SCOPE_FREE char *whole = NULL;
+	SCOPE_CLOSE int fd = -1;
+	size_t len = 0;
+
+	if (asprintf(&whole, "%s%s", root, path) < 0)
+		return false;
+	fd = open(whole, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && len < TEXT_MAX - 1) {
+		ssize_t n = read(fd, ret + len, TEXT_MAX - 1 - len);
+
+		if (n < 0)
+			return false;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	ret[len] = '\0';
+	return fd >= 0;
+}
+
+/* The number behind "NAME " or "NAME:" at a line's start; 0: there is none. */
+static uint64_t find_number(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	while (text && *text) {
+		if (strncmp(text, name, n) == 0 && (text[n] == ' ' || text[n] == ':'))
+			return strtoull(text + n + 1, NULL, 10);
+		text = strchr(text, '\n');
+		text = text ? text + 1 : NULL;
+	}
+	return 0;
+}
+
+static uint64_t in_kb(const char *text, const char *name)
+{
+	uint64_t v = find_number(text, name);
+
+	return v > UINT64_MAX / 1024 ? UINT64_MAX : v * 1024;
+}
+
+static enum ps_status read_needed(const char *root, int pid, struct heap_memory *m,
+				  struct ps_err *err)
+{
+	char path[64], text[TEXT_MAX];
+
+	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
+	if (!read_text(text, root, path))
+		return ps_fail(err, errno == EACCES || errno == EPERM ? PS_DENIED : PS_GONE,
+			       "read %s: %s", path, strerror(errno));
+	/* A tenth for what the walk itself remembers. */
+	m->needed = in_kb(text, "Anonymous");
+	m->needed += m->needed / 10 + (8 << 20);
+	return PS_OK;
+}
+
+static void apply(struct heap_memory *m, uint64_t available, const char *limit)
+{
+	if (available >= m->available)
+		return;
+	m->available = available;
+	snprintf(m->limit, sizeof m->limit, "%s", limit);
+}
+
+/* The two generations of control groups name the same things differently. */
+static const struct generation {
+	const char *controller; /* in /proc/PID/cgroup: between the colons */
+	const char *mount, *limit, *usage, *reclaimable;
+} generations[] = {
+	{ "", "/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file" },
+	{ "", "/sys/fs/cgroup/unified", "memory.max", "memory.current", "inactive_file" },
+	{ "memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
+	  "total_inactive_file" },
+};
+
+static bool read_in_group(char ret[static TEXT_MAX], const char *root, const char *mount,
+			  const char *group, const char *name)
+{
+	char path[PATH_BYTES];
+
+	return snprintf(path, sizeof path, "%s%s/%s", mount, group, name) < (int)sizeof path &&
+	       read_text(ret, root, path);
+}
+
+static void apply_group(struct heap_memory *m, const char *root, const struct generation *g,
+			const char *group)
+{
+	char text[TEXT_MAX], words[sizeof m->limit];
+	uint64_t limit, usage, back = 0;
+
+	if (!read_in_group(text, root, g->mount, group, g->limit) || text[0] < '0' || text[0] > '9')
+		return; /* "max": none */
+	limit = strtoull(text, NULL, 10);
+	if (!read_in_group(text, root, g->mount, group, g->usage))
+		return;
+	usage = strtoull(text, NULL, 10);
+	if (read_in_group(text, root, g->mount, group, "memory.stat"))
+		back = find_number(text, g->reclaimable);
+	usage = usage > back ? usage - back : 0;
+	snprintf(words, sizeof words, "the limit of its control group %.100s",
+		 *group ? group : "/");
+	apply(m, limit > usage ? limit - usage : 0, words);
+}
+
+/* The group of one line of /proc/PID/cgroup, "ID:CONTROLLERS:PATH", and all above it. */
+static void apply_groups(struct heap_memory *m, const char *root, const struct generation *g,
+			 const char *text)
+{
+	char group[1024] = "";
+	size_t controller = strlen(g->controller);
+
+	for (const char *line = text; line && *line;) {
+		const char *first = strchr(line, ':'),
+			   *second = first ? strchr(first + 1, ':') : NULL;
+		const char *end = strchrnul(line, '\n');
+
+		if (second && second < end && (size_t)(second - first - 1) == controller &&
+		    memcmp(first + 1, g->controller, controller) == 0 &&
+		    (size_t)(end - second - 1) < sizeof group) {
+			memcpy(group, second + 1, (size_t)(end - second - 1));
+			group[end - second - 1] = '\0';
+			break;
+		}
+		line = *end ? end + 1 : NULL;
+	}
+	if (group[0] != '/' || strstr(group, "/.."))
+		return;
+	for (;;) {
+		char *slash = strrchr(group, '/');
+
+		apply_group(m, root, g, strcmp(group, "/") == 0 ? "" : group);
+		if (!slash || slash == group)
+			break;
+		*slash = '\0';
+	}
+	apply_group(m, root, g, "");
+}
+
+enum ps_status heap_memory_read(const char *root, int pid, struct heap_memory *ret,
+				struct ps_err *err)
+{
+	struct heap_memory m = { .available = UINT64_MAX };
+	char path[64], text[TEXT_MAX];
+
+	PS_TRY(read_needed(root, pid, &m, err));
+	if (read_text(text, root, "/proc/meminfo"))
+		apply(&m, in_kb(text, "MemAvailable") + in_kb(text, "SwapFree"),
+		      "the memory of this machine");
+	snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
+	if (read_text(text, root, path)) {
+		for (size_t i = 0; i < sizeof generations / sizeof *generations; i++)
+			apply_groups(&m, root, &generations[i], text);
+	}
+	*ret = m;
+	return PS_OK;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* profiler/heap_plan.h - heap dumps in the middle of a recording: when, and what became of them.
+ *
+ * Each is taken by a process of its own, `pysample heap dump`, so that sampling goes on at its
+ * rate. What is written down here is the moment at which it was begun.
+ */
+#ifndef PROFILER_HEAP_PLAN_H
+#define PROFILER_HEAP_PLAN_H
+
+#include "profiler/error.h"
+#include "profiler/facts.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { HEAP_WHENS_MAX = 16, HEAP_MOMENTS_MAX = 256 };
+
+enum heap_when_kind { HEAP_AT_START, HEAP_AT_END, HEAP_AT_TIME, HEAP_AT_RSS };
+
+struct heap_when {
+	enum heap_when_kind kind;
+	uint64_t value; /* ns into the recording; bytes */
+	bool done;
+};
+
+/* "start", "end", a time as options_parse_duration() takes it, "rss>2G", "rss>500M". */
+bool heap_when_parse(const char *text, struct heap_when *ret) PS_MUST_USE;
+
+struct heap_plan {
+	struct heap_when when[HEAP_WHENS_MAX];
+	unsigned n;
+	int pid;        /* of the target */
+	char *base;     /* of the files' names */
+	uint64_t began; /* of the recording */
+	uint64_t next;  /* when to look again, so that a tick costs a comparison */
+	unsigned asked; /* signals that were answered */
+	bool any_rss;
+	struct moment {
+		uint64_t at_ns;
+		int child; /* that takes it; 0: it has ended */
+		bool failed;
+		char *file;
+	} moments[HEAP_MOMENTS_MAX];
+	unsigned nmoments;
+};
+
+/* From the texts of --heap-dump. PS_USAGE names the one that cannot be. */
+enum ps_status heap_plan_parse(const char *const *texts, unsigned n, struct heap_plan *ret,
+			       struct ps_err *err) PS_MUST_USE;
+/* output: the recording's file, whose name without suffix begins those of the dumps. PS_NOMEM. */
+enum ps_status heap_plan_begin(struct heap_plan *p, int pid, const char *output, uint64_t began,
+			       struct ps_err *err) PS_MUST_USE;
+
+/* Begins what is due. asked: how many signals have asked for one so far. Cheap if nothing is. */
+void heap_plan_step(struct heap_plan *p, uint64_t now, unsigned asked);
+/* Begins those for the end, if the target still lives, and waits for all. waiting: called once
+ * before that, if there are any; interrupted: asked meanwhile, true ends them. */
+void heap_plan_end(struct heap_plan *p, uint64_t now, bool alive, void (*waiting)(unsigned n),
+		   bool (*interrupted)(void *ctx), void *ctx);
+/* For the facts of the recording. Returns how many; the files are the plan's. */
+unsigned heap_plan_moments(const struct heap_plan *p, struct recording_moment *ret, unsigned max);
+void heap_plan_deinit(struct heap_plan *p);
+
+#endif

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+# What a target executes to write its heap dump. pysample puts in front: WALK, the text of
+# heap_walk.py; HOW, "fork" or "here"; VALUES, whether texts and numbers are told. inject.py gives
+# __stream__, the path of a pipe to pysample.
+
+import sys
+import posix
+import time
+import _thread
+
+
+def take(stream, how, values):
+    began = time.monotonic_ns()
+    below = sys._getframe(1)
+    while below is not None and below.f_code.co_name != "pysample_inject":
+        below = below.f_back
+    if below is not None and below.f_back is not None:
+        below = below.f_back.f_back  # what was interrupted, or nothing
+    walker = {"__name__": "pysample_heap_walk", "__builtins__": __builtins__}
+    exec(compile(WALK, "<heap dump>", "exec", 0, True), walker)
+    fd = posix.open(stream, posix.O_WRONLY | posix.O_CLOEXEC)
+    try:
+        how_to = {
+            "below": below,
+            "values": values,
+            "threads": walker["stacks"](below) if below is not None else None,
+            "own": (globals(), walker),
+            "pid": posix.getpid(),
+        }
+        if how == "here":
+            walker["walk"](fd, **how_to)
+        else:
+            pid = fork_quietly()
+            if pid == 0:
+                in_copy(fd, walker["walk"], how_to)
+            # No zombie is left, and nobody waits for the copy but a thread that ends with it.
+            _thread.start_new_thread(wait_for, (pid,))
+    finally:
+        posix.close(fd)
+    print(time.monotonic_ns() - began)
+
+
+def in_copy(fd, walk, how_to):
+    try:
+        close_all_but(fd)
+        walk(fd, forked=True, **how_to)
+    finally:
+        posix._exit(0)
+
+
+def fork_quietly():
+    """Python 3.12 and later warn of forks in programs with threads: rightly, for the copy must
+    not touch locks. It does not."""
+    warnings = sys.modules.get("warnings")
+    if warnings is None or sys.version_info < (3, 12):
+        return posix.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return posix.fork()
+
+
+def wait_for(pid):
+    try:
+        posix.waitpid(pid, 0)
+    except OSError:
+        pass  # the program waits for all of its children itself
+
+
+def close_all_but(fd):
+    """Connections and files are not to stay open for as long as the walk takes."""
+    try:
+        most = max(int(name) for name in posix.listdir("/proc/self/fd"))
+    except (OSError, ValueError):
+        most = 65535
+    posix.closerange(0, fd)
+    posix.closerange(fd + 1, most + 1)
+
+
+take(__stream__, HOW, VALUES)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/inject_parts.h"
+
+#include "profiler/clock.h"
+
+#include <stdio.h>
+
+enum { LOOKS = 25 };
+
+static bool is_wanted(const struct inject *in, const struct host_thread *t)
+{
+	switch (in->order.thread) {
+	case INJECT_ANY:
+		return true;
+	case INJECT_MAIN:
+		return t->main;
+	case INJECT_TID:
+		return t->tid == in->order.tid;
+	}
+	return false;
+}
+
+/* One that executes bytecode picks a request up within microseconds. */
+const struct host_thread *inject_find_running(const struct inject *in)
+{
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		const struct host_thread *t = &in->host.threads[i];
+
+		if (t->running && is_wanted(in, t))
+			return t;
+	}
+	return NULL;
+}
+
+const struct host_thread *inject_find_any(const struct inject *in)
+{
+	const struct host_thread *found = NULL;
+
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		const struct host_thread *t = &in->host.threads[i];
+
+		if (is_wanted(in, t) && (!found || t->main))
+			found = t;
+	}
+	return found;
+}
+
+static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
+{
+	int pid = in->host.target.pid;
+
+	if (in->order.thread == INJECT_TID)
+		ps_fail(err, PS_USAGE, "process %d has no thread %d that runs Python", pid,
+			in->order.tid);
+	else if (in->order.thread == INJECT_MAIN)
+		ps_fail(err, PS_USAGE, "the main thread of process %d runs no Python", pid);
+	else
+		return ps_fail(err, PS_NOT_READY, "no thread of process %d runs Python", pid);
+	ps_hint(err, "pysample dump %d shows its threads; without --thread, one is chosen", pid);
+	return PS_USAGE;
+}
+
+/* The first that is met executing; if all are idle, the main thread. */
+static enum ps_status choose(struct inject *in, const struct host_thread **ret, struct ps_err *err)
+{
+	for (unsigned i = 0; i < LOOKS; i++) {
+		if (i)
+			(void)clock_sleep_until(clock_now() + MS);
+		PS_TRY(host_look(&in->host, err));
+		*ret = inject_find_running(in);
+		if (*ret)
+			return PS_OK;
+	}
+	*ret = inject_find_any(in);
+	return *ret ? PS_OK : no_thread(in, err);
+}
+
+enum ps_status inject_ask(struct inject *in, const struct host_thread *t, const char *name,
+			  struct ps_err *err)
+{
+	char path[PARCEL_PATH_MAX + 8];
+
+	PS_TRY(host_admits(&in->host, t, err));
+	snprintf(path, sizeof path, "%s/%s", in->parcel.inside, name);
+	PS_TRY(request_ask(in->guard.request, &t->state, path, err));
+	in->tid = t->tid;
+	in->renewed_at = in->looked_at = clock_now();
+	return PS_OK;
+}
+
+/* Threads end under us, and another tool's request may be in the way for a moment. */
+enum ps_status inject_ask_somebody(struct inject *in, struct ps_err *err)
+{
+	uint64_t until = clock_now() + in->order.patience_ns;
+	const struct host_thread *t;
+	enum ps_status st;
+
+	do {
+		PS_TRY(choose(in, &t, err));
+		in->asked_at = clock_now();
+		st = inject_ask(in, t, PARCEL_SCRIPT, err);
+		if (st == PS_NOT_READY)
+			(void)clock_sleep_until(clock_now() + 10 * MS);
+	} while ((st == PS_TORN || st == PS_NOT_READY) && clock_now() < until &&
+		 !inject_is_interrupted(in));
+	return st == PS_TORN ? PS_NOT_READY : st;
+}

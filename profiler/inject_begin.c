@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/inject_parts.h"
+
+#include "profiler/clock.h"
+#include "profiler/waiting.h"
+
+#include <string.h>
+
+enum { PROBE_AFTER = 200 * MS };
+
+/* Another thread executes while ours sleeps: ask that one instead. */
+static enum ps_status move(struct inject *in, const struct host_thread *t, struct ps_err *err)
+{
+	enum request_state was;
+
+	if (request_withdraw(in->guard.request, &was) || was != REQUEST_WAITS)
+		return PS_OK; /* a moment too late, or not now: the next look will tell */
+	PS_TRY(host_look(&in->host, err));
+	t = inject_find_running(in);
+	if (!t)
+		t = inject_find_any(in);
+	if (!t || inject_ask(in, t, PARCEL_SCRIPT, err))
+		return inject_ask_somebody(in, err);
+	return PS_OK;
+}
+
+/* A process that ends gives its memory back a little before it has ended. */
+static enum ps_status unreadable(struct inject *in, struct ps_err *err)
+{
+	return inject_ends_soon(in) ? inject_ended(in, err)
+				    : ps_fail(err, PS_GONE, "process %d has replaced its program",
+					      in->host.target.pid);
+}
+
+/* While it waits. */
+static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *err)
+{
+	enum { LOOK_EVERY = 20 * MS, RENEW_AFTER = 20 * MS, WAKE_EVERY = 100 * MS };
+	uint64_t now = clock_now();
+	const struct host_thread *t;
+	enum ps_status st;
+
+	if (in->order.wake ? now - in->renewed_at >= WAKE_EVERY
+			   : !signalled && now - in->renewed_at >= RENEW_AFTER) {
+		(void)!request_renew(in->guard.request); /* what it cannot do now, it can later */
+		in->renewed_at = clock_now();
+	}
+	if (in->order.thread != INJECT_ANY || now - in->looked_at < LOOK_EVERY)
+		return PS_OK;
+	in->looked_at = now;
+	st = host_look(&in->host, err);
+	if (st)
+		return st == PS_GONE ? unreadable(in, err) : st;
+	t = inject_find_running(in);
+	if (!t || t->tid == in->tid)
+		return PS_OK;
+	return move(in, t, err);
+}
+
+static enum ps_status refused(const struct inject *in, struct ps_err *err)
+{
+	ps_fail(err, PS_DENIED,
+		"process %d took the request and did not run the script: an audit hook of it "
+		"refused, it cannot read %s/%s, or it has not come so far in time",
+		in->host.target.pid, in->parcel.inside, PARCEL_SCRIPT);
+	ps_hint(err, "its standard error has the reason; hooks see the events "
+		     "cpython.remote_debugger_script and open");
+	return PS_DENIED;
+}
+
+static const struct host_thread *find_asked(const struct inject *in)
+{
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		if (in->host.threads[i].tid == in->tid)
+			return &in->host.threads[i];
+	}
+	return NULL;
+}
+
+/* Picked up, but the script does not say that it runs: it may be held up before that, or it was
+ * refused. As long as it has not been opened, an empty script behind it tells: the thread takes
+ * that once it has done with the first one. Once it was opened, the thread is at it, and takes
+ * the empty one in the middle of it, if there are others that want the GIL, say: then the only
+ * proof is that the time is over. */
+static enum ps_status after_taken(struct inject *in, struct ps_err *err)
+{
+	const struct host_thread *t;
+
+	if (parcel_was_opened(&in->parcel))
+		return PS_NOT_READY;
+	if (in->probed) /* and that was taken, too */
+		return parcel_claim(&in->parcel) ? refused(in, err) : PS_NOT_READY;
+	if (clock_now() - in->taken_at < PROBE_AFTER || clock_now() - in->renewed_at < PROBE_AFTER)
+		return PS_NOT_READY;
+	in->renewed_at = clock_now(); /* what cannot be asked now is not tried all the while */
+	t = find_asked(in);
+	if (t && inject_ask(in, t, PARCEL_PROBE, NULL) == PS_OK)
+		in->probed = true;
+	return PS_NOT_READY;
+}
+
+/* Another's request stands where ours did: ours was taken before that, or overwritten. A script
+ * that is still there after a while was not run, and is asked for again: it runs once only. */
+static enum ps_status after_lost(struct inject *in)
+{
+	const struct host_thread *t = find_asked(in);
+
+	if (!in->probed && clock_now() - in->taken_at > PROBE_AFTER && t &&
+	    clock_now() - in->renewed_at > PROBE_AFTER && parcel_has_script(&in->parcel) &&
+	    inject_ask(in, t, PARCEL_SCRIPT, NULL) == PS_OK)
+		in->taken_at = 0;
+	return PS_NOT_READY;
+}
+
+static void explain_wait(const struct inject *in, struct ps_err *err)
+{
+	int pid = in->host.target.pid;
+	char where[64];
+
+	waiting_describe(pid, in->tid, where);
+	if (strncmp(where, "stopped", 7) == 0)
+		ps_hint(err, "the process is stopped: kill -CONT %d lets it go on", pid);
+	else if (waiting_on_cpu(pid, in->tid))
+		ps_hint(err,
+			"the thread runs code in C that does not return to Python: wait longer "
+			"(--timeout)");
+	else
+		ps_hint(err,
+			"the thread is %s, and picks it up once that returns: wait longer "
+			"(--timeout)%s",
+			*where ? where : "idle",
+			in->host.nthreads > 1 ? ", or choose another thread (--thread)" : "");
+}
+
+/* It is over before it began; or it began just now. */
+static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err *err)
+{
+	enum request_state was;
+
+	(void)!request_withdraw(in->guard.request, &was);
+	if (!parcel_claim(&in->parcel))
+		return PS_OK;
+	if (in->taken_at && !interrupted)
+		return refused(in, err);
+	if (interrupted)
+		return ps_fail(err, PS_NOT_READY,
+			       "interrupted; the script was withdrawn and did "
+			       "not run");
+	ps_fail(err, PS_NOT_READY,
+		"thread %d of process %d did not pick the script up within %.3g s; it was "
+		"withdrawn and did not run",
+		in->tid, in->host.target.pid, (double)in->order.patience_ns / 1e9);
+	explain_wait(in, err);
+	return PS_NOT_READY;
+}
+
+/* Unlinked, by itself or by somebody who may: nothing will come any more, or nobody knows. */
+static enum ps_status silent(const struct inject *in, struct ps_err *err)
+{
+	return ps_fail(err, PS_LIMIT,
+		       "the script in process %d is gone without a word: it broke off before its "
+		       "first line, or somebody has removed it. Whether it ran is not known",
+		       in->host.target.pid);
+}
+
+static enum ps_status one_round(struct inject *in, struct inject_message *ret, struct ps_err *err)
+{
+	enum request_state state = REQUEST_NONE;
+	bool signalled = true;
+	/* What may end all is looked at before the last words are read. */
+	bool over = target_ended(&in->host.target), left = !parcel_has_script(&in->parcel);
+	bool replaced = request_state(in->guard.request, &state, &signalled) != PS_OK;
+	enum ps_status st = inject_read(in, ret, err);
+
+	if (st != PS_NOT_READY)
+		return st;
+	if (over)
+		return inject_ended(in, err);
+	if (replaced)
+		return unreadable(in, err);
+	/* It opens the pipe, unlinks itself, and says that it runs, in this order. */
+	if (left && in->channel.ended)
+		return silent(in, err);
+	if (state == REQUEST_WAITS) {
+		st = nudge(in, signalled, err);
+		return st ? st : PS_NOT_READY;
+	}
+	if (!in->taken_at)
+		in->taken_at = clock_now();
+	return state == REQUEST_LOST ? after_lost(in) : after_taken(in, err);
+}
+
+enum ps_status inject_wait_until_begun(struct inject *in, struct inject_message *ret,
+				       struct ps_err *err)
+{
+	enum { LAST_WORDS = 5000 };
+	uint64_t wait = MS / 10, given_up = 0;
+
+	for (;;) {
+		struct ps_err why = { 0 };
+		enum ps_status st = one_round(in, ret, &why);
+		bool interrupted = inject_is_interrupted(in);
+
+		if (st != PS_NOT_READY || why.msg[0]) {
+			if (st && err)
+				*err = why;
+			/* Whatever went wrong with us: it is not to run behind our back. */
+			if (st && st != PS_GONE && !parcel_claim(&in->parcel))
+				return PS_LIMIT;
+			return st;
+		}
+		if (!given_up &&
+		    (interrupted || clock_now() - in->asked_at > in->order.patience_ns)) {
+			PS_TRY(give_up(in, interrupted, err));
+			given_up = clock_now(); /* too late: it is claimed, and it says so soon */
+		}
+		if (given_up && clock_now() - given_up > LAST_WORDS * (uint64_t)MS)
+			return silent(in, err);
+		inject_wait_for_news(in, wait);
+		wait = wait < 5 * MS ? wait * 5 / 4 : wait;
+	}
+}

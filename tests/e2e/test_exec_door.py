@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""exec by the door that CPython 3.14 and later have for it (PEP 768)."""
+
+import os
+import subprocess
+
+import process
+import pytest
+from hosts import MARK, ended_well, host_in, run_in  # noqa: F401
+from process import until
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_switched_off(door, host_in, run_in, how):
+    if how == "option":
+        child = host_in(door, "busy", options=["-X", "disable-remote-debug"])
+    else:
+        child = host_in(door, "busy", env={"PYTHON_DISABLE_REMOTE_DEBUG": "1"})
+    result = run_in(child, MARK.format(1))
+    words = {"option": "-X disable-remote-debug", "variable": "PYTHON_DISABLE_REMOTE_DEBUG"}[how]
+    assert result.code == 4 and words in result.err and "hint" in result.err, result
+    assert child.temporary() == []
+    ended_well(child)
+
+
+def test_an_audit_hook_that_refuses(door, host_in, run_in):
+    child = host_in(door, "refusing", stderr=subprocess.DEVNULL)
+    result = run_in(child, MARK.format(1))
+    assert result.code == 4 and "audit hook" in result.err, result
+    assert child.temporary() == []
+    child.go()
+    ran = child.said()["ran"]
+    assert "cpython.remote_debugger_script" in ran and 1 not in ran, ran
+
+
+def test_threads_that_execute_are_preferred(door, host_in, run_in):
+    child = host_in(door, "threads")
+    code = "import threading; print(threading.get_native_id())"
+    for _ in range(5):
+        result = run_in(child, code)
+        assert result.code == 0 and int(result.out) != child.tid, result
+    tids = [int(t) for t in os.listdir(f"/proc/{child.pid}/task") if int(t) != child.tid]
+    for tid in tids:
+        result = run_in(child, code, options=["--thread", tid])
+        assert (result.code, result.out) == (0, f"{tid}\n"), result
+    result = run_in(child, code, options=["--thread", "main", "--timeout", "300ms"])
+    assert result.code == 3 and str(child.tid) in result.err, result
+    ended_well(child)
+
+
+def test_a_thread_that_waits_long_for_the_gil_is_not_said_to_have_refused(door, host_in, run_in):
+    child = host_in(door, "crowd")
+    for i in range(3):
+        result = run_in(child, f"print({i})", options=["--timeout", process.PATIENCE])
+        assert (result.code, result.out) == (0, f"{i}\n"), result
+    ended_well(child)
+
+
+def test_one_that_starts_up_is_waited_for(door, spawn, places, pysample):
+    """At any moment of its start: it is the first thing that it is asked for."""
+    place = places(door)
+    code = "import sys, json, decimal; sys.stdin.read(); print('fine')"
+    for _ in range(12):
+        env = {**door.environment(), "TMPDIR": place.inside}
+        child = spawn([*door.prefix(), door.path, "-B", "-c", code], env=env)
+        result = pysample("exec", child.pid, "-c", "print(1)")
+        # A wait for input cannot be interrupted: the script may have come too late, ...
+        assert result.code in (0, 3), result
+        child.popen.stdin.close()
+        # ... but nothing may have happened to the program.
+        assert child.line() == "fine"
+        assert child.wait() == 0
+
+
+def test_the_request_of_another_is_left_alone(door, host_in, run_in, pysample):
+    child = host_in(door, "read")
+    first = pysample.start("exec", "--timeout", "1h", child.pid, "-c", MARK.format("'first'"))
+    process.until(child.temporary, "the first script to be laid down")
+    process.sampling(first, 20)
+    result = run_in(child, MARK.format("'ours'"), options=["--timeout", "300ms"])
+    assert result.code == 3 and "another tool" in result.err, result
+    assert len(child.temporary()) == 1
+    child.go()
+    assert pysample.finish(first).code == 0
+    said = child.said()
+    assert said["ran"] == ["first"] and said["same"], said
+
+
+def test_other_interpreters(door, host_in, run_in):
+    child = host_in(door, "interpreters")
+    inside = child.said()
+    code = (
+        "import _interpreters, threading; "
+        "print(_interpreters.get_current()[0], threading.get_native_id())"
+    )
+    for options in ([], ["--thread", inside["tid"]]):
+        result = run_in(child, code, options=options)
+        assert result.code == 0, result
+        assert result.out == f"{inside['interpreter']} {inside['tid']}\n", result
+    child.go()
+    said = child.said()
+    assert said["ran"] == [] and child.wait() == 0, said
+
+
+def test_what_runs_beside_is_not_disturbed(door, host_in, run_in, pysample, folder):
+    child = host_in(door, "busy")
+    path = os.path.join(folder, "beside.txt")
+    p = pysample.start("record", child.pid, "-o", path, "-r", "1000")
+    process.sampling(p)
+    for i in range(20):
+        assert run_in(child, MARK.format(i)).code == 0
+    process.sampling(p)
+    p.send_signal(2)
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    until(lambda: os.path.exists(path), "the recording")
+    ended_well(child, *range(20))

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""A program that scripts are run in. Usage: host.py DOING [UID]. It says that it has begun, does
+what it is told until it gets a byte (or, where it cannot, for ever), and then says what ran in
+it: scripts leave their marks in `ran`."""
+
+import itertools
+import json
+import os
+import select
+import sys
+import threading
+import time
+
+ran = []
+STDOUT, STDERR = sys.stdout, sys.stderr
+
+
+def tid():
+    return getattr(threading, "get_native_id", os.getpid)()
+
+
+def say(**what):
+    os.write(1, json.dumps(what).encode() + b"\n")
+
+
+def is_open(fd):
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def state():
+    """What a script must not change."""
+    return {
+        "fds": [fd for fd in range(256) if is_open(fd)],
+        "streams": sys.stdout is STDOUT and sys.stderr is STDERR,
+        "argv": sys.argv[1:],
+        "names": sorted(n for n in globals() if n != "before"),
+        "traced": [sys.gettrace() is not None, sys.getprofile() is not None],
+    }
+
+
+def told():
+    return bool(select.select([0], [], [], 0)[0])
+
+
+def work(n):
+    return sum(i * i for i in range(n))
+
+
+def busy():
+    while not told():
+        work(500)
+
+
+def read():
+    os.read(0, 1)
+
+
+def deep():
+    """So many calls below the limit of the interpreter, and there it stays."""
+
+    def down(n):
+        if n:
+            down(n - 1)
+        while True:
+            pass
+
+    depth = len(list(itertools.takewhile(bool, frames())))
+    down(sys.getrecursionlimit() - depth - int(os.environ["LEFT"]))
+
+
+def frames():
+    frame = sys._getframe(1)
+    while frame:
+        yield frame
+        frame = frame.f_back
+
+
+def sleep():
+    time.sleep(1e6)
+
+
+def lock():
+    gate = threading.Lock()
+    gate.acquire()
+    gate.acquire()
+
+
+def wait_for_events():
+    import asyncio
+
+    async def main():
+        got = asyncio.Event()
+        asyncio.get_running_loop().add_reader(0, got.set)
+        await got.wait()
+
+    asyncio.run(main())
+
+
+def in_c():
+    sum(itertools.repeat(1, 1 << 60))
+
+
+def crowd():
+    """Threads that give the GIL away late."""
+    threads(interval=0.1)
+
+
+def threads(interval=0.005):
+    """Four that execute bytecode, while the main thread waits."""
+    over = threading.Event()
+
+    def run():
+        while not over.is_set():
+            work(100)
+
+    all_of_them = [threading.Thread(target=run) for _ in range(4)]
+    for t in all_of_them:
+        t.start()
+    sys.setswitchinterval(interval)
+    os.read(0, 1)
+    over.set()
+    for t in all_of_them:
+        t.join()
+
+
+INSIDE = """
+import os, threading
+os.write({say}, b"%d\\n" % threading.get_native_id())
+while not select({wait}):
+    sum(i * i for i in range(500))
+"""
+
+
+def interpreters():
+    """Another interpreter with a GIL of its own executes in a thread; the main one waits."""
+    import _interpreters
+
+    number = _interpreters.create("isolated")
+    began, say_began = os.pipe()
+    wait, release = os.pipe()
+    inside = INSIDE.format(say=say_began, wait=wait)
+    inside = "import select as s\nselect = lambda f: s.select([f], [], [], 0)[0]\n" + inside
+    thread = threading.Thread(target=_interpreters.exec, args=(number, inside))
+    thread.start()
+    say(tid=int(os.read(began, 20)), interpreter=number)
+    os.read(0, 1)
+    os.write(release, b"x")
+    thread.join()
+    for fd in (began, say_began, wait, release):
+        os.close(fd)
+
+
+def printing():
+    """Another thread prints all the while."""
+    over = threading.Event()
+
+    def run():
+        while not over.is_set():
+            print("by another thread", file=sys.stderr)
+
+    other = threading.Thread(target=run)
+    other.start()
+    busy()
+    over.set()
+    other.join()
+
+
+def refusing():
+    def hook(event, args):
+        if event in ("cpython.remote_debugger_script", "compile"):
+            ran.append(event)
+            raise RuntimeError("not here")
+
+    sys.addaudithook(hook)
+    busy()
+
+
+def closed():
+    """As a daemon: no standard files at all."""
+    sys.stdin = sys.stdout = sys.stderr = None
+    for fd in (0, 2):
+        os.close(fd)
+    while True:
+        work(500)
+
+
+if sys.argv[2:]:  # as which user
+    os.setgid(int(sys.argv[2]))
+    os.setuid(int(sys.argv[2]))
+before = state()
+say(tid=tid(), pid=os.getpid())
+globals()[sys.argv[1]]()
+say(ran=ran, same=before == state(), before=before, after=state())

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/heap_patterns.h"
+
+#include "profiler/heap_flame.h"
+#include "tests/support/built_heap.h"
+#include "tests/support/built_profile.h"
+#include "tests/support/built_report.h"
+#include "tests/support/fail_alloc.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BOUND = 1 << 28 };
+
+/* "what(how)/what(how)": from the root. */
+static const char *words(const struct heap_patterns *p, uint32_t i)
+{
+	static char text[4000];
+	char before[4000] = "";
+
+	if (!i)
+		return "";
+	snprintf(before, sizeof before, "%s", words(p, p->v[i].parent));
+	snprintf(text, sizeof text, "%.3000s/%.*s(%.*s)", before, (int)heap_pattern_what(p, i).len,
+		 heap_pattern_what(p, i).at, (int)heap_pattern_how(p, i).len,
+		 heap_pattern_how(p, i).at);
+	return text;
+}
+
+static const struct heap_pattern *find(const struct heap_patterns *p, const char *text)
+{
+	for (uint32_t i = 0; i < p->n; i++) {
+		if (strcmp(words(p, i), text) == 0)
+			return &p->v[i];
+	}
+	cr_assert_fail("no pattern %s", text);
+	return NULL;
+}
+
+Test(heap_patterns, objects_that_are_held_alike_are_one)
+{
+	struct heap_patterns p;
+	struct built_report r;
+	struct built_dump d;
+	const struct heap_pattern *v;
+
+	dump_app(&d, 10);
+	built_report(&d, &r);
+	cr_assert_eq(heap_patterns_init(&p, BOUND), PS_OK);
+	cr_assert_eq(heap_patterns_add(&p, &r.dump.graph, &r.shortest, 0, NULL), PS_OK);
+	/* The module's dict is a part of the module. */
+	v = find(&p, "/(modules)()/module app()/app.Cache(.cache)/list(.items)/app.Session([*])");
+	cr_expect_eq(v->side[0].count, 9);
+	cr_expect_eq(v->side[0].size, 9 * 64);
+	cr_expect_eq(v->side[1].count, 0);
+	v = find(&p, "/(threads)()/thread MainThread (4242)()/f (app.py:7)()/app.Session(local s)");
+	cr_expect_eq(v->side[0].count, 1);
+	cr_expect_eq(p.v[0].side[0].below, r.dump.facts.size);
+	heap_patterns_deinit(&p);
+	built_report_free(&r);
+}
+
+Test(heap_patterns, a_run_of_objects_that_look_alike_is_one)
+{
+	struct heap_dominators d;
+	struct heap_patterns p;
+	struct heap_routes r;
+	struct heap_graph g;
+	uint32_t type;
+
+	built_heap(&g);
+	type = built_heap_type(&g, "Node", HEAP_OBJECT);
+	built_heap_edge(&g, HEAP_EDGE_ATTRIBUTE, "head", 1);
+	for (uint32_t i = 1; i <= 1000; i++) {
+		built_heap_object(&g, type, 16);
+		built_heap_edge(&g, HEAP_EDGE_ATTRIBUTE, "next", i < 1000 ? i + 1 : i);
+	}
+	cr_assert_eq(heap_graph_finish(&g), PS_OK);
+	cr_assert_eq(heap_dominators_find(&g, &d), PS_OK);
+	cr_assert_eq(heap_routes_dominating(&g, &d, &r), PS_OK);
+	cr_assert_eq(heap_patterns_init(&p, BOUND), PS_OK);
+	cr_assert_eq(heap_patterns_add(&p, &g, &r, 0, NULL), PS_OK);
+	cr_expect_eq(find(&p, "/Node()/Node(.next)")->side[0].count, 999);
+	cr_expect_eq(p.n, 4);
+	heap_patterns_deinit(&p);
+	heap_routes_deinit(&r);
+	heap_dominators_deinit(&d);
+	heap_graph_deinit(&g);
+}
+
+/* Attributes of distinct names, so that no two look alike. */
+Test(heap_patterns, depth_has_a_bound)
+{
+	enum { DEPTH = 3 * HEAP_PATTERN_DEPTH };
+	struct heap_patterns p;
+	struct heap_routes r;
+	struct heap_graph g;
+	uint32_t type, deepest = 0;
+
+	built_heap(&g);
+	type = built_heap_type(&g, "Node", HEAP_OBJECT);
+	built_heap_edge(&g, HEAP_EDGE_ATTRIBUTE, "head", 1);
+	for (uint32_t i = 1; i <= DEPTH; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "a%u", i);
+		built_heap_object(&g, type, 16);
+		built_heap_edge(&g, HEAP_EDGE_ATTRIBUTE, name, i < DEPTH ? i + 1 : i);
+	}
+	cr_assert_eq(heap_graph_finish(&g), PS_OK);
+	cr_assert_eq(heap_routes_shortest(&g, &r), PS_OK);
+	cr_assert_eq(heap_patterns_init(&p, BOUND), PS_OK);
+	cr_assert_eq(heap_patterns_add(&p, &g, &r, 0, NULL), PS_OK);
+	for (uint32_t i = 0; i < p.n; i++)
+		deepest = p.v[i].depth > deepest ? p.v[i].depth : deepest;
+	cr_expect_eq(deepest, HEAP_PATTERN_DEPTH);
+	cr_expect_eq(p.v[0].side[0].below, 16 * DEPTH);
+	heap_patterns_deinit(&p);
+	heap_routes_deinit(&r);
+	heap_graph_deinit(&g);
+}
+
+Test(heap_patterns, two_dumps_are_counted_side_by_side)
+{
+	static const uint32_t sessions[] = { 10, 30 };
+	struct heap_patterns p;
+	const struct heap_pattern *v;
+
+	cr_assert_eq(heap_patterns_init(&p, BOUND), PS_OK);
+	for (unsigned side = 0; side < 2; side++) {
+		struct built_report r;
+		struct built_dump d;
+
+		dump_app(&d, sessions[side]);
+		built_report(&d, &r);
+		cr_assert_eq(heap_patterns_add(&p, &r.dump.graph, &r.dominating, side, NULL),
+			     PS_OK);
+		built_report_free(&r);
+	}
+	v = find(&p, "/dict of app()/app.Cache(.cache)/list(.items)/app.Session([*])");
+	cr_expect_eq(v->side[0].count, 9);
+	cr_expect_eq(v->side[1].count, 29);
+	/* With their strings. */
+	cr_expect_eq(v->side[1].below - v->side[0].below, 20 * 164);
+	heap_patterns_deinit(&p);
+}
+
+Test(heap_patterns, any_allocation_may_fail)
+{
+	enum ps_status st = PS_NOMEM;
+	struct built_report r;
+	struct built_dump d;
+
+	dump_app(&d, 50);
+	built_report(&d, &r);
+	for (unsigned long k = 1; st; k++) {
+		struct heap_patterns p;
+
+		fail_alloc_at(k);
+		st = heap_patterns_init(&p, BOUND);
+		if (!st)
+			st = heap_patterns_add(&p, &r.dump.graph, &r.dominating, 0, NULL);
+		fail_alloc_at(0);
+		cr_assert(st == PS_OK || st == PS_NOMEM);
+		heap_patterns_deinit(&p);
+	}
+	built_report_free(&r);
+}
+
+Test(heap_flame, has_retained_sizes_by_dominators)
+{
+	struct profile *profile = built_profile();
+	struct heap_patterns p;
+	struct built_report r;
+	struct built_dump d;
+	char *text;
+
+	dump_app(&d, 10);
+	built_report(&d, &r);
+	cr_assert_eq(heap_patterns_init(&p, BOUND), PS_OK);
+	cr_assert_eq(heap_patterns_add(&p, &r.dump.graph, &r.dominating, 0, NULL), PS_OK);
+	cr_assert_eq(heap_flame_fill(&p, profile), PS_OK);
+	text = built_output(profile, "collapsed", (struct view){ .functions = true });
+	cr_expect(strstr(text, "\ndict of app;app.Cache (.cache);list (.items);app.Session ([*]);"
+			       "str (.user) 900\n"),
+		  "%s", text);
+	free(text);
+	profile_destroy(profile);
+	heap_patterns_deinit(&p);
+	built_report_free(&r);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/inject_text.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+Test(inject_text, any_bytes_become_ascii_that_python_reads_back)
+{
+	char *args[] = { (char[]){ "a\"b" }, (char[]){ "\xff\n" }, NULL };
+	struct inject_text t = { .inner_pid = 7,
+				 .folder = "/tmp/x",
+				 .source = "print('\\\xe2\x82\xac')\n\0z",
+				 .len = 16,
+				 .name = "na\"me",
+				 .args = args };
+	char *text;
+	size_t len;
+
+	cr_assert_eq(inject_text_make(&t, &text, &len, NULL), PS_OK);
+	cr_expect_eq(strlen(text), len);
+	for (size_t i = 0; i < len; i++)
+		cr_expect(text[i] == '\n' || (text[i] >= 0x20 && text[i] <= 0x7e));
+	cr_expect(strstr(text, "PID = 7\nFOLDER = b\"/tmp/x\"\n") == text);
+	cr_expect(strstr(text, "\nSOURCE = b\"print('\\x5c\\xe2\\x82\\xac')\\n\\x00z\"\n"));
+	cr_expect(strstr(text, "NAME = b\"na\\x22me\".decode("));
+	cr_expect(strstr(text, "ARGS = (b\"a\\x22b\".decode("));
+	cr_expect(strstr(text, "b\"\\xff\\n\".decode(\"utf-8\", \"surrogateescape\"), )\n"));
+	cr_expect(strstr(text, "\nDETACH = False\n"));
+	free(text);
+}

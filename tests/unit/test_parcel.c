@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* A parcel for this very process. */
+#include "profiler/parcel.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct parcel make(int *channel)
+{
+	struct parcel p;
+	struct ps_err err = { 0 };
+
+	cr_assert_eq(parcel_choose(getpid(), &p, &err), PS_OK, "%s", err.msg);
+	cr_expect_neq(access(p.inside, F_OK), 0, "choosing makes nothing");
+	cr_assert_eq(parcel_make(&p, channel, &err), PS_OK, "%s", err.msg);
+	cr_assert_eq(parcel_add(&p, PARCEL_SCRIPT, "pass\n", 5, &err), PS_OK, "%s", err.msg);
+	cr_assert_eq(parcel_add(&p, PARCEL_PROBE, "", 0, &err), PS_OK, "%s", err.msg);
+	cr_assert_eq(parcel_hand_over(&p, &err), PS_OK, "%s", err.msg);
+	return p;
+}
+
+static struct stat look(const struct parcel *p, const char *name)
+{
+	char path[PARCEL_PATH_MAX + 16];
+	struct stat st = { 0 };
+
+	snprintf(path, sizeof path, "%s/%s", p->inside, name);
+	cr_expect_eq(lstat(path, &st), 0, "%s", path);
+	return st;
+}
+
+Test(parcel, is_made_for_its_owner_alone_and_leaves_nothing)
+{
+	int channel = -1;
+	struct parcel p = make(&channel);
+	struct stat st = look(&p, ".");
+
+	cr_expect(S_ISDIR(st.st_mode) && (st.st_mode & 07777) == 0700);
+	st = look(&p, PARCEL_SCRIPT);
+	cr_expect(S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0600 && st.st_size == 5);
+	st = look(&p, PARCEL_CHANNEL);
+	cr_expect(S_ISFIFO(st.st_mode) && (st.st_mode & 07777) == 0600);
+	parcel_remove(&p);
+	cr_expect_neq(access(p.inside, F_OK), 0);
+	parcel_remove(&p); /* once more is nothing */
+	close(channel);
+}
+
+Test(parcel, the_script_is_claimed_once)
+{
+	int channel = -1;
+	struct parcel p = make(&channel);
+
+	cr_expect(parcel_has_script(&p));
+	cr_expect(parcel_claim(&p));
+	cr_expect_not(parcel_claim(&p));
+	cr_expect_not(parcel_has_script(&p));
+	parcel_remove(&p);
+	close(channel);
+}
+
+Test(parcel, a_copy_from_before_can_remove_what_was_made_later)
+{
+	struct parcel p, copy;
+	int channel = -1;
+
+	cr_assert_eq(parcel_choose(getpid(), &p, NULL), PS_OK);
+	copy = p;
+	copy.parent = dup(p.parent);
+	cr_assert_eq(parcel_make(&p, &channel, NULL), PS_OK);
+	parcel_remove(&copy);
+	cr_expect_neq(access(p.inside, F_OK), 0);
+	parcel_remove(&p);
+	close(channel);
+}
+
+/* Somebody who owns the temporary folder puts a link where ours is to be. */
+Test(parcel, no_link_is_followed)
+{
+	char elsewhere[] = "/tmp/pysample-test-XXXXXX", name[PARCEL_PATH_MAX + 16];
+	struct parcel p;
+	int channel = -1;
+
+	cr_assert(mkdtemp(elsewhere));
+	cr_assert_eq(parcel_choose(getpid(), &p, NULL), PS_OK);
+	cr_assert_eq(symlink(elsewhere, p.inside), 0);
+	cr_expect_eq(parcel_make(&p, &channel, NULL), PS_IO);
+	snprintf(name, sizeof name, "%s/%s", elsewhere, PARCEL_SCRIPT);
+	close(open(name, O_CREAT | O_WRONLY, 0600));
+	parcel_remove(&p);
+	cr_expect_eq(access(name, F_OK), 0, "what the link leads to is left alone");
+	unlink(name);
+	rmdir(elsewhere);
+	unlink(p.inside);
+}
+
+Test(parcel, no_such_process)
+{
+	struct parcel p;
+	struct ps_err err = { 0 };
+
+	cr_expect_eq(parcel_choose(999999999, &p, &err), PS_GONE);
+}
