@@ -48,9 +48,10 @@ static void show(int fd, const char *text, size_t len)
 		put(fd, text, len);
 		return;
 	}
-	for (size_t at = 0; at < len; at += PIECE) {
-		size_t n = len - at < PIECE ? len - at : PIECE;
-
+	for (size_t at = 0, n; at < len; at += n) {
+		n = len - at < PIECE ? len - at : PIECE;
+		if (n == PIECE && (unsigned char)text[at + n - 1] == 0xc2)
+			n--; /* it is looked at together with what follows */
 		put(fd, visible, line_make_visible(text + at, n, visible));
 	}
 }
