@@ -30,6 +30,8 @@ def pysample_debug():
     LOOK_EVERY = 0.1  # seconds between two looks whether pysample is still there
     DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
     CANDIDATES_MAX = 1000
+    # How code gets into the interpreter: by a pending call, or by its own door.
+    IN_PENDING_CALL = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
 
     # --- private copies ---
 
@@ -265,6 +267,7 @@ def pysample_debug():
             self.talking = False  # the user has the word
             self.asking = False  # and nothing runs but our waiting
             self.tracing = False  # the thread has our trace function
+            self.stopping = None  # a frame whose next event, of whatever kind, is a stop
             self.leaving = False
             self.over = False
             self.broken_off = False  # what was entered; by a KeyboardInterrupt of ours
@@ -297,6 +300,8 @@ def pysample_debug():
         def on_event(self, frame, event, arg):
             if not self.tracing or self.is_hidden(frame) or not self.is_wanted():
                 return None
+            if self.stopping is not None:
+                event = self.at_stop(frame, event)
             try:
                 result = pdb.Pdb.trace_dispatch(self, frame, event, arg)
             except Exception as error:
@@ -349,6 +354,8 @@ def pysample_debug():
             if not self.tracing:
                 return
             self.tracing = False
+            if self.stopping is not None:
+                self.at_stop(None, None)
             frame = sys._getframe()
             while frame is not None:
                 if frame.f_trace is self.trace_dispatch:
@@ -381,6 +388,25 @@ def pysample_debug():
                 return None
             self.take(frame)
             self._set_stopinfo(None, None)
+            if IN_PENDING_CALL:
+                return self.stop_soon(frame)
+            return self.stop_now(frame)
+
+        def stop_soon(self, frame):
+            """As a pending call: no other is made before this one has returned, so that what is
+            entered could not be broken off. The next instruction is near, for pending calls
+            are made between two of them."""
+            self.stopping = frame
+            frame.f_trace_opcodes = True
+            sys._getframe().f_trace_opcodes = True  # where 3.12 looks for it
+            sys.settrace(self.trace_dispatch)
+
+        def at_stop(self, frame, event):
+            self.stopping.f_trace_opcodes = False
+            self.stopping = None
+            return "line" if event == "opcode" else event
+
+        def stop_now(self, frame):
             thrown = None
             try:
                 self.on_event(frame, "line", None)
@@ -391,7 +417,6 @@ def pysample_debug():
                 self.pass_on(frame, thrown)
             elif self.tracing:
                 sys.settrace(self.trace_dispatch)
-            return None
 
         def find_traced(self, frame):
             code = self.trace_dispatch.__code__
@@ -660,19 +685,14 @@ def pysample_debug():
     # --- where it begins ---
 
     def write_back(frame):
-        """What was assigned to its variables. CPython 3.13 and later write through, others do
-        this by themselves behind a trace function only."""
-        if not frame.f_code.co_flags & 1:  # CO_OPTIMIZED: a function's
+        """What was assigned to its variables. PyPy does this by itself behind a trace function
+        only; CPython 3.13 and later write through."""
+        if sys.implementation.name != "pypy" or not frame.f_code.co_flags & 1:  # CO_OPTIMIZED
             return
         try:
-            if sys.implementation.name == "pypy":
-                import __pypy__
+            import __pypy__
 
-                __pypy__.locals_to_fast(frame)
-            elif sys.version_info < (3, 13):
-                import ctypes
-
-                ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), 0)
+            __pypy__.locals_to_fast(frame)
         except (ImportError, AttributeError):
             pass
 

@@ -330,6 +330,8 @@ def test_a_thread_that_waits_is_stopped_when_it_comes_back(host, start, places, 
     t.type("\x03")
     assert t.end() == 3
     assert "withdrawn" in t.text()
+    if host.version < (3, 14):
+        return  # it does not look at requests when a call returns early
     woken = debug(p.pid, "--wake")
     assert "rest()" in woken.command("w")
     woken.type("c\r")
