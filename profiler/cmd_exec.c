@@ -90,31 +90,6 @@ static enum ps_status read_script(const struct options *o, struct script *s, str
 	return st;
 }
 
-static enum ps_status parse_thread(const char *text, struct inject_order *o, struct ps_err *err)
-{
-	char *end;
-	long v;
-
-	if (!text || strcmp(text, "any") == 0) {
-		o->thread = INJECT_ANY;
-		return PS_OK;
-	}
-	if (strcmp(text, "main") == 0) {
-		o->thread = INJECT_MAIN;
-		return PS_OK;
-	}
-	errno = 0;
-	v = strtol(text, &end, 10);
-	if (errno || end == text || *end || v <= 0 || v > INT32_MAX) {
-		ps_fail(err, PS_USAGE, "--thread: '%s' is not possible", text);
-		ps_hint(err, "give any, main, or the id of a thread as pysample dump shows it");
-		return PS_USAGE;
-	}
-	o->thread = INJECT_TID;
-	o->tid = (int)v;
-	return PS_OK;
-}
-
 static enum ps_status make_order(const struct options *o, struct script *s,
 				 struct inject_order *ret, struct ps_err *err)
 {
@@ -131,7 +106,7 @@ static enum ps_status make_order(const struct options *o, struct script *s,
 	if (args > INJECT_ARGS_MAX)
 		return ps_fail(err, PS_USAGE, "the arguments are too long: more than %d MiB",
 			       INJECT_ARGS_MAX >> 20);
-	PS_TRY(parse_thread(o->thread, ret, err));
+	PS_TRY(command_parse_thread(o->thread, &ret->thread, &ret->tid, err));
 	PS_TRY(read_script(o, s, err));
 	ret->source = s->text;
 	ret->len = s->len;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/commands.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -9,6 +12,32 @@ unsigned command_columns(void)
 	struct winsize w;
 
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
+enum ps_status command_parse_thread(const char *text, enum inject_thread *ret, int *ret_tid,
+				    struct ps_err *err)
+{
+	char *end;
+	long v;
+
+	if (!text || strcmp(text, "any") == 0) {
+		*ret = INJECT_ANY;
+		return PS_OK;
+	}
+	if (strcmp(text, "main") == 0) {
+		*ret = INJECT_MAIN;
+		return PS_OK;
+	}
+	errno = 0;
+	v = strtol(text, &end, 10);
+	if (errno || end == text || *end || v <= 0 || v > INT32_MAX) {
+		ps_fail(err, PS_USAGE, "--thread: '%s' is not possible", text);
+		ps_hint(err, "give any, main, or the id of a thread as pysample dump shows it");
+		return PS_USAGE;
+	}
+	*ret = INJECT_TID;
+	*ret_tid = (int)v;
+	return PS_OK;
 }
 
 size_t command_memory_bound(void)

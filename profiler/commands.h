@@ -3,6 +3,7 @@
 #ifndef PROFILER_COMMANDS_H
 #define PROFILER_COMMANDS_H
 
+#include "profiler/inject.h"
 #include "profiler/options.h"
 
 enum exit_code {
@@ -18,6 +19,7 @@ int cmd_dump(const struct options *o);
 int cmd_ls(const struct options *o);
 int cmd_doctor(const struct options *o);
 int cmd_exec(const struct options *o);
+int cmd_debug(const struct options *o);
 int cmd_heap_dump(const struct options *o);
 int cmd_heap(const struct options *o); /* all verbs that read dumps */
 
@@ -25,6 +27,9 @@ int cmd_heap(const struct options *o); /* all verbs that read dumps */
 size_t command_memory_bound(void);
 /* Columns of the terminal that standard output is; 0 if it is none. */
 unsigned command_columns(void);
+/* --thread: any, main, or an id. PS_USAGE. */
+enum ps_status command_parse_thread(const char *text, enum inject_thread *ret, int *ret_tid,
+				    struct ps_err *err) PS_MUST_USE;
 /* The code that belongs to a failure. */
 enum exit_code command_exit_code(enum ps_status st);
 

@@ -53,6 +53,8 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 	channel_init(&in->channel, fd);
 	if (o->stream)
 		PS_TRY(add_stream(in, err));
+	if (o->socket)
+		PS_TRY(parcel_listen(&in->parcel, &in->listener, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_SCRIPT, script, len, err));
 	PS_TRY(parcel_add(&in->parcel, PARCEL_PROBE, "", 0, err));
 	parcel_watch(&in->parcel);
@@ -90,7 +92,7 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	in->order = *o;
 	in->parcel.parent = in->parcel.folder = in->parcel.watch = -1;
-	in->guard.wire = in->channel.fd = in->stream = -1;
+	in->guard.wire = in->channel.fd = in->stream = in->listener = -1;
 	st = open_parts(pid, in, err);
 	if (st)
 		inject_close(in);
@@ -175,6 +177,14 @@ const char *inject_python(const struct inject *in)
 	return in->host.python;
 }
 
+int inject_take_socket(struct inject *in)
+{
+	int fd = in->listener;
+
+	in->listener = -1;
+	return fd;
+}
+
 int inject_stream(const struct inject *in)
 {
 	return in->stream;
@@ -203,6 +213,8 @@ void inject_close(struct inject *in)
 	channel_close(&in->channel);
 	if (in->stream >= 0)
 		close(in->stream);
+	if (in->listener >= 0)
+		close(in->listener);
 	if (in->opened)
 		host_close(&in->host);
 	free(in);

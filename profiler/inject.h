@@ -35,6 +35,7 @@ struct inject_order {
 	char **args;      /* its __args__; ends with NULL; NULL: none */
 	enum inject_thread thread;
 	int tid;              /* of INJECT_TID, as our /proc has it */
+	bool socket;          /* the parcel has one, see inject_take_socket() */
 	bool detach;          /* nothing is to come back but that it was picked up */
 	bool stream;          /* it gets a second pipe, by the name __stream__: inject_stream() */
 	bool wake;            /* stop and continue the target now and then, see inject_next() */
@@ -82,6 +83,9 @@ enum ps_status inject_open(int pid, const struct inject_order *o, struct inject 
 enum ps_status inject_next(struct inject *in, struct inject_message *ret,
 			   struct ps_err *err) PS_MUST_USE;
 
+/* The listening end (non-blocking) of the socket that lies beside the script, which finds it by
+ * the name "k" in its folder; the caller's from now on. -1: none was ordered, or it was taken. */
+int inject_take_socket(struct inject *in);
 /* How long the target stood, in all. */
 uint64_t inject_held_ns(const struct inject *in);
 /* "CPython 3.14.10"; valid as long as in. */

@@ -23,9 +23,10 @@ struct inject {
 	struct guard guard;
 	struct channel channel;
 	int stream;
-	bool opened; /* the host is */
-	int tid;     /* that was asked */
-	int probed;  /* a probe was put behind the script */
+	int listener; /* of the order's socket; -1: none */
+	bool opened;  /* the host is */
+	int tid;      /* that was asked */
+	int probed;   /* a probe was put behind the script */
 	bool began;
 	bool finished;
 	unsigned late; /* messages that came when its time was over */

@@ -48,6 +48,8 @@ int main(int argc, char **argv)
 		return cmd_doctor(&o);
 	case COMMAND_EXEC:
 		return cmd_exec(&o);
+	case COMMAND_DEBUG:
+		return cmd_debug(&o);
 	case COMMAND_HEAP_DUMP:
 		return cmd_heap_dump(&o);
 	case COMMAND_HEAP_SUMMARY:

@@ -31,15 +31,16 @@ struct option_row {
 #define LS          COMMAND_LS
 #define DOCTOR      COMMAND_DOCTOR
 #define EXEC        COMMAND_EXEC
+#define DEBUG       COMMAND_DEBUG
 #define HEAP_DUMP   COMMAND_HEAP_DUMP
 #define SUMMARY     COMMAND_HEAP_SUMMARY
 #define HEAP_TABLES (COMMAND_HEAP_SUMMARY | COMMAND_HEAP_DIFF | COMMAND_HEAP_PATH)
 #define HEAP_FILES  (COMMAND_HEAP_FLAME | COMMAND_HEAP_CONVERT)
 #define HEAP        COMMANDS_OF_HEAP
-#define ALL         (BOTH | LS | DOCTOR | EXEC | HEAP | HEAP_DUMP)
+#define ALL         (BOTH | LS | DOCTOR | EXEC | DEBUG | HEAP | HEAP_DUMP)
 
 static const struct option_row rows[] = {
-	{ "pid", 'p', KIND_PID, BOTH | DOCTOR | EXEC | HEAP_DUMP, INTO(pid), "PID",
+	{ "pid", 'p', KIND_PID, BOTH | DOCTOR | EXEC | DEBUG | HEAP_DUMP, INTO(pid), "PID",
 	  "the process, as `PID` alone" },
 	{ "output", 'o', KIND_TEXT, RECORD, INTO(output), "FILE",
 	  "write there; - is standard output; %p %t %n: pid, time, program" },
@@ -84,19 +85,19 @@ static const struct option_row rows[] = {
 	{ "all", 'a', KIND_FLAG, LS, INTO(all), NULL,
 	  "search every process, also those without a sign of Python: slow" },
 	{ "code", 'c', KIND_TEXT, EXEC, INTO(code), "CODE", "run CODE instead of a script" },
-	{ "thread", 0, KIND_TEXT, EXEC, INTO(thread), "WHICH",
-	  "run it in: any that executes Python (default), main, or a thread's id" },
-	{ "timeout", 0, KIND_DURATION, EXEC | HEAP_DUMP, INTO(timeout_ns), "TIME",
+	{ "thread", 0, KIND_TEXT, EXEC | DEBUG, INTO(thread), "WHICH",
+	  "in which thread: any that executes Python (default), main, or a thread's id" },
+	{ "timeout", 0, KIND_DURATION, EXEC | DEBUG | HEAP_DUMP, INTO(timeout_ns), "TIME",
 	  "give up if it is not picked up, or then not done, in that time; see below" },
 	{ "detach", 0, KIND_FLAG, EXEC, INTO(detach), NULL,
 	  "return as soon as it runs; its output goes where the target's goes" },
-	{ "wake", 0, KIND_FLAG, EXEC, INTO(wake), NULL,
+	{ "wake", 0, KIND_FLAG, EXEC | DEBUG, INTO(wake), NULL,
 	  "stop and continue the target until it is picked up: ends waits for events early" },
 	{ "verbose", 'v', KIND_FLAG, BOTH | EXEC, INTO(verbose), NULL,
 	  "say more about what is done" },
 	{ "json", 'j', KIND_FLAG, LS | DOCTOR | SUMMARY, INTO(json), NULL,
 	  "JSON for programs to read" },
-	{ "quiet", 'q', KIND_FLAG, BOTH | LS | HEAP | HEAP_DUMP, INTO(quiet), NULL,
+	{ "quiet", 'q', KIND_FLAG, BOTH | LS | DEBUG | HEAP | HEAP_DUMP, INTO(quiet), NULL,
 	  "no words but errors" },
 	{ "help", 'h', KIND_FLAG, ALL, INTO(help), NULL, "this text" },
 	{ "version", 'V', KIND_FLAG, ALL, INTO(version), NULL, "print the version" },
@@ -134,6 +135,14 @@ static const struct {
 	  "(--timeout) it is withdrawn. How long it may run is not limited, unless --timeout is\n"
 	  "given. Exit code 0: it ran; 1: it raised, or did not end; 3: it did not run; 4: it is\n"
 	  "not permitted." },
+	{ "debug", COMMAND_DEBUG, "pysample debug [OPTIONS] PID",
+	  "Opens pdb, Python's own debugger, in a thread of a running Python, on this terminal.\n"
+	  "The thread is stopped where it is; the others run on. `c` lets it run on, and Ctrl-C\n"
+	  "stops it again. After `q`, Ctrl-D, or any other end of pysample, the program goes on "
+	  "as\n"
+	  "it was. Commands may also come from a pipe. --timeout (10s) is for the thread to stop.\n"
+	  "Exit code 0: left; 1: it failed; 3: not stopped, or the program ended; 4: not "
+	  "permitted." },
 	{ "heap dump", COMMAND_HEAP_DUMP, "pysample heap dump [OPTIONS] PID",
 	  "Writes all objects of a Python process, with what refers to what, for Chrome's "
 	  "DevTools\n"

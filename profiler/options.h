@@ -16,6 +16,7 @@ enum command {
 	COMMAND_LS = 8,
 	COMMAND_DOCTOR = 16,
 	COMMAND_EXEC = 32,
+	COMMAND_DEBUG = 64,
 	COMMAND_HEAP_SUMMARY = 256,
 	COMMAND_HEAP_DIFF = 512,
 	COMMAND_HEAP_PATH = 1024,
@@ -48,7 +49,7 @@ struct options {
 	const char *code;    /* exec: what to run; NULL: script */
 	const char *script;  /* the file that holds it; "-" is standard input */
 	char **args;         /* for it; ends with NULL */
-	const char *thread;  /* "any", "main" or a thread's id; NULL: any */
+	const char *thread;  /* also of debug: "any", "main" or a thread's id; NULL: any */
 	uint64_t timeout_ns; /* 0: the default */
 	bool detach, wake;
 	bool in_process, values; /* heap dump */

@@ -12,13 +12,16 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 enum { ENVIRONMENT_MAX = 1 << 20, FOLDER_MAX = PARCEL_PATH_MAX - PARCEL_NAME_MAX - 8 };
 
-static const char *const names[] = { PARCEL_SCRIPT, PARCEL_PROBE, PARCEL_CHANNEL, PARCEL_STREAM };
+static const char *const names[] = { PARCEL_SCRIPT, PARCEL_PROBE, PARCEL_CHANNEL, PARCEL_STREAM,
+				     PARCEL_SOCKET };
 
 /* --- where --- */
 
@@ -245,6 +248,23 @@ enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *er
 	if (p->folder < 0 || !is_ours(p->folder))
 		return failed(p, "open the folder", err);
 	return parcel_add_pipe(p, PARCEL_CHANNEL, ret_channel, err);
+}
+
+enum ps_status parcel_listen(struct parcel *p, int *ret_socket, struct ps_err *err)
+{
+	SCOPE_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+
+	/* The folder's own path may be too long for an address, and lies in another root. */
+	snprintf(at.sun_path, sizeof at.sun_path, "/proc/self/fd/%d/" PARCEL_SOCKET, p->folder);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof at) ||
+	    fchmodat(p->folder, PARCEL_SOCKET, 0600, 0) || listen(fd, 4) ||
+	    (p->uid != geteuid() &&
+	     fchownat(p->folder, PARCEL_SOCKET, p->uid, p->gid, AT_SYMLINK_NOFOLLOW)))
+		return failed(p, "make a socket in", err);
+	*ret_socket = fd;
+	fd = -1;
+	return PS_OK;
 }
 
 enum ps_status parcel_add(struct parcel *p, const char *name, const void *bytes, size_t len,

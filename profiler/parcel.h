@@ -25,6 +25,7 @@ enum { PARCEL_PATH_MAX = 256, PARCEL_NAME_MAX = 32 };
 #define PARCEL_SCRIPT  "s" /* what is run; who unlinks it has claimed it */
 #define PARCEL_PROBE   "p" /* an empty script */
 #define PARCEL_CHANNEL "c" /* a named pipe, from the target to us */
+#define PARCEL_SOCKET  "k" /* where the script may connect to, see parcel_listen() */
 #define PARCEL_STREAM  "d" /* another one */
 
 struct parcel {
@@ -42,6 +43,10 @@ struct parcel {
 enum ps_status parcel_choose(int pid, struct parcel *ret, struct ps_err *err) PS_MUST_USE;
 /* Makes the folder and the pipe in it, whose reading end is *ret_channel (non-blocking). */
 enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *err) PS_MUST_USE;
+/* After parcel_make(): a socket in the folder. *ret_socket (non-blocking) listens; whoever
+ * connects is to be asked who it is. It is found by its path, so that network namespaces do not
+ * matter. */
+enum ps_status parcel_listen(struct parcel *p, int *ret_socket, struct ps_err *err) PS_MUST_USE;
 /* Another pipe; its reading end, non-blocking. */
 enum ps_status parcel_add_pipe(struct parcel *p, const char *name, int *ret,
 			       struct ps_err *err) PS_MUST_USE;

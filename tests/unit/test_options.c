@@ -386,3 +386,19 @@ Test(options, exec_takes_its_pid_among_options_and_leaves_the_rest_to_the_script
 		drop(p);
 	}
 }
+
+Test(options, debug_takes_a_process_and_which_of_its_threads)
+{
+	struct parsed *p = parse("pysample debug --thread main --wake --timeout 2s -q 7");
+
+	cr_assert_eq(p->st, PS_OK, "%s", p->err.msg);
+	cr_expect_eq(p->o.command, COMMAND_DEBUG);
+	cr_expect_eq(p->o.pid, 7);
+	cr_expect_str_eq(p->o.thread, "main");
+	cr_expect(p->o.wake && p->o.quiet);
+	cr_expect_eq(p->o.timeout_ns, 2000000000u);
+	drop(p);
+	p = parse("pysample debug -- python3 x.py");
+	cr_expect_eq(p->st, PS_USAGE);
+	drop(p);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/cmd_debug_line.h"
+#include "profiler/commands.h"
+#include "profiler/debug_session.h"
+#include "profiler/scope.h"
+#include "profiler/waiting.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#define PATIENCE_NS ((uint64_t)10000000000)
+
+struct debugging {
+	const struct options *options;
+	struct debug_session *session; /* NULL: not yet */
+	struct line_hooks hooks;
+	struct line_reader *lines;
+	bool stopped; /* a signal asks us to end */
+	bool broken;  /* Ctrl-C */
+	bool ended;   /* the target's last message came while a completion was waited for */
+	struct debug_order order;
+};
+
+/* --- what is shown --- */
+
+/* A closed output is no reason to leave the program standing. */
+static void put(int fd, const char *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return;
+		bytes += n;
+		len -= (size_t)n;
+	}
+}
+
+static void show(int fd, const char *text, size_t len)
+{
+	enum { PIECE = 4096 };
+	char visible[4 * PIECE];
+
+	if (!isatty(fd)) {
+		put(fd, text, len);
+		return;
+	}
+	for (size_t at = 0, n; at < len; at += n) {
+		n = len - at < PIECE ? len - at : PIECE;
+		if (n == PIECE && (unsigned char)text[at + n - 1] == 0xc2)
+			n--; /* it is looked at together with what follows */
+		put(fd, visible, line_make_visible(text + at, n, visible));
+	}
+}
+
+static void note(const char *text, size_t len)
+{
+	put(STDERR_FILENO, "pysample: ", 10);
+	show(STDERR_FILENO, text, len);
+	put(STDERR_FILENO, "\n", 1);
+}
+
+/* --- signals --- */
+
+static void take_signals(struct debugging *d)
+{
+	enum line_event e;
+
+	while ((e = line_take_signal(d->lines)) != LINE_NEWS) {
+		d->broken = d->broken || e == LINE_BROKEN;
+		d->stopped = d->stopped || e == LINE_STOP;
+	}
+}
+
+static bool has_news(const struct debugging *d)
+{
+	struct pollfd p = { .fd = debug_fd(d->session), .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* While an injection waits to be picked up. */
+static bool interrupted(void *ctx)
+{
+	struct debugging *d = ctx;
+
+	take_signals(d);
+	return d->broken || d->stopped || (d->session && has_news(d));
+}
+
+/* --- what is asked of the target --- */
+
+static size_t complete(void *ctx, const char *line, size_t len, char *ret)
+{
+	struct debugging *d = ctx;
+	struct debug_message m;
+
+	if (debug_tell(d->session, DEBUG_COMPLETE, line, len, NULL))
+		return 0;
+	for (;;) {
+		struct pollfd p[] = { { .fd = debug_fd(d->session), .events = POLLIN },
+				      { .fd = line_signal_fd(d->lines), .events = POLLIN } };
+		enum ps_status st = debug_next(d->session, &m, NULL);
+
+		if (st != PS_OK && st != PS_NOT_READY)
+			return 0;
+		if (st == PS_OK && m.said == DEBUG_WORDS) {
+			memcpy(ret, m.text, m.len < WORDS_MAX_BYTES ? m.len : WORDS_MAX_BYTES);
+			return m.len < WORDS_MAX_BYTES ? m.len : WORDS_MAX_BYTES;
+		}
+		if (st == PS_OK && m.said == DEBUG_END) {
+			d->ended = true;
+			return 0;
+		}
+		if (st == PS_OK)
+			continue; /* said by an attribute that was looked at */
+		poll(p, 2, -1);
+		if (p[1].revents)
+			return 0; /* it takes too long */
+	}
+}
+
+static enum ps_status answer(struct debugging *d, const struct debug_message *m, struct ps_err *err)
+{
+	const char *line = "";
+	size_t len = 0;
+
+	for (;;) {
+		switch (line_read(d->lines, m->text, m->len, &line, &len)) {
+		case LINE_ENTERED:
+			return debug_tell(d->session, DEBUG_LINE, line, len, err);
+		case LINE_EOF:
+			return debug_tell(d->session, DEBUG_EOF, "", 0, err);
+		case LINE_BROKEN:
+			return debug_tell(d->session, DEBUG_BREAK_OFF, "", 0, err);
+		case LINE_STOP:
+			d->stopped = true;
+			return PS_OK;
+		case LINE_NEWS:
+			return PS_OK;
+		case LINE_TOO_LONG:
+			note("that line is too long", 21);
+			break;
+		case LINE_NO_MEMORY:
+			return ps_fail(err, PS_NOMEM, "out of memory");
+		}
+	}
+}
+
+/* --- Ctrl-C while the program runs --- */
+
+static void tell_wait(const struct debugging *d)
+{
+	int tid = debug_tid(d->session);
+	char where[64], text[200];
+	int n;
+
+	waiting_describe(d->options->pid, tid, where);
+	n = snprintf(text, sizeof text,
+		     "thread %d is %s, and stops when that returns; Ctrl-C: wait no longer", tid,
+		     *where ? where : "busy outside of Python");
+	note(text, (size_t)n);
+}
+
+static enum ps_status stop_thread(struct debugging *d, struct ps_err *err)
+{
+	const uint64_t second = 1000000000;
+	struct debug_order o = d->order;
+	enum ps_status st;
+
+	d->broken = false;
+	o.patience_ns = second;
+	st = debug_interrupt(d->session, &o, err);
+	if (st == PS_NOT_READY && !interrupted(d))
+		tell_wait(d);
+	o.patience_ns = 60 * second;
+	while (st == PS_NOT_READY && !interrupted(d))
+		st = debug_interrupt(d->session, &o, err);
+	if (st == PS_NOT_READY && d->broken)
+		note("the program runs on", 19);
+	d->broken = false;
+	return st == PS_NOT_READY ? PS_OK : st;
+}
+
+/* --- the conversation --- */
+
+static void wait_for_news(const struct debugging *d)
+{
+	struct pollfd p[] = { { .fd = debug_fd(d->session), .events = POLLIN },
+			      { .fd = debug_pidfd(d->session), .events = POLLIN },
+			      { .fd = line_signal_fd(d->lines), .events = POLLIN } };
+
+	poll(p, 3, -1);
+}
+
+/* *ret_over: that was the last message. */
+static enum ps_status take(struct debugging *d, const struct debug_message *m, bool *ret_over,
+			   struct ps_err *err)
+{
+	switch (m->said) {
+	case DEBUG_OUT:
+		show(STDOUT_FILENO, m->text, m->len);
+		return PS_OK;
+	case DEBUG_NOTE:
+		note(m->text, m->len);
+		return PS_OK;
+	case DEBUG_PROMPT:
+		return answer(d, m, err);
+	case DEBUG_WORDS: /* of a completion that took too long */
+		return PS_OK;
+	case DEBUG_END:
+		*ret_over = true;
+		if (m->len)
+			return ps_fail(err, PS_UNSUPPORTED, "%.*s", (int)m->len, m->text);
+		return PS_OK;
+	}
+	return PS_OK;
+}
+
+static enum ps_status talk(struct debugging *d, struct ps_err *err)
+{
+	struct debug_message m;
+	bool over = false;
+
+	while (!over && !d->ended && !d->stopped) {
+		enum ps_status st = debug_next(d->session, &m, err);
+
+		if (st == PS_OK) {
+			PS_TRY(take(d, &m, &over, err));
+			continue;
+		}
+		if (st != PS_NOT_READY)
+			return st;
+		take_signals(d);
+		if (d->broken)
+			PS_TRY(stop_thread(d, err));
+		else if (!d->stopped)
+			wait_for_news(d);
+	}
+	return PS_OK;
+}
+
+static void greet(const struct debugging *d)
+{
+	if (d->options->quiet || !line_is_terminal(d->lines))
+		return;
+	fprintf(stderr,
+		"pysample: thread %d of process %d (%s) stands. c lets it run on, Ctrl-C stops it "
+		"again, q leaves\n",
+		debug_tid(d->session), d->options->pid, debug_python(d->session));
+}
+
+static enum ps_status open_and_talk(struct debugging *d, struct ps_err *err)
+{
+	enum ps_status st;
+
+	PS_TRY(command_parse_thread(d->options->thread, &d->order.thread, &d->order.tid, err));
+	PS_TRY(line_open(&d->hooks, &d->lines, err));
+	st = debug_open(d->options->pid, &d->order, &d->session, err);
+	if (!st) {
+		d->hooks.news[0] = debug_fd(d->session);
+		d->hooks.news[1] = debug_pidfd(d->session);
+		d->broken = false;
+		greet(d);
+		st = talk(d, err);
+		debug_close(d->session);
+	}
+	line_close(d->lines);
+	return st;
+}
+
+int cmd_debug(const struct options *o)
+{
+	struct debugging d = { .options = o };
+	struct ps_err err = { 0 };
+	enum ps_status st;
+
+	d.hooks = (struct line_hooks){ .ctx = &d, .news = { -1, -1 }, .complete = complete };
+	d.order = (struct debug_order){ .wake = o->wake,
+					.patience_ns = o->timeout_ns ? o->timeout_ns : PATIENCE_NS,
+					.interrupted = interrupted,
+					.ctx = &d };
+	st = open_and_talk(&d, &err);
+	return st ? command_failed(st, &err) : EXIT_DONE;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* libedit's own interface and not its imitation of readline's: it keeps its state in a struct, and
+ * lets us wait for the keyboard and for the target at once. */
+#include "profiler/cmd_debug_line.h"
+
+#include "profiler/scope.h"
+
+#include <errno.h>
+#include <histedit.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <wchar.h>
+
+enum { PROMPT_MAX = 400, HISTORY_LINES = 1000 };
+
+struct line_reader {
+	const struct line_hooks *hooks;
+	bool terminal;
+	int signals;
+	sigset_t before; /* what was blocked */
+	EditLine *edit;  /* NULL: no terminal */
+	History *history;
+	mbstate_t state; /* of a character that has come in part */
+	enum line_event why;
+	char prompt[4 * PROMPT_MAX + 1];
+	char words[WORDS_MAX_BYTES];
+	size_t used, taken; /* bytes in buffer; of them, handed out */
+	bool ended;
+	char buffer[LINE_MAX_BYTES + 1];
+};
+
+size_t line_make_visible(const char *text, size_t len, char *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		/* U+0080 to U+009F steer as well. */
+		bool steers = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ||
+			      (c >= 0x80 && c <= 0x9f && i && (unsigned char)text[i - 1] == 0xc2);
+
+		if (steers) {
+			ret[n++] = '\\';
+			ret[n++] = 'x';
+			ret[n++] = digits[c >> 4];
+			ret[n++] = digits[c & 15];
+		} else {
+			ret[n++] = (char)c;
+		}
+	}
+	return n;
+}
+
+/* --- signals as events --- */
+
+static void take_signals(struct line_reader *r)
+{
+	static const int wanted[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction old;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+		if (sigaction(wanted[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaddset(&set, wanted[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, &r->before);
+	r->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+enum line_event line_take_signal(struct line_reader *r)
+{
+	struct signalfd_siginfo info;
+
+	if (read(r->signals, &info, sizeof info) != sizeof info)
+		return LINE_NEWS;
+	return info.ssi_signo == SIGINT ? LINE_BROKEN : LINE_STOP;
+}
+
+int line_signal_fd(const struct line_reader *r)
+{
+	return r->signals;
+}
+
+/* Until there is input: true. Else r->why says what came in between. */
+static bool wait_for_input(struct line_reader *r)
+{
+	for (;;) {
+		struct pollfd p[] = { { .fd = r->signals, .events = POLLIN },
+				      { .fd = r->hooks->news[0], .events = POLLIN },
+				      { .fd = r->hooks->news[1], .events = POLLIN },
+				      { .fd = STDIN_FILENO, .events = POLLIN } };
+
+		if (poll(p, 4, -1) < 0)
+			continue; /* EINTR: libedit's own signals, as of the window's size */
+		if (p[0].revents) {
+			r->why = line_take_signal(r);
+			if (r->why != LINE_NEWS)
+				return false;
+		}
+		if (p[1].revents || p[2].revents) {
+			r->why = LINE_NEWS;
+			return false;
+		}
+		if (p[3].revents)
+			return true;
+	}
+}
+
+/* --- on a terminal --- */
+
+__attribute__((noinline)) static struct line_reader *reader_of(EditLine *edit)
+{
+	void *r = NULL;
+
+	el_get(edit, EL_CLIENTDATA, &r);
+	return r;
+}
+
+static char *show_prompt(EditLine *edit)
+{
+	return reader_of(edit)->prompt;
+}
+
+static int read_character(EditLine *edit, wchar_t *ret)
+{
+	struct line_reader *r = reader_of(edit);
+
+	for (;;) {
+		size_t n;
+		char c;
+
+		if (!wait_for_input(r))
+			return -1;
+		if (read(STDIN_FILENO, &c, 1) != 1) {
+			r->why = LINE_EOF;
+			return 0;
+		}
+		n = mbrtowc(ret, &c, 1, &r->state);
+		if (n == (size_t)-2)
+			continue;
+		if (n == (size_t)-1) { /* no character of this locale */
+			memset(&r->state, 0, sizeof r->state);
+			continue;
+		}
+		return 1;
+	}
+}
+
+static void show_words(const char *words, size_t len)
+{
+	fputc('\n', stdout);
+	for (size_t i = 0, column = 0; i < len;) {
+		const char *end = memchr(words + i, '\n', len - i);
+		size_t n = end ? (size_t)(end - (words + i)) : len - i;
+
+		if (column && column + 2 + n > 78) {
+			fputc('\n', stdout);
+			column = 0;
+		}
+		column += (size_t)fprintf(stdout, "%s%.*s", column ? "  " : "", (int)n, words + i);
+		i += n + 1;
+	}
+	fputc('\n', stdout);
+	fflush(stdout);
+}
+
+static bool is_blank(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] != ' ' && text[i] != '\t')
+			return false;
+	}
+	return true;
+}
+
+static unsigned char complete(EditLine *edit, int key)
+{
+	struct line_reader *r = reader_of(edit);
+	const LineInfo *line = el_line(edit);
+	size_t len = (size_t)(line->cursor - line->buffer), n, first;
+	char visible[4 * 256 + 1];
+
+	(void)key;
+	if (is_blank(line->buffer, len))
+		return el_insertstr(edit, "    ") ? CC_ERROR : CC_REFRESH;
+	n = r->hooks->complete(r->hooks->ctx, line->buffer, len, r->words);
+	for (first = 0; first < n && r->words[first] != '\n';)
+		first++;
+	if (first && first <= 256) {
+		visible[line_make_visible(r->words, first, visible)] = '\0';
+		return el_insertstr(edit, visible) ? CC_ERROR : CC_REFRESH;
+	}
+	if (first + 1 >= n || !memchr(r->words + first + 1, '\n', n - first - 1))
+		return CC_REFRESH_BEEP;
+	show_words(r->words + first + 1, n - first - 1);
+	return CC_REDISPLAY;
+}
+
+static bool open_terminal(struct line_reader *r)
+{
+	HistEvent event;
+
+	setlocale(LC_CTYPE, "");
+	r->edit = el_init("pysample", stdin, stdout, stderr);
+	r->history = history_init();
+	if (!r->edit || !r->history)
+		return false;
+	history(r->history, &event, H_SETSIZE, HISTORY_LINES);
+	el_set(r->edit, EL_CLIENTDATA, r);
+	el_set(r->edit, EL_PROMPT, show_prompt);
+	el_set(r->edit, EL_EDITOR, "emacs");
+	el_set(r->edit, EL_SIGNAL, 1);
+	el_set(r->edit, EL_HIST, history, r->history);
+	el_set(r->edit, EL_GETCFN, read_character);
+	el_set(r->edit, EL_ADDFN, "ed-ask-target", "Complete what the target knows", complete);
+	el_set(r->edit, EL_BIND, "^I", "ed-ask-target", NULL);
+	el_set(r->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
+	return true;
+}
+
+static enum line_event read_edited(struct line_reader *r, const char **ret, size_t *ret_len)
+{
+	const char *line;
+	HistEvent event;
+	int n = 0;
+
+	r->why = LINE_EOF;
+	memset(&r->state, 0, sizeof r->state);
+	/* Before the prompt is there: what is typed at once must not be echoed twice. */
+	el_set(r->edit, EL_PREP_TERM, 1);
+	line = el_gets(r->edit, &n);
+	if (!line || n <= 0) {
+		fputc('\n', stdout);
+		fflush(stdout);
+		return r->why;
+	}
+	if (n > LINE_MAX_BYTES)
+		return LINE_TOO_LONG;
+	if (!is_blank(line, (size_t)n - 1))
+		history(r->history, &event, H_ENTER, line);
+	*ret = line;
+	*ret_len = (size_t)n - (line[n - 1] == '\n');
+	return LINE_ENTERED;
+}
+
+/* --- elsewhere --- */
+
+static enum line_event take_line(struct line_reader *r, size_t len, const char **ret,
+				 size_t *ret_len)
+{
+	*ret = r->buffer;
+	*ret_len = len;
+	r->taken = len + 1 < r->used ? len + 1 : r->used;
+	return LINE_ENTERED;
+}
+
+static void drop_taken(struct line_reader *r)
+{
+	r->used -= r->taken;
+	memmove(r->buffer, r->buffer + r->taken, r->used);
+	r->taken = 0;
+}
+
+static enum line_event read_plain(struct line_reader *r, const char **ret, size_t *ret_len)
+{
+	drop_taken(r);
+	for (;;) {
+		const char *end = memchr(r->buffer, '\n', r->used);
+		ssize_t n;
+
+		if (end)
+			return take_line(r, (size_t)(end - r->buffer), ret, ret_len);
+		if (r->used == sizeof r->buffer) {
+			r->used = 0;
+			return LINE_TOO_LONG;
+		}
+		if (r->ended)
+			return r->used ? take_line(r, r->used, ret, ret_len) : LINE_EOF;
+		if (!wait_for_input(r))
+			return r->why;
+		n = read(STDIN_FILENO, r->buffer + r->used, sizeof r->buffer - r->used);
+		if (n < 0 && errno == EINTR)
+			continue;
+		r->ended = n <= 0;
+		r->used += n > 0 ? (size_t)n : 0;
+	}
+}
+
+/* --- both --- */
+
+enum line_event line_read(struct line_reader *r, const char *prompt, size_t prompt_len,
+			  const char **ret, size_t *ret_len)
+{
+	if (!r->edit)
+		return read_plain(r, ret, ret_len);
+	if (prompt_len > PROMPT_MAX)
+		prompt_len = PROMPT_MAX;
+	r->prompt[line_make_visible(prompt, prompt_len, r->prompt)] = '\0';
+	return read_edited(r, ret, ret_len);
+}
+
+enum ps_status line_open(const struct line_hooks *hooks, struct line_reader **ret,
+			 struct ps_err *err)
+{
+	struct line_reader *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return ps_fail(err, PS_NOMEM, "out of memory");
+	r->hooks = hooks;
+	take_signals(r);
+	r->terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	if (r->signals < 0 || (r->terminal && !open_terminal(r))) {
+		line_close(r);
+		return ps_fail(err, PS_IO, "the terminal cannot be used");
+	}
+	*ret = r;
+	return PS_OK;
+}
+
+void line_close(struct line_reader *r)
+{
+	if (r->edit)
+		el_end(r->edit);
+	if (r->history)
+		history_end(r->history);
+	if (r->signals >= 0)
+		close(r->signals);
+	sigprocmask(SIG_SETMASK, &r->before, NULL);
+	free(r);
+}
+
+bool line_is_terminal(const struct line_reader *r)
+{
+	return r->terminal;
+}

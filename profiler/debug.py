@@ -1,0 +1,739 @@
+# SPDX-License-Identifier: MIT
+# pdb inside a target, for a terminal elsewhere. inject.py runs this in the thread that is to be
+# debugged; debug_interrupt.py finds it again. CPython 3.8 and later, PyPy 3.9 and later.
+#
+# The program must not notice: so pdb and bdb are loaded as private copies, which keep
+# breakpoints and settings to themselves, find no readline and start no asyncio; what belongs
+# to the thread (its trace function) and to the process (sys.stdout and the like) is put back
+# after each stop; and whatever goes wrong in here ends the session, not the program.
+#
+# The thread is stopped where it was interrupted, inside of the injection, by a made-up trace
+# event. So a thread that waits in C is stopped there and not when it comes back.
+#
+# Messages both ways are a letter, four bytes of length (little endian), and that many bytes:
+# debug_wire.h has the letters.
+
+
+def pysample_debug():
+    import builtins
+    import importlib.machinery
+    import importlib.util
+    import posix
+    import sys
+    import time
+    import types
+    import _socket
+    import _thread
+
+    PIECE = 32768
+    MESSAGE_MAX = 1 << 20
+    LOOK_EVERY = 0.1  # seconds between two looks whether pysample is still there
+    DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
+    CANDIDATES_MAX = 1000
+    # How code gets into the interpreter: by a pending call, or by its own door.
+    IN_PENDING_CALL = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
+
+    # --- private copies ---
+
+    class Tasks:
+        """What pdb wants of asyncio, without loading it into a program that has none."""
+
+        @staticmethod
+        def current_task():
+            real = sys.modules.get("asyncio")
+            return real.current_task() if hasattr(real, "current_task") else None
+
+    def load(name, replaced):
+        def find(wanted, space=None, places=None, names=(), level=0):
+            top = wanted.partition(".")[0]
+            if level == 0 and top in replaced:
+                if replaced[top] is None:
+                    raise ModuleNotFoundError("no " + wanted + " here", name=wanted)
+                return replaced[top]
+            return builtins.__import__(wanted, space, places, names, level)
+
+        spec = importlib.machinery.PathFinder.find_spec(name) or importlib.util.find_spec(name)
+        if spec is None:
+            raise ModuleNotFoundError("this Python has no module " + name, name=name)
+        module = types.ModuleType(name)
+        module.__file__ = spec.origin
+        module.__builtins__ = dict(builtins.__dict__, __import__=find)
+        code = spec.loader.get_code(name)
+        if sys.implementation.name == "pypy" and "bdb" in replaced:
+            run_pypy(code, module, replaced["bdb"])
+        else:
+            exec(code, module.__dict__)
+        return module
+
+    def run_pypy(code, module, bdb):
+        """PyPy has one set of builtins for all modules, so the copy must be found where its
+        importer looks, for as long as this takes."""
+        before = sys.modules.get("bdb")
+        sys.modules["bdb"] = bdb
+        try:
+            exec(code, module.__dict__)
+        finally:
+            if before is None:
+                del sys.modules["bdb"]
+            else:
+                sys.modules["bdb"] = before
+
+    # --- the wire ---
+
+    class Connection:
+        def __init__(self, folder):
+            self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+            self.received = b""
+            self.lost = False
+            self.connect(folder)
+
+        def connect(self, folder):
+            path = folder + b"/k"
+            if len(path) < 100:
+                self.socket.connect(path)
+                return
+            # Too long for an address of a socket.
+            fd = posix.open(folder, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+            try:
+                self.socket.connect(b"/proc/self/fd/%d/k" % fd)
+            finally:
+                posix.close(fd)
+
+        def send(self, kind, text=""):
+            data = text.encode("utf-8", "backslashreplace")
+            at = 0
+            while not self.lost:
+                piece = data[at : at + PIECE]
+                try:
+                    self.socket.sendall(
+                        kind + len(piece).to_bytes(4, "little") + piece, _socket.MSG_NOSIGNAL
+                    )
+                except OSError:
+                    self.lost = True
+                at += PIECE
+                if at >= len(data):
+                    return
+
+        def receive(self):
+            """A letter and a text; None: there is nobody any more."""
+            while not self.lost:
+                size = int.from_bytes(self.received[1:5], "little")
+                if len(self.received) >= 5 and size > MESSAGE_MAX:
+                    break
+                if len(self.received) >= 5 + size:
+                    kind, body = self.received[:1], self.received[5 : 5 + size]
+                    self.received = self.received[5 + size :]
+                    return kind, body.decode("utf-8", "replace")
+                try:
+                    piece = self.socket.recv(PIECE)
+                except OSError:
+                    break
+                if not piece:
+                    break
+                self.received += piece
+            self.lost = True
+            return None
+
+        def is_lost(self):
+            """Without waiting. What has come stays for receive()."""
+            try:
+                piece = self.socket.recv(PIECE, _socket.MSG_DONTWAIT)
+                self.received += piece
+                self.lost = self.lost or not piece
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.lost = True
+            return self.lost
+
+        def refuse(self, error):
+            why = "pdb cannot be started there: %s: %s" % (type(error).__name__, error)
+            self.send(b"e", why)
+            self.close()
+
+        def close(self):
+            self.lost = True
+            self.socket.close()
+
+    # --- what the debugger takes for its terminal ---
+
+    class Ours:
+        """One of sys.stdin, stdout, stderr. Other threads find in it what they had."""
+
+        def __init__(self, session, real):
+            self._session, self._real = session, real
+
+        def _is_ours(self):
+            return self._session.talking and _thread.get_ident() == self._session.ident
+
+        def fileno(self):
+            if self._is_ours() or self._real is None:
+                raise OSError("this is no file")
+            return self._real.fileno()
+
+        def isatty(self):
+            return not self._is_ours() and self._real is not None and self._real.isatty()
+
+        def close(self):
+            pass
+
+        def __getattr__(self, attribute):
+            return getattr(self._real, attribute)
+
+    class Output(Ours):
+        encoding, errors = "utf-8", "backslashreplace"
+
+        def write(self, text):
+            if self._is_ours():
+                if not isinstance(text, str):
+                    raise TypeError("write() argument must be str, not " + type(text).__name__)
+                self._session.put(text)
+            elif self._real is not None:
+                return self._real.write(text)
+            return len(text)
+
+        def writelines(self, lines):
+            for line in lines:
+                self.write(line)
+
+        def flush(self):
+            # Ours has no need of it: what is no whole line yet may become a prompt.
+            if not self._is_ours() and self._real is not None:
+                self._real.flush()
+
+        def writable(self):
+            return True
+
+    class Pages(Output):
+        """pdb's own: it also says things while the program has the word."""
+
+        def _is_ours(self):
+            return True
+
+    class Input(Ours):
+        def readline(self, size=-1):
+            if self._is_ours():
+                return self._session.ask()
+            return "" if self._real is None else self._real.readline(size)
+
+        def read(self, size=-1):
+            return self.readline(size)
+
+        def __iter__(self):
+            return iter(self.readline, "")
+
+        def readable(self):
+            return True
+
+    # --- whom it interrupts ---
+
+    def is_of(folder, code):
+        for constant in code.co_consts:
+            if isinstance(constant, str):
+                constant = constant.encode("utf-8", "replace")
+            if isinstance(constant, bytes) and folder in constant:
+                return True
+        return False
+
+    def leave_injection(frame):
+        """The parcel's folder, and the frame of the program that was interrupted."""
+        while frame.f_code.co_name != "pysample_inject":
+            frame = frame.f_back
+        folder, space = frame.f_locals["folder"], frame.f_globals
+        frame = frame.f_back
+        while frame is not None and is_of(folder, frame.f_code):
+            frame = frame.f_back
+        return folder, space, frame
+
+    # --- the session: how pdb is led into the thread and out again ---
+
+    folder, injection, interrupted = leave_injection(sys._getframe())
+    connection = Connection(folder)
+    try:
+        replaced = {"readline": None, "asyncio": Tasks}
+        replaced["bdb"] = bdb = load("bdb", replaced)
+        pdb = load("pdb", replaced)
+        pdb._pyrepl_available = lambda: False
+    except BaseException as error:
+        connection.refuse(error)
+        return
+
+    class Session(pdb.Pdb):
+        def __init__(self, connection):
+            self.ident = _thread.get_ident()
+            self.pid = posix.getpid()
+            self.connection = connection
+            self.line = ""  # what was written and is no whole line yet
+            self.talking = False  # the user has the word
+            self.asking = False  # and nothing runs but our waiting
+            self.tracing = False  # the thread has our trace function
+            self.stopping = None  # a frame whose next event, of whatever kind, is a stop
+            self.leaving = False
+            self.over = False
+            self.broken_off = False  # what was entered; by a KeyboardInterrupt of ours
+            self.thrown = None  # what a signal handler of the program has raised meanwhile
+            self.before = None  # the program's own trace function
+            self.kept = []  # frames that had one, with it
+            self.look_at = 0.0
+            # Whose frames are never stopped in: ours, pdb's and those of the injection.
+            self.hidden = {id(bdb.__dict__), id(pdb.__dict__), id(globals_of_ours)}
+            self.injection = None
+            how = {"nosigint": True, "readrc": False}
+            if sys.version_info >= (3, 14):
+                how["backend"] = "settrace"
+            self.trace_dispatch = self.make_dispatch()
+            pdb.Pdb.__init__(self, None, Input(self, None), Pages(self, None), **how)
+            self.use_rawinput = False
+            self.prompt = "(Pdb) "
+
+        # What frames hold lives as long as they do, and some are generators that nobody
+        # resumes: so they hold no more than this.
+        def make_dispatch(self):
+            cell = self.cell = [self]
+
+            def dispatch(frame, event, arg):
+                session = cell[0]
+                return None if session is None else session.on_event(frame, event, arg)
+
+            return dispatch
+
+        def on_event(self, frame, event, arg):
+            if not self.tracing or self.is_hidden(frame) or not self.is_wanted():
+                return None
+            if self.stopping is not None:
+                event = self.at_stop(frame, event)
+            try:
+                result = pdb.Pdb.trace_dispatch(self, frame, event, arg)
+            except Exception as error:
+                self.fail(error)
+            except BaseException as error:  # a signal handler of the program
+                if self.is_ours(error):
+                    return self.trace_dispatch
+                self.thrown = error
+                self.end("the program goes on with %s" % type(error).__name__)
+            if self.thrown is not None:
+                thrown, self.thrown = self.thrown, None
+                raise thrown
+            return result if self.tracing else None
+
+        def is_hidden(self, frame):
+            return id(frame.f_globals) in self.hidden or frame.f_globals is self.injection
+
+        def is_wanted(self):
+            """In passing: are we in the process still, and pysample on the other end?"""
+            if posix.getpid() != self.pid:
+                self.end_in_child()
+                return False
+            now = time.monotonic()
+            if now < self.look_at:
+                return True
+            self.look_at = now + LOOK_EVERY
+            if self.connection.is_lost():
+                self.end()
+            return not self.over
+
+        # --- the thread's trace function ---
+
+        def take(self, frame):
+            if not self.tracing:
+                self.before = sys.gettrace()
+                self.tracing = True
+                sys.settrace(None)
+            while frame is not None:
+                if frame.f_trace is not self.trace_dispatch:
+                    lines = getattr(frame, "f_trace_lines", True)
+                    if frame.f_trace is not None or not lines:
+                        self.kept.append((frame, frame.f_trace, lines))
+                    frame.f_trace = self.trace_dispatch
+                    if not lines:
+                        frame.f_trace_lines = True
+                self.botframe = frame
+                frame = frame.f_back
+
+        def give_back(self):
+            if not self.tracing:
+                return
+            self.tracing = False
+            if self.stopping is not None:
+                self.at_stop(None, None)
+            frame = sys._getframe()
+            while frame is not None:
+                if frame.f_trace is self.trace_dispatch:
+                    frame.f_trace = None
+                frame = frame.f_back
+            for frame, trace, lines in self.kept:
+                frame.f_trace = trace
+                if not lines:
+                    frame.f_trace_lines = lines
+            self.kept = []
+            self.frame_trace_lines_opcodes = {}
+            before, self.before = self.before, None
+            sys.settrace(before)
+
+        # --- stops ---
+
+        def stop(self, injection, frame):
+            """Made to stop by an injection (its globals) that has interrupted that frame."""
+            self.injection = injection
+            if self.talking:
+                return self.break_off(frame)
+            if self.connection.is_lost():
+                return self.end()
+            if frame is None:
+                return self.end("the thread runs no Python code any more")
+            traced = self.find_traced(frame)
+            if traced is not None:  # an event of that one is being looked at: stop at the next
+                self.take(traced)
+                self.set_step()
+                return None
+            self.take(frame)
+            self._set_stopinfo(None, None)
+            if IN_PENDING_CALL:
+                return self.stop_soon(frame)
+            return self.stop_now(frame)
+
+        def stop_soon(self, frame):
+            """As a pending call: no other is made before this one has returned, so that what is
+            entered could not be broken off. The next instruction is near, for pending calls
+            are made between two of them."""
+            self.stopping = frame
+            frame.f_trace_opcodes = True
+            sys._getframe().f_trace_opcodes = True  # where 3.12 looks for it
+            sys.settrace(self.trace_dispatch)
+
+        def at_stop(self, frame, event):
+            self.stopping.f_trace_opcodes = False
+            self.stopping = None
+            return "line" if event == "opcode" else event
+
+        def stop_now(self, frame):
+            thrown = None
+            try:
+                self.on_event(frame, "line", None)
+            except BaseException as error:
+                thrown = error
+            write_back(frame)
+            if thrown is not None:
+                self.pass_on(frame, thrown)
+            elif self.tracing:
+                sys.settrace(self.trace_dispatch)
+
+        def find_traced(self, frame):
+            code = self.trace_dispatch.__code__
+            while frame is not None and frame.f_code is not code:
+                frame = frame.f_back
+            return None if frame is None else frame.f_back
+
+        def pass_on(self, frame, thrown):
+            """From inside of an injection nothing reaches the program but by a trace function."""
+            before, own = sys.gettrace(), frame.f_trace
+
+            def throw(where, event, arg):
+                if where.f_globals is self.injection:
+                    return None
+                frame.f_trace = own
+                sys.settrace(before)
+                raise thrown
+
+            frame.f_trace = throw
+            sys.settrace(throw)
+
+        def break_off(self, frame):
+            """What the user has entered is still being computed."""
+            if not self.asking:
+                self.broken_off = True
+                self.pass_on(frame, KeyboardInterrupt())
+
+        def is_ours(self, error):
+            return self.broken_off and isinstance(error, KeyboardInterrupt)
+
+        def talk(self, step, *args):
+            if self.over or posix.getpid() != self.pid:
+                return
+            files = sys.stdin, sys.stdout, sys.stderr
+            hook = sys.breakpointhook
+            ours = Input(self, files[0]), Output(self, files[1]), Output(self, files[2])
+            sys.stdin, sys.stdout, sys.stderr = ours
+            self.real_hook, self.talking = hook, True
+            sys.breakpointhook = own_hook = self.on_breakpoint
+            try:
+                # So that what is entered can be broken off by a trace function; none is set
+                # until then.
+                sys.settrace(None)
+                sys.call_tracing(step, args)
+            finally:
+                self.talking = self.broken_off = False
+                # Only what is still ours: it may have been changed on purpose.
+                for name, own, real in zip(("stdin", "stdout", "stderr"), ours, files):
+                    if getattr(sys, name) is own:
+                        setattr(sys, name, real)
+                if sys.breakpointhook is own_hook:
+                    sys.breakpointhook = hook
+                if self.line:
+                    self.put("\n")
+            if self.thrown is not None:
+                self.end("the program goes on with %s" % type(self.thrown).__name__)
+            elif self.connection.lost or self.leaving:
+                self.end()
+            elif self.tracing:  # what was entered may have set another trace function
+                sys.settrace(self.trace_dispatch)
+
+        def on_breakpoint(self, *args, **kwargs):
+            if _thread.get_ident() != self.ident:
+                return self.real_hook(*args, **kwargs)
+            self.error("breakpoint(): the debugger is here already")
+
+        def user_call(self, frame, arguments):
+            if self.stop_here(frame):
+                self.talk(pdb.Pdb.user_call, self, frame, arguments)
+
+        def user_line(self, frame):
+            self.talk(pdb.Pdb.user_line, self, frame)
+
+        user_opcode = user_line
+
+        def user_return(self, frame, value):
+            self.talk(pdb.Pdb.user_return, self, frame, value)
+
+        def user_exception(self, frame, what):
+            self.talk(pdb.Pdb.user_exception, self, frame, what)
+
+        # --- the terminal ---
+
+        def put(self, text):
+            whole, newline, rest = (self.line + text).rpartition("\n")
+            if newline:
+                self.connection.send(b"o", whole + newline)
+            self.line = rest
+            if len(rest) > PIECE:
+                self.connection.send(b"o", rest)
+                self.line = ""
+
+        def ask(self):
+            """The next line that the user enters; empty: no more. The prompt is what has been
+            written and is no whole line."""
+            prompt, self.line = self.line, ""
+            self.connection.send(b"p", prompt)
+            self.broken_off = False
+            while True:
+                self.asking = True
+                try:
+                    message = self.connection.receive()
+                except BaseException as error:
+                    if self.is_ours(error):
+                        raise
+                    self.thrown, message = error, None
+                finally:
+                    self.asking = False
+                if message is None:
+                    self.leaving = True
+                    return ""
+                kind, text = message
+                if kind == b"l":
+                    return text + "\n"
+                if kind == b"d":
+                    return ""
+                if kind == b"i":
+                    raise KeyboardInterrupt
+                if kind == b"t":
+                    self.connection.send(b"c", self.complete_line(text, prompt))
+
+        def complete_line(self, line, prompt):
+            """What may be added to the line, and then the words that it could become."""
+            begin = len(line)
+            while begin and line[begin - 1] not in DELIMITERS:
+                begin -= 1
+            word = line[begin:]
+            try:
+                words = self.words_for(line, word, begin, prompt == self.prompt)
+            except Exception:
+                words = []
+            words = sorted({w for w in words if w.startswith(word) and "\n" not in w})
+            if not words:
+                return "\n"
+            first, last = words[0], words[-1]
+            same = len(word)
+            while same < min(len(first), len(last)) and first[same] == last[same]:
+                same += 1
+            return "\n".join([first[len(word) : same]] + words[:CANDIDATES_MAX])
+
+        def words_for(self, line, word, begin, is_command):
+            stripped = line.lstrip()
+            begin -= len(line) - len(stripped)
+            if is_command and begin <= 0:
+                found = [n[3:] for n in self.get_names() if n.startswith("do_" + word)]
+                found += [a for a in self.aliases if a.startswith(word)]
+                if found and word:
+                    return found
+                return found + self.completedefault(word, stripped, begin, len(stripped))
+            command = self.parseline(stripped)[0] if is_command else None
+            complete = getattr(self, "complete_" + (command or ""), self.completedefault)
+            return complete(word, stripped, begin, len(stripped))
+
+        def completedefault(self, word, line, begin, end):
+            found = self._complete_expression(word, line, begin, end)
+            if word and "." not in word:
+                found += [n for n in dir(builtins) if n.startswith(word)]
+            return found
+
+        # --- commands that mean something else here ---
+
+        def set_continue(self):
+            self._set_stopinfo(self.botframe, None, -1)
+            if not self.breaks:
+                self.give_back()  # the program runs on as if nobody were here
+
+        def set_quit(self):
+            self.leaving = True
+            self._set_stopinfo(self.botframe, None, -1)
+
+        def do_quit(self, arg):
+            """q(uit) | exit
+
+            Quit from the debugger. The program goes on as it was; breakpoints are cleared.
+            """
+            self.set_quit()
+            return 1
+
+        do_q = do_exit = do_quit
+
+        def do_EOF(self, arg):
+            """EOF
+
+            The end of what is entered: the same as quit.
+            """
+            self.set_quit()
+            return 1
+
+        def do_run(self, arg):
+            """run, restart
+
+            Not possible here: the program was running before the debugger came.
+            """
+            self.error("a program that was running already cannot be started again from here")
+
+        do_restart = do_run
+
+        def do_debug(self, arg):
+            """debug code
+
+            Not possible here.
+            """
+            self.error("a debugger inside of this debugger is not possible here")
+
+        def do_interact(self, arg):
+            try:
+                return pdb.Pdb.do_interact(self, arg)
+            except SystemExit:
+                self.message("*exit from pdb interact command*")
+
+        do_interact.__doc__ = pdb.Pdb.do_interact.__doc__
+
+        # --- ends ---
+
+        def fail(self, error):
+            import traceback
+
+            lines = traceback.format_exception(type(error), error, error.__traceback__)
+            self.connection.send(b"o", "".join(lines))
+            self.end("the debugger has failed")
+
+        def end(self, why=""):
+            if self.over:
+                return
+            self.over = True
+            self.breaks = {}
+            self.cell[0] = None
+            self.give_back()
+            if not self.connection.lost:
+                self.connection.send(b"e", why)
+            self.connection.close()
+            self.forget_it()
+
+        def end_in_child(self):
+            """fork() has made a second one of us, whose program nobody debugs."""
+            self.over = True
+            self.cell[0] = None
+            self.give_back()
+            self.connection.close()
+            self.forget_it()
+
+        def forget_it(self):
+            place = sys._pysample_debug
+            place.sessions[0] -= 1
+            if place.sessions[0] == 0:
+                del sys._pysample_debug
+            place.__dict__.pop("life", None)
+
+    class Place(_thread._local):
+        """Where each thread's session is found."""
+
+        sessions = [0]
+
+    class Life:
+        """Ends with its thread, and the session with it."""
+
+        def __init__(self, session):
+            self.session = session
+
+        def __del__(self):
+            try:
+                self.session.end("the thread has ended")
+            except BaseException:  # the interpreter ends, and nothing is there any more
+                pass
+
+    # --- where it begins ---
+
+    def write_back(frame):
+        """What was assigned to its variables. PyPy does this by itself behind a trace function
+        only; CPython 3.13 and later write through."""
+        if sys.implementation.name != "pypy" or not frame.f_code.co_flags & 1:  # CO_OPTIMIZED
+            return
+        try:
+            import __pypy__
+
+            __pypy__.locals_to_fast(frame)
+        except (ImportError, AttributeError):
+            pass
+
+    def find_session():
+        place = getattr(sys, "_pysample_debug", None)
+        life = getattr(place, "life", None)
+        return None if life is None else life.session
+
+    def start():
+        try:
+            session = Session(connection)
+        except BaseException as error:
+            connection.refuse(error)
+            return None
+        if not hasattr(sys, "_pysample_debug"):
+            sys._pysample_debug = Place()
+        sys._pysample_debug.sessions[0] += 1
+        sys._pysample_debug.life = Life(session)
+        return session
+
+    def begin():
+        session = find_session()
+        if session is not None and not session.connection.is_lost():
+            connection.send(b"e", "another pysample debugs that thread already")
+            connection.close()
+            return
+        if session is not None:
+            session.end()
+        session = start()
+        if session is not None:
+            session.stop(injection, interrupted)
+
+    def interrupt(frame):
+        session = find_session()
+        if session is not None:
+            _, injection, frame = leave_injection(frame)
+            session.stop(injection, frame)
+
+    Place.interrupt = staticmethod(interrupt)
+    globals_of_ours = globals()
+    begin()
+
+
+pysample_debug()

@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: MIT
+"""pysample debug: pdb in a program that runs, on a terminal that is here."""
+
+import json
+import os
+import re
+import signal
+import tempfile
+
+import process
+import pytest
+import terminal
+
+PROMPT = "(Pdb) "
+
+
+class Program:
+    """A debuggee, whose state can be asked while it runs."""
+
+    def __init__(self, start, place, interpreter, *words):
+        self.folder = tempfile.mkdtemp(dir=place.outside)
+        inside = place.inside + self.folder[len(place.outside) :]
+        self.file = place.inside + "/debuggee.py"
+        self.child = start(interpreter, "debuggee.py", inside, *words)
+        process.until(lambda: os.path.exists(self.folder + "/pid"), "the program to start")
+        with open(self.folder + "/pid") as f:
+            self.pid = int(f.read())
+        self.child.others.append(self.pid)
+
+    def line(self, text):
+        """Where that stands in it."""
+        with open(os.path.join(os.path.dirname(self.folder), "debuggee.py")) as f:
+            return f"{self.file}:{f.read().split(text)[0].count(chr(10)) + 1}"
+
+    def describe(self):
+        with open(self.folder + "/ask", "w"):
+            pass
+        answer = self.folder + "/answer"
+        process.until(lambda: os.path.exists(answer), "the program to answer")
+        with open(answer) as f:
+            said = json.load(f)
+        os.unlink(answer)
+        return said
+
+
+@pytest.fixture
+def program(start, places):
+    return lambda interpreter, *words: Program(start, places(interpreter), interpreter, *words)
+
+
+@pytest.fixture
+def debug(pysample):
+    """debug(pid, *options) → a terminal with pysample debug at its first prompt."""
+    opened = []
+
+    def begin(pid, *options, wait=True):
+        t = terminal.Terminal([pysample.program, "debug", *options, str(pid)], pysample.environment)
+        opened.append(t)
+        if wait:
+            t.expect(PROMPT)
+        return t
+
+    yield begin
+    for t in opened:
+        t.close()
+
+
+def unchanged(before, after):
+    """As it was, and at work."""
+    assert after["n"] > before["n"]
+    return {**before, "n": 0} == {**after, "n": 0}
+
+
+def gone(program, before):
+    """Waits until the program has noticed that it is debugged no more."""
+    seen = []
+
+    def happened():
+        seen.append(program.describe())
+        return not seen[-1]["session"]
+
+    process.until(happened, "the debugger to leave")
+    assert unchanged(before, seen[-1]), (before, seen[-1])
+
+
+def test_shows_where_the_program_is_and_what_it_has(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    assert "in main" in t.command("w").replace("main()", "in main")
+    assert "Breakpoint 1" in t.command("b " + p.line("value = number * 2"))
+    assert "work()" in t.command("c")
+    assert "'__main__'" in t.command("p __name__")
+    first = t.command("p number * 1000 + 7")
+    assert "007" in first
+    assert "value = leaf(value)" in t.command("n")
+    assert "--Call--" in t.command("s")
+    assert "total = number" in t.command("s")
+    assert "value = leaf(value)" in t.command("u")
+    assert "--Return--" in t.command("r")
+    assert "def leaf" in t.command("l 1,999")
+
+
+def test_leaves_the_program_as_it_was(host, program, debug):
+    for words in ((), ("traced",), ("idle",)):
+        p = program(host, *words)
+        before = p.describe()
+        t = debug(p.pid)
+        t.command("tbreak " + p.line("value = number * 2"))
+        t.command("c")
+        t.command("b " + p.line("total = number"))
+        t.command("s")
+        t.type("q\r")
+        assert t.end() == 0, t.text()
+        after = p.describe()
+        assert unchanged(before, after), (words, before, after)
+
+
+def test_breakpoints_have_conditions_and_commands(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    t.command(f"b {p.line('value = number * 2')}, number % 10 == 3")
+    t.command("c")
+    assert "\n3\n" in t.command("p number % 10")
+    t.command("commands 1", prompt="(com) ")
+    t.command("p 'met', number % 10", prompt="(com) ")
+    t.command("end")
+    assert "('met', 3)" in t.command("c")
+    # What is entered may set a trace function, or ask for the debugger that is here.
+    assert "already" in t.command("breakpoint()")
+    t.command("import sys; sys.settrace(None)")
+    assert "('met', 3)" in t.command("c")
+    assert "Deleted breakpoint 1" in t.command("cl 1")
+
+
+def test_a_program_is_changed_where_it_stands(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    t.command("tbreak " + p.line("value = leaf(value)"))
+    t.command("c")
+    t.command("value = 4711")
+    t.command("s")
+    assert "4711" in t.command("p number")
+    t.command("tbreak " + p.line("if os.path"))
+    t.command("c")
+    t.type("go_on = False\r")
+    t.expect(PROMPT)
+    t.command("u")
+    assert "True" in t.command("import __main__; __main__.go_on = False; p = 1; print(p == 1)")
+    t.type("c\r")
+    assert t.end() == 3
+    assert "has ended" in t.text()
+    assert os.path.exists(p.folder + "/end")
+
+
+def test_lines_are_completed_and_remembered(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    t.command("tbreak " + p.line("value = number * 2"))
+    t.command("c")
+    t.type("p 10000 + num\t")
+    t.expect("number")
+    t.type(" * 0\r")
+    assert "10000" in t.expect(PROMPT)
+    t.type("p state.ite\t()\r")
+    assert "dict_items([('n'," in t.expect(PROMPT)
+    t.type("un\t")  # several fit: they are listed
+    assert "unalias" in t.expect("until")
+    t.expect(PROMPT + "un")
+    t.type("\x15")
+    assert "42" in t.command("p 40 + 2")
+    t.type("\x1b[A\x1b[A\r")  # up twice
+    assert "dict_items" in t.expect(PROMPT)
+
+
+def test_ctrl_c_stops_a_program_that_runs(host, program, debug):
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    for _ in range(3):
+        t.type("c\r")
+        assert p.describe()["session"]
+        t.type("\x03")
+        t.expect(PROMPT)
+        assert "42" in t.command("p 6 * 7")
+    t.command("b " + p.line("total = number") + ", False")
+    t.type("c\r")  # now with a trace function at work
+    assert p.describe()["session"]
+    t.type("\x03")
+    t.expect(PROMPT)
+    t.type("half a line\x03")  # at the prompt it drops the line
+    t.expect(PROMPT)
+    assert "42" in t.command("p 6 * 7")
+    t.type("\x04")
+    assert t.end() == 0
+    assert unchanged(before, p.describe())
+
+
+@pytest.mark.parametrize("how", ["at the prompt", "running", "with breakpoints"])
+def test_a_lost_connection_lets_the_program_go_on(host, program, debug, how):
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    if how == "with breakpoints":
+        t.command("b " + p.line("total = number") + ", False")
+    if how != "at the prompt":
+        t.type("c\r")
+        assert p.describe()["session"]
+    t.popen.send_signal(signal.SIGKILL)
+    gone(p, before)
+
+
+def test_a_daemon_without_files(host, program, debug):
+    p = program(host, "daemon")
+    before = p.describe()
+    t = debug(p.pid)
+    t.command("tbreak " + p.line("total = number"))
+    assert "leaf()" in t.command("c")
+    assert "a line of ours" in t.command("print('a line', 'of ours')")
+    t.type("q\r")
+    assert t.end() == 0
+    assert unchanged(before, p.describe())
+
+
+def test_commands_come_from_a_pipe(host, program, pysample):
+    p = program(host)
+    before = p.describe()
+    commands = f"tbreak {p.line('total = number')}\nc\np 6 * 7\nfor i in range(2):\n    print('i', i)\n\nw\n"
+    with tempfile.TemporaryFile() as f:
+        f.write(commands.encode())
+        f.seek(0)
+        r = pysample("debug", p.pid, stdin=f)
+    assert r.code == 0 and not r.err, r
+    assert PROMPT not in r.out and "\n42\n" in r.out and "leaf()" in r.out, r
+    if host.version >= (3, 13):
+        assert "i 0\ni 1\n" in r.out, r
+    assert unchanged(before, p.describe())
+
+
+def test_signals_end_it(host, program, debug):
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        p = program(host)
+        before = p.describe()
+        t = debug(p.pid)
+        t.popen.send_signal(number)
+        assert t.end() == 0
+        gone(p, before)
+
+
+def test_the_end_of_the_program_is_told(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    os.kill(p.pid, signal.SIGKILL)
+    assert t.end() == 3
+    assert f"process {p.pid} has ended" in t.text()
+
+
+def test_a_second_debugger_is_refused(host, program, debug, pysample):
+    p = program(host)
+    first = debug(p.pid)
+    first.type("c\r")
+    p.describe()
+    second = debug(p.pid, wait=False)
+    assert second.end() == 1
+    assert "another pysample debugs that thread" in second.text()
+    first.type("\x03")
+    first.expect(PROMPT)
+
+
+def test_what_makes_no_sense_here_is_refused(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    assert "cannot be started again" in t.command("run")
+    assert "not possible here" in t.command("debug 1 + 1")
+    t.command("interact", prompt=">>> ")
+    assert "42" in t.command("6 * 7", prompt=">>> ")
+    t.type("\x04")
+    t.expect(PROMPT)
+    t.command("b " + p.line("total = number"))
+    t.command("cl", prompt="Clear all breaks? ")
+    assert "Deleted" in t.command("y")
+
+
+def test_usage(pysample):
+    assert "which process" in pysample("debug").err
+    r = pysample("debug", "--thread", "x", "1")
+    assert r.code == 2 and "--thread: 'x'" in r.err
+    r = pysample("debug", "--help")
+    assert r.code == 0 and "Ctrl-C" in r.out
+
+
+def test_ctrl_c_breaks_off_what_was_entered(host, program, debug):
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    for _ in range(2):
+        t.type("while True: pass\r")
+        t.expect("pass")
+        process.until(lambda: process.state(p.pid) == "R", "the program to compute")
+        t.type("\x03")
+        assert "KeyboardInterrupt" in t.expect(PROMPT)
+        t.command("tbreak " + p.line("total = number"))
+        assert "leaf()" in t.command("c")  # from now on in a trace function
+    t.type("q\r")
+    assert t.end() == 0
+    assert unchanged(before, p.describe())
+
+
+def test_a_lost_connection_breaks_off_what_was_entered(host, program, debug):
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    t.type("while True: pass\r")
+    t.expect("pass")
+    process.until(lambda: process.state(p.pid) == "R", "the program to compute")
+    t.popen.send_signal(signal.SIGKILL)
+    gone(p, before)
+
+
+def takes_signals(pid):
+    with open(f"/proc/{pid}/status") as f:
+        blocked = re.search(r"^SigBlk:\s+(\w+)", f.read(), re.M).group(1)
+    return int(blocked, 16) >> (signal.SIGINT - 1) & 1
+
+
+def test_a_thread_that_waits_is_stopped_when_it_comes_back(host, start, places, debug):
+    p = start(host, "sleeper.py")
+    p.said()
+    t = debug(p.pid, wait=False)
+    process.until(lambda: takes_signals(t.popen.pid), "pysample to take signals as events")
+    t.type("\x03")
+    assert t.end() == 3
+    assert "withdrawn" in t.text()
+    if host.version < (3, 14):
+        return  # it does not look at requests when a call returns early
+    woken = debug(p.pid, "--wake")
+    assert "rest()" in woken.command("w")
+    woken.type("c\r")
+    woken.type("\x03")
+    woken.expect(PROMPT)
+    woken.type("q\r")
+    assert woken.end() == 0
