@@ -294,7 +294,7 @@ static void write_title(const struct heap_diff_side side[HEAP_SIDES], FILE *out)
 	heap_summary_write_title(side[BEFORE].dump, out);
 	fputs("After:  ", out);
 	heap_summary_write_title(side[AFTER].dump, out);
-	if (a->pid != b->pid && !((a->flags | b->flags) & HEAP_DUMP_FORKED))
+	if (a->pid != b->pid)
 		fputs("These are two processes.\n", out);
 	if (a->time_ns > b->time_ns)
 		fputs("The first is the later one.\n", out);
