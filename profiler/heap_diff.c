@@ -267,20 +267,40 @@ static void write_growth(const struct places *p, const struct growth *g, FILE *o
 	heap_path_write_steps(&p->path, example, out);
 }
 
+/* Is it only how the place of another growth grows: the container that holds more objects, or
+ * the keys by which it holds them? */
+static bool belongs_to(const struct heap_patterns *p, uint32_t pattern, uint32_t other)
+{
+	struct profile_text how = heap_pattern_how(p, pattern);
+	uint32_t holder = p->v[other].parent;
+
+	return pattern == holder ||
+	       (p->v[pattern].parent == holder && how.len == 5 && memcmp(how.at, "(key)", 5) == 0);
+}
+
 static void write_growths(const struct places *p, const struct growth *v, uint32_t n,
 			  uint32_t limit, FILE *out)
 {
+	uint32_t written[PLACES], nwritten = 0, left_out = 0;
+
 	if (n)
 		fputs("\nWhere it grew, and what keeps it\n", out);
-	/* After the first, what is less than a hundredth of it is noise. */
-	for (uint32_t i = 0; i < n && i < limit; i++) {
-		if (v[i].size < v[0].size / 100)
-			limit = i;
-		else
+	for (uint32_t i = 0; i < n; i++) {
+		bool belongs = false;
+
+		for (uint32_t w = 0; w < nwritten; w++)
+			belongs |= belongs_to(p->patterns, v[i].pattern, written[w]);
+		/* After the first, what is less than a hundredth of it is noise. */
+		if (nwritten == limit || v[i].size < v[0].size / 100) {
+			left_out += !belongs;
+		} else if (!belongs) {
 			write_growth(p, &v[i], out);
+			written[nwritten++] = v[i].pattern;
+		}
 	}
-	if (n > limit)
-		fprintf(out, "\n  and in %u more places, less in each\n", n - limit);
+	if (left_out)
+		fprintf(out, "\n  and in %u more place%s, less in each\n", left_out,
+			left_out == 1 ? "" : "s");
 }
 
 /* --- all of it --- */
@@ -294,7 +314,7 @@ static void write_title(const struct heap_diff_side side[HEAP_SIDES], FILE *out)
 	heap_summary_write_title(side[BEFORE].dump, out);
 	fputs("After:  ", out);
 	heap_summary_write_title(side[AFTER].dump, out);
-	if (a->pid != b->pid && !((a->flags | b->flags) & HEAP_DUMP_FORKED))
+	if (a->pid != b->pid)
 		fputs("These are two processes.\n", out);
 	if (a->time_ns > b->time_ns)
 		fputs("The first is the later one.\n", out);

@@ -114,9 +114,7 @@ void heap_summary_write_title(const struct heap_dump *dump, FILE *out)
 	put_text(name, out);
 	putc(' ', out);
 	put_text(first_word(heap_graph_text_at(&dump->graph, f->version)), out);
-	/* The pid that is told is that of the copy. */
-	fprintf(out, ", %s %" PRIu64 ", %s\n",
-		f->flags & HEAP_DUMP_FORKED ? "forked copy" : "process", f->pid, stamp);
+	fprintf(out, ", process %" PRIu64 ", %s\n", f->pid, stamp);
 }
 
 static double percent(uint64_t part, uint64_t whole)

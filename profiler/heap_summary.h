@@ -28,7 +28,7 @@ void heap_summary_deinit(struct heap_summary *s);
 void heap_summary_write(const struct heap_summary *s, FILE *out);
 void heap_summary_write_json(const struct heap_summary *s, FILE *out);
 
-/* "CPython 3.14.0, process 4242, 2026-11-28 21:40:11"; "forked copy 4243" if it was one. */
+/* "CPython 3.14.0, process 4242, 2026-11-28 21:40:11" */
 void heap_summary_write_title(const struct heap_dump *dump, FILE *out);
 
 #endif

@@ -23,7 +23,7 @@ def take(stream, how, values):
         how_to = {
             "below": below,
             "values": values,
-            "threads": walker["stacks"](below) if below is not None else None,
+            "threads": walker["stacks"]() if below is not None else None,
             "own": (globals(), walker),
             "pid": posix.getpid(),
         }

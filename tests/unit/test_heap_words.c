@@ -337,6 +337,56 @@ Test(heap_diff, what_several_things_keep_is_shown_by_a_new_example)
 	}
 }
 
+/* A dict that has more entries: itself larger, and with more keys. */
+static void build_dict(struct heap_dump *d, uint32_t entries)
+{
+	struct heap_graph *g = &d->graph;
+	uint32_t dict, item, key;
+
+	*d = (struct heap_dump){ 0 };
+	built_heap(g);
+	dict = built_heap_type(g, "dict", HEAP_CONTAINER);
+	item = built_heap_type(g, "app.Item", HEAP_OBJECT);
+	key = built_heap_type(g, "int", HEAP_NUMBER);
+	built_heap_edge(g, HEAP_EDGE_KEY, "cache", 1);
+	built_heap_object(g, dict, 100ul * entries);
+	for (uint32_t i = 0; i < entries; i++) {
+		built_heap_edge(g, HEAP_EDGE_KEY, "k", 2 + 2 * i);
+		built_heap_edge(g, HEAP_EDGE_KEY_ITSELF, "k", 3 + 2 * i);
+	}
+	for (uint32_t i = 0; i < entries; i++) {
+		built_heap_object(g, item, 500);
+		built_heap_object(g, key, 28);
+	}
+	cr_assert_eq(heap_graph_finish(g), PS_OK);
+}
+
+Test(heap_diff, a_container_that_grows_with_what_it_holds_is_told_once)
+{
+	struct heap_dominators dominators[HEAP_SIDES];
+	struct heap_dump dump[HEAP_SIDES];
+	struct heap_diff_side side[HEAP_SIDES];
+	struct text t;
+
+	for (int s = 0; s < HEAP_SIDES; s++) {
+		build_dict(&dump[s], s ? 100 : 10);
+		cr_assert_eq(heap_dominators_find(&dump[s].graph, &dominators[s]), PS_OK);
+		side[s] = (struct heap_diff_side){ &dump[s], &dominators[s] };
+	}
+	begin(&t);
+	cr_assert_eq(heap_diff_write(side, 10, 1u << 28, t.out), PS_OK);
+	expect(&t, "in 90 more objects, with what they alone keep:\n", true);
+	expect(&t, "    [*]                  app.Item\n", true);
+	expect(&t, "(key)", false);
+	expect(&t, "but larger", false);
+	expect(&t, "more place", false);
+	end(&t);
+	for (int s = 0; s < HEAP_SIDES; s++) {
+		heap_dominators_deinit(&dominators[s]);
+		heap_graph_deinit(&dump[s].graph);
+	}
+}
+
 Test(heap_diff, where_nothing_grew_it_says_so)
 {
 	struct text t;
