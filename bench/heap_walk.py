@@ -18,13 +18,13 @@ from interpreters import HERE, ROOT
 
 KINDS = ("instances", "slots", "records", "graph")
 GOAL = 2.0  # microseconds an object: 4 s for 2 million
-WALKER = os.path.join(ROOT, "profiler", "heap_walk.py")
+WALKER = [os.path.join(ROOT, "profiler", name) for name in ("heap_stacks.py", "heap_walk.py")]
 
 
 def measure(python, kind, millions, rounds):
     """The best of these rounds, each in a new copy of one process."""
     script = os.path.join(HERE, "targets", "heap.py")
-    with python.target(script, str(int(millions * 1e6)), kind, beside=(WALKER,)) as target:
+    with python.target(script, str(int(millions * 1e6)), kind, beside=WALKER) as target:
         return min((json.loads(target.ask("walk")) for _ in range(rounds)), key=lambda r: r["cpu"])
 
 

@@ -12,6 +12,8 @@ extern const unsigned char embedded_debug_py[];
 extern const size_t embedded_debug_py_len;
 extern const unsigned char embedded_debug_interrupt_py[];
 extern const size_t embedded_debug_interrupt_py_len;
+extern const unsigned char embedded_heap_stacks_py[];
+extern const size_t embedded_heap_stacks_py_len;
 extern const unsigned char embedded_heap_walk_py[];
 extern const size_t embedded_heap_walk_py_len;
 extern const unsigned char embedded_heap_take_py[];

@@ -107,7 +107,7 @@ static enum ps_status check_memory(int pid, struct ps_err *err)
 	return PS_LIMIT;
 }
 
-/* The walker's text is compiled in a namespace of its own. */
+/* The walker's texts are compiled in a namespace of their own, the long one by the copy. */
 static enum ps_status make_source(const struct heap_live_order *o, char **ret, size_t *ret_len,
 				  struct ps_err *err)
 {
@@ -115,7 +115,10 @@ static enum ps_status make_source(const struct heap_live_order *o, char **ret, s
 
 	if (!out)
 		return ps_fail(err, PS_NOMEM, "out of memory");
-	fputs("WALK = ", out);
+	fputs("STACKS = ", out);
+	inject_text_put_bytes(out, (const char *)embedded_heap_stacks_py,
+			      embedded_heap_stacks_py_len);
+	fputs("\nWALK = ", out);
 	inject_text_put_bytes(out, (const char *)embedded_heap_walk_py, embedded_heap_walk_py_len);
 	fprintf(out, "\nHOW = \"%s\"\nVALUES = %s\n", o->in_process ? "here" : "fork",
 		o->values ? "True" : "False");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# What a target executes to write its heap dump. pysample puts in front: WALK, the text of
-# heap_walk.py; HOW, "fork" or "here"; VALUES, whether texts and numbers are told. inject.py gives
+# What a target executes to write its heap dump. pysample puts in front: STACKS and WALK, the
+# texts of heap_stacks.py and heap_walk.py; HOW, "fork" or "here"; VALUES, whether texts and numbers are told. inject.py gives
 # __stream__, the path of a pipe to pysample.
 
 import sys
@@ -17,7 +17,7 @@ def take(stream, how, values):
     if below is not None and below.f_back is not None:
         below = below.f_back.f_back  # what was interrupted, or nothing
     walker = {"__name__": "pysample_heap_walk", "__builtins__": __builtins__}
-    exec(compile(WALK, "<heap dump>", "exec", 0, True), walker)
+    load(STACKS, walker)
     fd = posix.open(stream, posix.O_WRONLY | posix.O_CLOEXEC)
     try:
         how_to = {
@@ -28,11 +28,12 @@ def take(stream, how, values):
             "pid": posix.getpid(),
         }
         if how == "here":
+            load(WALK, walker)
             walker["walk"](fd, **how_to)
         else:
             pid = fork_quietly()
             if pid == 0:
-                in_copy(fd, walker["walk"], how_to)
+                in_copy(fd, walker, how_to)
             # No zombie is left, and nobody waits for the copy but a thread that ends with it.
             _thread.start_new_thread(wait_for, (pid,))
     finally:
@@ -40,10 +41,15 @@ def take(stream, how, values):
     print(time.monotonic_ns() - began)
 
 
-def in_copy(fd, walk, how_to):
+def load(text, space):
+    exec(compile(text, "<heap dump>", "exec", 0, True), space)
+
+
+def in_copy(fd, walker, how_to):
     try:
         close_all_but(fd)
-        walk(fd, forked=True, **how_to)
+        load(WALK, walker)
+        walker["walk"](fd, forked=True, **how_to)
     finally:
         posix._exit(0)
 

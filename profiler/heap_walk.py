@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Writes all objects of this process to a file descriptor, in the format of docs/heap-format.md.
+heap_stacks.py stands in front of it, in one namespace: see there for what has no definition here.
 
 This text is embedded into pysample and executed inside the target, by CPython 3.8 to 3.15 and
 PyPy, mostly in a forked copy of it. So it is a guest in a house that it does not know:
@@ -19,32 +20,10 @@ the thousand in calls of C functions (map, get_referents(*objects), array): plan
 type, know how. What is rare is handled object by object, in `odd`.
 """
 
-import sys
-
-
-def built_in(name, probe):
-    """A module of the interpreter itself, also if sys.modules has something else by its name."""
-    module = sys.modules.get(name)
-    if type(module) is type(sys) and type(vars(module).get(probe)) in (type(len), type):
-        return module
-    if name not in sys.builtin_module_names:
-        return None
-
-    class spec:
-        pass
-
-    spec.name, spec.origin, spec.parent = name, "built-in", ""
-    module = IMP.create_builtin(spec)
-    IMP.exec_builtin(module)
-    return module
-
-
-IMP = sys.modules.get("_imp")
 gc = built_in("gc", "get_objects")
 itertools = built_in("itertools", "chain")
 posix = built_in("posix", "write")
 time = built_in("time", "time_ns")
-_thread = built_in("_thread", "get_ident")
 _signal = built_in("_signal", "pthread_sigmask")
 _weakref = built_in("_weakref", "ref")
 _collections = built_in("_collections", "deque")
@@ -74,11 +53,8 @@ WORD_MASK = (1 << 64) - 1
 PYPY = sys.implementation.name == "pypy"
 
 INTERNED = sys.intern("a word of the walker of pysample")
-Function = type(lambda: 0)
 Code = type((lambda: 0).__code__)
-Module = type(sys)
 Frame = type(sys._getframe())
-Getset = type(Function.__dict__["__code__"])
 Member = type(Function.__dict__["__globals__"])
 Method = type(str.join)
 Proxy = type(type.__dict__)
@@ -152,8 +128,6 @@ COLUMNS = (15, FUNCTION, 19, 20, CODE_OBJECT, CELL_OBJECT, 29, 31)
 
 # Types, asked without running anything of them
 
-TYPE_DICT = type.__dict__["__dict__"].__get__
-TYPE_MRO = type.__dict__["__mro__"].__get__
 
 
 def fact(kind, name, default=0):
@@ -162,20 +136,6 @@ def fact(kind, name, default=0):
         return type.__dict__[name].__get__(kind)
     except Exception:
         return default
-
-
-def mro_of(kind):
-    return TYPE_MRO(kind) or (kind,)
-
-
-def is_ready(kind):
-    """A static type that its module never made ready has neither bases nor a dict; to ask for
-    its bases is a crash up to CPython 3.11."""
-    return TYPE_MRO(kind) is not None
-
-
-def own_attributes(kind):
-    return {k: v for k, v in TYPE_DICT(kind).items() if type(k) is str} if is_ready(kind) else {}
 
 
 def dict_of_type(kind):
@@ -1105,16 +1065,6 @@ def isinstance_of(o, kind):
 
 # Frames
 
-def locals_of(frame):
-    """[(name, value)] of a function's frame. Others have a namespace that may be anything."""
-    if not frame.f_code.co_flags & 1:
-        return []
-    found = frame.f_locals
-    if type(found) is not dict and not type(found).__name__ == "FrameLocalsProxy":
-        return []
-    return [(k, v) for k, v in list(found.items()) if type(k) is str]
-
-
 def frame_of(o):
     for name in ("gi_frame", "cr_frame", "ag_frame"):
         for c in mro_of(type(o)):
@@ -1122,51 +1072,6 @@ def frame_of(o):
             if type(get) is Getset or type(get) is Member:
                 return get.__get__(o)
     return None
-
-
-def stack_of(frame):
-    frames = []
-    while frame is not None:
-        code = frame.f_code
-        function = getattr(code, "co_qualname", None) or code.co_name
-        row = (function, code.co_filename, frame.f_lineno, frame, code, frame.f_globals)
-        frames.append((*row, locals_of(frame)))
-        frame = frame.f_back
-    return frames
-
-
-def threads_by_ident():
-    """ident → (native id, name), as the threading module has them, if it is there."""
-    found = {}
-    module = sys.modules.get("threading")
-    active = vars(module).get("_active") if type(module) is Module else None
-    if type(active) is not dict:
-        return found
-    for ident, thread in list(active.items()):
-        inner = None
-        for c in mro_of(type(thread)):
-            get = own_attributes(c).get("__dict__")
-            if type(get) is Getset:
-                inner = get.__get__(thread)
-                break
-        if type(ident) is int and type(inner) is dict:
-            name, native = inner.get("_name"), inner.get("_native_id")
-            name = name if type(name) is str else ""
-            found[ident] = (native if type(native) is int and native > 0 else 0, name)
-    return found
-
-
-def stacks():
-    """All threads, the others with their frames and locals, for walk(). A forked copy has only
-    this thread, so it is to be called before the fork."""
-    known = threads_by_ident()
-    frames = sys._current_frames()
-    here = _thread.get_ident()
-    frames[here] = None  # also so that no frame of ours refers to itself
-    found = []
-    for ident, frame in frames.items():
-        found.append((ident, *known.get(ident, (0, "")), frame and stack_of(frame)))
-    return found
 
 
 # What is ours

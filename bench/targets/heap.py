@@ -73,8 +73,9 @@ def walk(namespace):
 def main():
     kept = fill(int(sys.argv[1]), sys.argv[2])
     namespace = {}
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "heap_walk.py"), encoding="utf-8") as f:
-        exec(compile(f.read(), "<walker>", "exec"), namespace)
+    for name in ("heap_stacks.py", "heap_walk.py"):
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as f:
+            exec(compile(f.read(), "<walker>", "exec"), namespace)
     print("ready", flush=True)
     for _ in sys.stdin:
         print(json.dumps(walk(namespace)), flush=True)

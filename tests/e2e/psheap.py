@@ -3,7 +3,10 @@
 is an error. It keeps everything in memory and is not made to be fast."""
 
 import collections
+import os
 import struct
+
+import interpreters
 
 MAGIC = b"PSHEAP\r\n"
 KINDS = "HEADER STRINGS TYPE OBJECTS MORE THREAD ROOTS PROBLEM END".split()
@@ -309,3 +312,12 @@ class Dump:
 def read(path):
     with open(path, "rb") as f:
         return Dump(memoryview(f.read()))
+
+
+def write_walker(folder):
+    """The walker's texts as one file there, called heap_walk.py."""
+    with open(os.path.join(folder, "heap_walk.py"), "w", encoding="utf-8") as out:
+        for name in ("heap_stacks.py", "heap_walk.py"):
+            path = os.path.join(interpreters.REPO, "profiler", name)
+            with open(path, encoding="utf-8") as f:
+                out.write(f.read())

@@ -4,14 +4,12 @@
 import collections
 import json
 import os
-import shutil
 import subprocess
 
-import interpreters
 import process
+import psheap
 import pytest
 
-WALKER = os.path.join(interpreters.REPO, "profiler", "heap_walk.py")
 Leak = collections.namedtuple("Leak", "told before after pypy")
 
 
@@ -23,7 +21,7 @@ def leaks(places):
         if interpreter in done:
             return done[interpreter]
         place = places(interpreter)
-        shutil.copy(WALKER, place.outside)
+        psheap.write_walker(place.outside)
         files = ("before.psheap", "after.psheap")
         argv = [*interpreter.prefix(), interpreter.path, "-B", "-W", "ignore"]
         argv += [os.path.join(place.inside, f) for f in ("leak.py", "heap_walk.py", *files)]

@@ -5,16 +5,13 @@ in its heap (tests/targets/heap.py). It needs no pysample. PyPy tells less: see 
 import collections
 import json
 import os
-import shutil
 import struct
 import subprocess
 
-import interpreters
 import process
 import psheap
 import pytest
 
-WALKER = os.path.join(interpreters.REPO, "profiler", "heap_walk.py")
 VALUES, FORKED, PYPY, FROZEN = 1, 2, 4, 8
 SECRET = b"the secret"
 
@@ -23,7 +20,7 @@ Told = collections.namedtuple("Told", "told dump raw")
 
 def execute(place, interpreter, options):
     """What the program told, and the path of its dump."""
-    shutil.copy(WALKER, place.outside)
+    psheap.write_walker(place.outside)
     out = "{}.psheap".format("-".join(options))
     argv = [*interpreter.prefix(), interpreter.path, "-B", "-W", "ignore"]
     argv += [os.path.join(place.inside, f) for f in ("heap.py", "heap_walk.py", out)]
