@@ -439,8 +439,7 @@ static enum ps_status one_round(struct inject *in, struct inject_message *ret, s
 	if (target_ended(&in->host.target))
 		return ended(in, err);
 	if (request_state(in->guard.request, &state, &signalled))
-		return ps_fail(err, PS_GONE, "process %d has replaced its program",
-			       in->host.target.pid);
+		return host_gone(&in->host, err);
 	if (state == REQUEST_WAITS) {
 		st = nudge(in, signalled, err);
 		return st ? st : PS_NOT_READY;
