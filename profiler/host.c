@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/host.h"
 
+#include "profiler/clock.h"
 #include "profiler/proc.h"
 #include "profiler/scope.h"
 
@@ -106,6 +107,19 @@ enum ps_status host_look(struct host *h, struct ps_err *err)
 enum ps_status host_admits(struct host *h, const struct host_thread *t, struct ps_err *err)
 {
 	return ops_of(h)->admits(h, t, err);
+}
+
+enum ps_status host_gone(struct host *h, struct ps_err *err)
+{
+	enum { PATIENCE_MS = 1000, MS = 1000000 };
+
+	/* A process that ends lets its memory go a little before it has ended. */
+	for (unsigned ms = 0; ms < PATIENCE_MS; ms++) {
+		if (target_ended(&h->target))
+			return ps_fail(err, PS_GONE, "process %d has ended", h->target.pid);
+		(void)clock_sleep_until(clock_now() + MS);
+	}
+	return ps_fail(err, PS_GONE, "process %d has replaced its program", h->target.pid);
 }
 
 enum ps_status host_refused(const struct host *h, const char *folder, struct ps_err *err)

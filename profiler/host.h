@@ -43,6 +43,9 @@ enum ps_status host_admits(struct host *h, const struct host_thread *t,
 /* Makes r, which is zeroed, ready for requests to this host. */
 enum ps_status host_prepare(struct host *h, struct request *r, struct ps_err *err) PS_MUST_USE;
 
+/* Fails with PS_GONE, and whether it has ended or replaced its program: the memory that was looked
+ * into is not there any more. Takes up to a second. */
+enum ps_status host_gone(struct host *h, struct ps_err *err);
 /* Fails with PS_DENIED and what that may be: it took the request for the script in that folder
  * and did not run it. */
 enum ps_status host_refused(const struct host *h, const char *folder, struct ps_err *err);

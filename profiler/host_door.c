@@ -54,7 +54,7 @@ static enum ps_status look(struct host *h, struct ps_err *err)
 	enum ps_status st = sampler_tick(&d->sampler, clock_now(), 1);
 
 	if (st == PS_EXEC)
-		return ps_fail(err, PS_GONE, "process %d has replaced its program", h->target.pid);
+		return host_gone(h, err);
 	if (!st)
 		st = list(h, &d->sampler);
 	return st ? ps_fail(err, st, "process %d: %s", h->target.pid, ps_status_name(st)) : PS_OK;

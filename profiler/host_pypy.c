@@ -133,7 +133,7 @@ static enum ps_status look(struct host *h, struct ps_err *err)
 	enum ps_status st;
 
 	if (target_execed(&h->target))
-		return ps_fail(err, PS_GONE, "process %d has replaced its program", h->target.pid);
+		return host_gone(h, err);
 	st = tids_update(&p->tids, h->target.pid, false);
 	if (!st)
 		st = list(h, p);
@@ -222,8 +222,7 @@ static enum ps_status wait_until_started(struct host *h, const struct patience *
 		if (target_ended(&h->target))
 			return ps_fail(err, PS_GONE, "process %d has ended", h->target.pid);
 		if (target_execed(&h->target))
-			return ps_fail(err, PS_GONE, "process %d has replaced its program",
-				       h->target.pid);
+			return host_gone(h, err);
 		if (clock_now() > p->deadline || (p->interrupted && p->interrupted(p->ctx))) {
 			ps_fail(err, PS_NOT_READY,
 				"process %d: %s seems to be starting up, and must not be "

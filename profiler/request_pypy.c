@@ -50,7 +50,8 @@ static enum ps_status put(struct request *r, const struct request_thread *t, con
 	struct words w;
 
 	if (read_words(r, t->at, &w) || !pypy_door_recognize(&w.door))
-		return ps_fail(err, PS_GONE, "process %d has replaced its program", r->pid);
+		return ps_fail(err, PS_GONE, "process %d has ended, or replaced its program",
+			       r->pid);
 	if (w.door.pending)
 		return ps_fail(err, PS_NOT_READY,
 			       "another tool's request waits in process %d; it is left alone",

@@ -4,7 +4,6 @@
 import json
 import os
 import re
-import resource
 import signal
 
 import process
@@ -135,8 +134,7 @@ def test_ended_in_the_midst(host, host_in, run_in, pysample, folder, number):
 
 
 def test_a_process_that_may_not_fork(host, host_in, pysample, folder):
-    child = host_in(host, "busy", user=64321)
-    resource.prlimit(child.pid, resource.RLIMIT_NPROC, (1, 1))
+    child = host_in(host, "forkless", user=64321)
     path = os.path.join(folder, "none.psheap")
     result = pysample("heap", "dump", child.pid, "-o", path)
     assert result.code == 1 and "--in-process" in result.err, result
