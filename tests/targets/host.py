@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import select
 import sys
 import threading
@@ -110,6 +111,11 @@ def in_c():
 def crowd():
     """Threads that give the GIL away late."""
     threads(interval=0.1)
+
+
+def forkless():
+    resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+    busy()
 
 
 def threads(interval=0.005):
