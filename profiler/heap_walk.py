@@ -35,8 +35,8 @@ WORD = "L" if array and array("L").itemsize == 8 else "Q"  # "L" is filled three
 HEADER, STRINGS, TYPE, OBJECTS, MORE, THREAD, ROOTS, PROBLEM, END = range(1, 10)
 ATTRIBUTE, KEY, INDEX, LOCAL, CELL, WEAK, INTERNAL, ELEMENT = range(1, 9)
 FIXED, COUNTED, NAMED = range(1, 4)
-DICT, MRO, BASES, BASE, CONTENTS, CLOSURE, CODE, GLOBALS, DEFAULTS = 1, 3, 4, 5, 6, 8, 14, 15, 16
-WEAK_WORD, MODULES, BUILTINS, STATIC, AWAITS, FRAME = 10, 11, 12, 13, 23, 24
+DICT, MRO, BASES, BASE, CONTENTS = 1, 3, 4, 5, 6  # words of the format
+WEAK_WORD, MODULES, BUILTINS, STATIC = 10, 11, 12, 13
 WORDS_END = 1 << 16  # below are words, from here on addresses
 OBJECTS_MAX, EDGES_MAX = 8192, 1 << 16  # of one chunk, where they may be split
 FIELDS_MAX = 1 << 18  # edges of a chunk, for good
