@@ -112,14 +112,14 @@ function factRows(model) {
 
 /* A heap dump lies beside the page: its moment, and a link. */
 function heapDump(dump) {
-	const dd = element("dd", `at ${formatTime(dump.at_ns)}: `), name = dump.file.split("/").pop();
+	const line = element("div", `at ${formatTime(dump.at_ns)}: `), name = dump.file.split("/").pop();
 	const link = element(dump.failed ? "span" : "a", visible(name) + (dump.failed ? " (it failed)" : ""));
 	if (!dump.failed) {
 		link.href = encodeURIComponent(name);
 		link.download = name;
 	}
-	dd.append(link);
-	return dd;
+	line.append(link);
+	return line;
 }
 
 /* In time, as all that is shown: a sample that came late counts for what it stands for, so
@@ -821,8 +821,11 @@ class Page {
 			dd.dir = "auto";
 			list.push(element("dt", name), dd);
 		}
-		if (f.heap_dumps?.length)
-			list.push(element("dt", "Heap dumps"), ...f.heap_dumps.map(heapDump));
+		if (f.heap_dumps?.length) {
+			const dumps = element("dd", "");
+			dumps.append(...f.heap_dumps.map(heapDump));
+			list.push(element("dt", "Heap dumps"), dumps);
+		}
 		$("facts-list").replaceChildren(...list);
 	}
 
