@@ -397,9 +397,7 @@ def pysample_debug():
             entered could not be broken off. The next instruction is near, for pending calls
             are made between two of them."""
             self.stopping = frame
-            frame.f_trace_opcodes = True
-            sys._getframe().f_trace_opcodes = True  # where 3.12 looks for it
-            sys.settrace(self.trace_dispatch)
+            trace_instructions(frame, self.trace_dispatch)
 
         def at_stop(self, frame, event):
             self.stopping.f_trace_opcodes = False
@@ -431,12 +429,13 @@ def pysample_debug():
             def throw(where, event, arg):
                 if where.f_globals is self.injection:
                     return None
-                frame.f_trace = own
+                frame.f_trace, frame.f_trace_opcodes = own, False
                 sys.settrace(before)
                 raise thrown
 
+            # A loop that fits into one line may have no other events than instructions.
             frame.f_trace = throw
-            sys.settrace(throw)
+            trace_instructions(frame, throw)
 
         def break_off(self, frame):
             """What the user has entered is still being computed."""
@@ -681,6 +680,11 @@ def pysample_debug():
                 self.session.end("the thread has ended")
             except BaseException:  # the interpreter ends, and nothing is there any more
                 pass
+
+    def trace_instructions(frame, function):
+        frame.f_trace_opcodes = True
+        sys._getframe().f_trace_opcodes = True  # where 3.12 looks for it
+        sys.settrace(function)
 
     # --- where it begins ---
 
