@@ -7,8 +7,9 @@
 # to the thread (its trace function) and to the process (sys.stdout and the like) is put back
 # after each stop; and whatever goes wrong in here ends the session, not the program.
 #
-# The thread is stopped where it was interrupted, inside of the injection, by a made-up trace
-# event. So a thread that waits in C is stopped there and not when it comes back.
+# Where it is possible, the thread is stopped where it was interrupted, inside of the injection, by
+# a made-up trace event: so a thread that waits in C is stopped there and not when it comes back.
+# Elsewhere it is stopped by its next trace event.
 #
 # Messages both ways are a letter, four bytes of length (little endian), and that many bytes:
 # debug_wire.h has the letters.
@@ -30,8 +31,9 @@ def pysample_debug():
     LOOK_EVERY = 0.1  # seconds between two looks whether pysample is still there
     DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
     CANDIDATES_MAX = 1000
-    # How code gets into the interpreter: by a pending call, or by its own door.
-    IN_PENDING_CALL = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
+    # Does the interpreter make us run between two instructions only, and nobody else meanwhile?
+    # So it is with pending calls, and in PyPy; the door of 3.14 also opens in system calls.
+    ALONE = sys.implementation.name != "cpython" or sys.version_info < (3, 14)
 
     # --- private copies ---
 
@@ -248,7 +250,10 @@ def pysample_debug():
     # --- the session: how pdb is led into the thread and out again ---
 
     folder, injection, interrupted = leave_injection(sys._getframe())
-    connection = Connection(folder)
+    try:
+        connection = Connection(folder)
+    except (FileNotFoundError, ConnectionError):
+        return  # pysample has not waited for us
     try:
         replaced = {"readline": None, "asyncio": Tasks}
         replaced["bdb"] = bdb = load("bdb", replaced)
@@ -388,21 +393,20 @@ def pysample_debug():
                 return None
             self.take(frame)
             self._set_stopinfo(None, None)
-            if IN_PENDING_CALL:
+            if ALONE:
                 return self.stop_soon(frame)
             return self.stop_now(frame)
 
         def stop_soon(self, frame):
-            """As a pending call: no other is made before this one has returned, so that what is
-            entered could not be broken off. The next instruction is near, for pending calls
-            are made between two of them."""
+            """Nothing that is entered now could be broken off by another injection, and the next
+            instruction is near."""
             self.stopping = frame
             trace_instructions(frame, self.trace_dispatch)
 
         def at_stop(self, frame, event):
-            self.stopping.f_trace_opcodes = False
+            trace_opcodes(self.stopping, False)
             self.stopping = None
-            return "line" if event == "opcode" else event
+            return "line" if event in ("opcode", "exception") else event
 
         def stop_now(self, frame):
             thrown = None
@@ -410,7 +414,6 @@ def pysample_debug():
                 self.on_event(frame, "line", None)
             except BaseException as error:
                 thrown = error
-            write_back(frame)
             if thrown is not None:
                 self.pass_on(frame, thrown)
             elif self.tracing:
@@ -427,9 +430,10 @@ def pysample_debug():
             before, own = sys.gettrace(), frame.f_trace
 
             def throw(where, event, arg):
-                if where.f_globals is self.injection:
-                    return None
-                frame.f_trace, frame.f_trace_opcodes = own, False
+                if where is not frame and self.is_hidden(where):
+                    return None  # the rest of the injection, or what it writes to
+                frame.f_trace = own
+                trace_opcodes(frame, False)
                 sys.settrace(before)
                 raise thrown
 
@@ -441,7 +445,16 @@ def pysample_debug():
             """What the user has entered is still being computed."""
             if not self.asking:
                 self.broken_off = True
-                self.pass_on(frame, KeyboardInterrupt())
+                self.pass_on(self.find_entered(frame), KeyboardInterrupt())
+
+        def find_entered(self, frame):
+            """The innermost frame of what was entered; else where the debugger itself is."""
+            found = frame
+            while found is not None and self.is_hidden(found):
+                if found.f_code is Session.talk.__code__:
+                    return frame
+                found = found.f_back
+            return frame if found is None else found
 
         def is_ours(self, error):
             return self.broken_off and isinstance(error, KeyboardInterrupt)
@@ -682,23 +695,17 @@ def pysample_debug():
                 pass
 
     def trace_instructions(frame, function):
-        frame.f_trace_opcodes = True
-        sys._getframe().f_trace_opcodes = True  # where 3.12 looks for it
+        trace_opcodes(frame, True)
+        trace_opcodes(sys._getframe(), True)  # where 3.12 looks for it
         sys.settrace(function)
 
-    # --- where it begins ---
-
-    def write_back(frame):
-        """What was assigned to its variables. PyPy does this by itself behind a trace function
-        only; CPython 3.13 and later write through."""
-        if sys.implementation.name != "pypy" or not frame.f_code.co_flags & 1:  # CO_OPTIMIZED
-            return
+    def trace_opcodes(frame, on):
         try:
-            import __pypy__
+            frame.f_trace_opcodes = on
+        except AttributeError:
+            pass  # a Python without: lines will do
 
-            __pypy__.locals_to_fast(frame)
-        except (ImportError, AttributeError):
-            pass
+    # --- where it begins ---
 
     def find_session():
         place = getattr(sys, "_pysample_debug", None)

@@ -68,7 +68,9 @@ def debug(pysample):
 def check_unchanged(before, after):
     """As it was, and at work."""
     assert after["n"] > before["n"]
-    differs = {k: (before[k], after[k]) for k in before if k != "n" and before[k] != after[k]}
+    # PyPy closes files when it collects garbage, and its own door opens some.
+    free = ["n", "files"] if before["pypy"] else ["n"]
+    differs = {k: (before[k], after[k]) for k in before if before[k] != after[k] and k not in free}
     assert not differs
 
 
@@ -289,6 +291,8 @@ def test_usage(pysample):
 
 
 def test_ctrl_c_breaks_off_what_was_entered(host, program, debug):
+    if host.implementation == "pypy":
+        return  # its compiled loops do not look for it
     p = program(host)
     before = p.describe()
     t = debug(p.pid)
@@ -322,20 +326,31 @@ def takes_signals(pid):
     return int(blocked, 16) >> (signal.SIGINT - 1) & 1
 
 
-def test_a_thread_that_waits_is_stopped_when_it_comes_back(host, start, places, debug):
-    p = start(host, "sleeper.py")
-    p.said()
+def test_a_thread_that_waits_is_not_waited_for_for_ever(host, start, debug):
+    p = start(host, "sleeper.py", "read")
+    assert p.said() == "rests"
     t = debug(p.pid, wait=False)
     process.until(lambda: takes_signals(t.popen.pid), "pysample to take signals as events")
     t.type("\x03")
     assert t.end() == 3
-    assert "withdrawn" in t.text()
+    assert "interrupted" in t.text()
+    p.go()
+    assert p.said() == "done"
+    assert p.wait() == 0
+
+
+def test_a_thread_that_waits_for_events_is_woken(host, start, debug):
+    p = start(host, "sleeper.py", "events")
+    assert p.said() == "rests"
     if host.version < (3, 14):
         return  # it does not look at requests when a call returns early
-    woken = debug(p.pid, "--wake")
-    assert "rest()" in woken.command("w")
-    woken.type("c\r")
-    woken.type("\x03")
-    woken.expect(PROMPT)
-    woken.type("q\r")
-    assert woken.end() == 0
+    t = debug(p.pid, "--wake")
+    assert "rest()" in t.command("w")
+    t.type("c\r")
+    t.type("\x03")
+    t.expect(PROMPT)
+    t.type("q\r")
+    assert t.end() == 0
+    p.go()
+    assert p.said() == "done"
+    assert p.wait() == 0
