@@ -210,7 +210,7 @@ def pysample_debug():
         """pdb's own: it also says things while the program has the word."""
 
         def _is_ours(self):
-            return True
+            return _thread.get_ident() == self._session.ident
 
     class Input(Ours):
         def readline(self, size=-1):
@@ -326,8 +326,8 @@ def pysample_debug():
 
         def is_wanted(self):
             """In passing: are we in the process still, and pysample on the other end?"""
-            if posix.getpid() != self.pid:
-                self.end_in_child()
+            if self.is_child():
+                self.end()
                 return False
             now = time.monotonic()
             if now < self.look_at:
@@ -460,12 +460,13 @@ def pysample_debug():
             return self.broken_off and isinstance(error, KeyboardInterrupt)
 
         def talk(self, step, *args):
-            if self.over or posix.getpid() != self.pid:
+            if self.over or self.is_child():
                 return
             files = sys.stdin, sys.stdout, sys.stderr
             hook = sys.breakpointhook
             ours = Input(self, files[0]), Output(self, files[1]), Output(self, files[2])
             sys.stdin, sys.stdout, sys.stderr = ours
+            self.stdin._real, self.stdout._real = files[0], files[1]  # pdb may put them there
             self.real_hook, self.talking = hook, True
             sys.breakpointhook = own_hook = self.on_breakpoint
             try:
@@ -514,7 +515,7 @@ def pysample_debug():
 
         def put(self, text):
             whole, newline, rest = (self.line + text).rpartition("\n")
-            if newline:
+            if newline and not self.is_child():
                 self.connection.send(b"o", whole + newline)
             self.line = rest
             if len(rest) > PIECE:
@@ -524,6 +525,9 @@ def pysample_debug():
         def ask(self):
             """The next line that the user enters; empty: no more. The prompt is what has been
             written and is no whole line."""
+            if self.is_child():
+                self.leaving = True
+                return ""
             prompt, self.line = self.line, ""
             self.connection.send(b"p", prompt)
             self.broken_off = False
@@ -657,18 +661,14 @@ def pysample_debug():
             self.breaks = {}
             self.cell[0] = None
             self.give_back()
-            if not self.connection.lost:
+            if not self.connection.lost and not self.is_child():
                 self.connection.send(b"e", why)
             self.connection.close()
             self.forget_it()
 
-        def end_in_child(self):
-            """fork() has made a second one of us, whose program nobody debugs."""
-            self.over = True
-            self.cell[0] = None
-            self.give_back()
-            self.connection.close()
-            self.forget_it()
+        def is_child(self):
+            """fork() makes a second one of us, whose program nobody debugs."""
+            return posix.getpid() != self.pid
 
         def forget_it(self):
             place = sys._pysample_debug

@@ -354,3 +354,49 @@ def test_a_thread_that_waits_for_events_is_woken(host, start, debug):
     p.go()
     assert p.said() == "done"
     assert p.wait() == 0
+
+
+def test_a_signal_for_the_program_reaches_it(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    for _ in range(2):
+        t.command("tbreak " + p.line("total = number"))
+        assert "leaf()" in t.command("c")
+    os.kill(p.pid, signal.SIGINT)
+    assert t.end() == 1
+    assert "goes on with KeyboardInterrupt" in t.text()
+    assert p.child.wait() != 0
+    assert not os.path.exists(p.folder + "/end")
+
+
+def test_a_child_that_is_forked_is_not_debugged(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    t.command("import os")
+    t.command("tbreak " + p.line("total = number"))
+    assert "leaf()" in t.command("c")
+    said = t.command("os.fork() or (print('child') or os._exit(0))")  # in the middle of a word
+    assert "child" not in said.replace("print('child')", "")
+    t.command("b " + p.line("total = number") + ", os.fork() == 0 and os._exit(0)")
+    t.command("tbreak " + p.line("value = number * 2"))
+    assert "work()" in t.command("c")
+    t.type("q\r")
+    assert t.end() == 0
+
+
+def test_other_threads_write_where_they_did(host, program, debug):
+    p = program(host)
+    t = debug(p.pid, "--thread", "main")
+    t.command("import threading")
+    for n in range(2):
+        t.command(f"other = threading.Thread(target=print, args=('to its {n}',), kwargs={{'flush': True}})")
+        said = t.command("other.start(); other.join(); print('to us')")
+        assert said.endswith("to us\n") and f"to its {n}" not in said
+        assert p.child.line() == f"to its {n}"
+        t.command("tbreak " + p.line("total = number"))
+        t.command("c")
+    t.type("q\r")
+    assert t.end() == 0
+    t = debug(p.pid, "--thread", "1", wait=False)
+    assert t.end() == 2
+    assert "no thread 1" in t.text()
