@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libedit's own interface and not its imitation of readline's: it keeps its state in a struct, and
- * lets us wait for the keyboard and for the target at once. */
+ * lets us wait for the keyboard and for the target at once. Tab is taken on its way to libedit, and
+ * what it adds comes to it as if it had been typed. */
 #include "profiler/cmd_debug_line.h"
 
 #include "profiler/scope.h"
@@ -14,7 +15,7 @@
 #include <sys/signalfd.h>
 #include <wchar.h>
 
-enum { PROMPT_MAX = 400, HISTORY_LINES = 1000 };
+enum { PROMPT_MAX = 400, HISTORY_LINES = 1000, ADDED_MAX = 256 };
 
 struct line_reader {
 	const struct line_hooks *hooks;
@@ -25,6 +26,8 @@ struct line_reader {
 	History *history;
 	mbstate_t state; /* of a character that has come in part */
 	enum line_event why;
+	wchar_t added[4 * ADDED_MAX + 1]; /* by Tab; ends with 0 */
+	size_t added_taken;
 	char prompt[4 * PROMPT_MAX + 1];
 	char words[WORDS_MAX_BYTES];
 	size_t used, taken; /* bytes in buffer; of them, handed out */
@@ -126,29 +129,12 @@ static char *show_prompt(EditLine *edit)
 	return reader_of(edit)->prompt;
 }
 
-static int read_character(EditLine *edit, wchar_t *ret)
+static void show_word(const char *word, size_t len)
 {
-	struct line_reader *r = reader_of(edit);
+	char visible[4 * ADDED_MAX];
 
-	for (;;) {
-		size_t n;
-		char c;
-
-		if (!wait_for_input(r))
-			return -1;
-		if (read(STDIN_FILENO, &c, 1) != 1) {
-			r->why = LINE_EOF;
-			return 0;
-		}
-		n = mbrtowc(ret, &c, 1, &r->state);
-		if (n == (size_t)-2)
-			continue;
-		if (n == (size_t)-1) { /* no character of this locale */
-			memset(&r->state, 0, sizeof r->state);
-			continue;
-		}
-		return 1;
-	}
+	len = len < ADDED_MAX ? len : ADDED_MAX;
+	fwrite(visible, 1, line_make_visible(word, len, visible), stdout);
 }
 
 static void show_words(const char *words, size_t len)
@@ -162,7 +148,9 @@ static void show_words(const char *words, size_t len)
 			fputc('\n', stdout);
 			column = 0;
 		}
-		column += (size_t)fprintf(stdout, "%s%.*s", column ? "  " : "", (int)n, words + i);
+		fputs(column ? "  " : "", stdout);
+		column += n + 2;
+		show_word(words + i, n);
 		i += n + 1;
 	}
 	fputc('\n', stdout);
@@ -178,27 +166,66 @@ static bool is_blank(const char *text, size_t len)
 	return true;
 }
 
-static unsigned char complete(EditLine *edit, int key)
+static void add(struct line_reader *r, const char *text, size_t len)
 {
-	struct line_reader *r = reader_of(edit);
-	const LineInfo *line = el_line(edit);
-	size_t len = (size_t)(line->cursor - line->buffer), n, first;
-	char visible[4 * 256 + 1];
+	char visible[4 * ADDED_MAX + 1];
+	size_t n;
 
-	(void)key;
-	if (is_blank(line->buffer, len))
-		return el_insertstr(edit, "    ") ? CC_ERROR : CC_REFRESH;
+	visible[line_make_visible(text, len, visible)] = '\0';
+	n = mbstowcs(r->added, visible, sizeof r->added / sizeof *r->added - 1);
+	r->added[n == (size_t)-1 ? 0 : n] = 0;
+	r->added_taken = 0;
+}
+
+static void complete(struct line_reader *r)
+{
+	const LineInfo *line = el_line(r->edit);
+	size_t len = (size_t)(line->cursor - line->buffer), n, first;
+
+	if (is_blank(line->buffer, len)) {
+		add(r, "    ", 4);
+		return;
+	}
 	n = r->hooks->complete(r->hooks->ctx, line->buffer, len, r->words);
 	for (first = 0; first < n && r->words[first] != '\n';)
 		first++;
-	if (first && first <= 256) {
-		visible[line_make_visible(r->words, first, visible)] = '\0';
-		return el_insertstr(edit, visible) ? CC_ERROR : CC_REFRESH;
+	if (first && first <= ADDED_MAX) {
+		add(r, r->words, first);
+	} else if (first + 1 < n && memchr(r->words + first + 1, '\n', n - first - 1)) {
+		show_words(r->words + first + 1, n - first - 1);
+		el_set(r->edit, EL_REFRESH);
 	}
-	if (first + 1 >= n || !memchr(r->words + first + 1, '\n', n - first - 1))
-		return CC_REFRESH_BEEP;
-	show_words(r->words + first + 1, n - first - 1);
-	return CC_REDISPLAY;
+}
+
+static int read_character(EditLine *edit, wchar_t *ret)
+{
+	struct line_reader *r = reader_of(edit);
+
+	for (;;) {
+		size_t n;
+		char c;
+
+		if (r->added[r->added_taken]) {
+			*ret = r->added[r->added_taken++];
+			return 1;
+		}
+		if (!wait_for_input(r))
+			return -1;
+		if (read(STDIN_FILENO, &c, 1) != 1) {
+			r->why = LINE_EOF;
+			return 0;
+		}
+		n = mbrtowc(ret, &c, 1, &r->state);
+		if (n == (size_t)-2)
+			continue;
+		if (n == (size_t)-1) { /* no character of this locale */
+			memset(&r->state, 0, sizeof r->state);
+			continue;
+		}
+		if (*ret != L'\t')
+			return 1;
+		complete(r);
+	}
 }
 
 static bool open_terminal(struct line_reader *r)
@@ -217,8 +244,6 @@ static bool open_terminal(struct line_reader *r)
 	el_set(r->edit, EL_SIGNAL, 1);
 	el_set(r->edit, EL_HIST, history, r->history);
 	el_set(r->edit, EL_GETCFN, read_character);
-	el_set(r->edit, EL_ADDFN, "ed-ask-target", "Complete what the target knows", complete);
-	el_set(r->edit, EL_BIND, "^I", "ed-ask-target", NULL);
 	el_set(r->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	return true;
 }
@@ -231,6 +256,8 @@ static enum line_event read_edited(struct line_reader *r, const char **ret, size
 
 	r->why = LINE_EOF;
 	memset(&r->state, 0, sizeof r->state);
+	r->added[0] = 0;
+	r->added_taken = 0;
 	/* Before the prompt is there: what is typed at once must not be echoed twice. */
 	el_set(r->edit, EL_PREP_TERM, 1);
 	line = el_gets(r->edit, &n);

@@ -7,8 +7,9 @@
 # to the thread (its trace function) and to the process (sys.stdout and the like) is put back
 # after each stop; and whatever goes wrong in here ends the session, not the program.
 #
-# The thread is stopped where it was interrupted, inside of the injection, by a made-up trace
-# event. So a thread that waits in C is stopped there and not when it comes back.
+# Where it is possible, the thread is stopped where it was interrupted, inside of the injection, by
+# a made-up trace event: so a thread that waits in C is stopped there and not when it comes back.
+# Elsewhere it is stopped by its next trace event.
 #
 # Messages both ways are a letter, four bytes of length (little endian), and that many bytes:
 # debug_wire.h has the letters.
@@ -30,8 +31,9 @@ def pysample_debug():
     LOOK_EVERY = 0.1  # seconds between two looks whether pysample is still there
     DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
     CANDIDATES_MAX = 1000
-    # How code gets into the interpreter: by a pending call, or by its own door.
-    IN_PENDING_CALL = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
+    # Does the interpreter make us run between two instructions only, and nobody else meanwhile?
+    # So it is with pending calls, and in PyPy; the door of 3.14 also opens in system calls.
+    ALONE = sys.implementation.name != "cpython" or sys.version_info < (3, 14)
 
     # --- private copies ---
 
@@ -208,7 +210,7 @@ def pysample_debug():
         """pdb's own: it also says things while the program has the word."""
 
         def _is_ours(self):
-            return True
+            return _thread.get_ident() == self._session.ident
 
     class Input(Ours):
         def readline(self, size=-1):
@@ -248,7 +250,10 @@ def pysample_debug():
     # --- the session: how pdb is led into the thread and out again ---
 
     folder, injection, interrupted = leave_injection(sys._getframe())
-    connection = Connection(folder)
+    try:
+        connection = Connection(folder)
+    except (FileNotFoundError, ConnectionError):
+        return  # pysample has not waited for us
     try:
         replaced = {"readline": None, "asyncio": Tasks}
         replaced["bdb"] = bdb = load("bdb", replaced)
@@ -321,8 +326,8 @@ def pysample_debug():
 
         def is_wanted(self):
             """In passing: are we in the process still, and pysample on the other end?"""
-            if posix.getpid() != self.pid:
-                self.end_in_child()
+            if self.is_child():
+                self.end()
                 return False
             now = time.monotonic()
             if now < self.look_at:
@@ -388,23 +393,20 @@ def pysample_debug():
                 return None
             self.take(frame)
             self._set_stopinfo(None, None)
-            if IN_PENDING_CALL:
+            if ALONE:
                 return self.stop_soon(frame)
             return self.stop_now(frame)
 
         def stop_soon(self, frame):
-            """As a pending call: no other is made before this one has returned, so that what is
-            entered could not be broken off. The next instruction is near, for pending calls
-            are made between two of them."""
+            """Nothing that is entered now could be broken off by another injection, and the next
+            instruction is near."""
             self.stopping = frame
-            frame.f_trace_opcodes = True
-            sys._getframe().f_trace_opcodes = True  # where 3.12 looks for it
-            sys.settrace(self.trace_dispatch)
+            trace_instructions(frame, self.trace_dispatch)
 
         def at_stop(self, frame, event):
-            self.stopping.f_trace_opcodes = False
+            trace_opcodes(self.stopping, False)
             self.stopping = None
-            return "line" if event == "opcode" else event
+            return "line" if event in ("opcode", "exception") else event
 
         def stop_now(self, frame):
             thrown = None
@@ -412,7 +414,6 @@ def pysample_debug():
                 self.on_event(frame, "line", None)
             except BaseException as error:
                 thrown = error
-            write_back(frame)
             if thrown is not None:
                 self.pass_on(frame, thrown)
             elif self.tracing:
@@ -429,31 +430,43 @@ def pysample_debug():
             before, own = sys.gettrace(), frame.f_trace
 
             def throw(where, event, arg):
-                if where.f_globals is self.injection:
-                    return None
+                if where is not frame and self.is_hidden(where):
+                    return None  # the rest of the injection, or what it writes to
                 frame.f_trace = own
+                trace_opcodes(frame, False)
                 sys.settrace(before)
                 raise thrown
 
+            # A loop that fits into one line may have no other events than instructions.
             frame.f_trace = throw
-            sys.settrace(throw)
+            trace_instructions(frame, throw)
 
         def break_off(self, frame):
             """What the user has entered is still being computed."""
             if not self.asking:
                 self.broken_off = True
-                self.pass_on(frame, KeyboardInterrupt())
+                self.pass_on(self.find_entered(frame), KeyboardInterrupt())
+
+        def find_entered(self, frame):
+            """The innermost frame of what was entered; else where the debugger itself is."""
+            found = frame
+            while found is not None and self.is_hidden(found):
+                if found.f_code is Session.talk.__code__:
+                    return frame
+                found = found.f_back
+            return frame if found is None else found
 
         def is_ours(self, error):
             return self.broken_off and isinstance(error, KeyboardInterrupt)
 
         def talk(self, step, *args):
-            if self.over or posix.getpid() != self.pid:
+            if self.over or self.is_child():
                 return
             files = sys.stdin, sys.stdout, sys.stderr
             hook = sys.breakpointhook
             ours = Input(self, files[0]), Output(self, files[1]), Output(self, files[2])
             sys.stdin, sys.stdout, sys.stderr = ours
+            self.stdin._real, self.stdout._real = files[0], files[1]  # pdb may put them there
             self.real_hook, self.talking = hook, True
             sys.breakpointhook = own_hook = self.on_breakpoint
             try:
@@ -502,7 +515,7 @@ def pysample_debug():
 
         def put(self, text):
             whole, newline, rest = (self.line + text).rpartition("\n")
-            if newline:
+            if newline and not self.is_child():
                 self.connection.send(b"o", whole + newline)
             self.line = rest
             if len(rest) > PIECE:
@@ -512,6 +525,9 @@ def pysample_debug():
         def ask(self):
             """The next line that the user enters; empty: no more. The prompt is what has been
             written and is no whole line."""
+            if self.is_child():
+                self.leaving = True
+                return ""
             prompt, self.line = self.line, ""
             self.connection.send(b"p", prompt)
             self.broken_off = False
@@ -645,18 +661,14 @@ def pysample_debug():
             self.breaks = {}
             self.cell[0] = None
             self.give_back()
-            if not self.connection.lost:
+            if not self.connection.lost and not self.is_child():
                 self.connection.send(b"e", why)
             self.connection.close()
             self.forget_it()
 
-        def end_in_child(self):
-            """fork() has made a second one of us, whose program nobody debugs."""
-            self.over = True
-            self.cell[0] = None
-            self.give_back()
-            self.connection.close()
-            self.forget_it()
+        def is_child(self):
+            """fork() makes a second one of us, whose program nobody debugs."""
+            return posix.getpid() != self.pid
 
         def forget_it(self):
             place = sys._pysample_debug
@@ -682,19 +694,18 @@ def pysample_debug():
             except BaseException:  # the interpreter ends, and nothing is there any more
                 pass
 
-    # --- where it begins ---
+    def trace_instructions(frame, function):
+        trace_opcodes(frame, True)
+        trace_opcodes(sys._getframe(), True)  # where 3.12 looks for it
+        sys.settrace(function)
 
-    def write_back(frame):
-        """What was assigned to its variables. PyPy does this by itself behind a trace function
-        only; CPython 3.13 and later write through."""
-        if sys.implementation.name != "pypy" or not frame.f_code.co_flags & 1:  # CO_OPTIMIZED
-            return
+    def trace_opcodes(frame, on):
         try:
-            import __pypy__
+            frame.f_trace_opcodes = on
+        except AttributeError:
+            pass  # a Python without: lines will do
 
-            __pypy__.locals_to_fast(frame)
-        except (ImportError, AttributeError):
-            pass
+    # --- where it begins ---
 
     def find_session():
         place = getattr(sys, "_pysample_debug", None)

@@ -53,15 +53,21 @@ static void send_away(int pid, int tid)
 	(void)!debug_interrupt(&s, &o, &err);
 }
 
-static void let_go_of_files(int but)
+enum { WIRE = 3, CONNECTION = 4 }; /* in there */
+
+/* All but these two. */
+static void let_go_of_files(int wire, int connection)
 {
+	enum { OUT_OF_THE_WAY = 10 };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	for (int fd = 0; null >= 0 && fd < 3; fd++)
+	wire = fcntl(wire, F_DUPFD, OUT_OF_THE_WAY);
+	connection = fcntl(connection, F_DUPFD, OUT_OF_THE_WAY);
+	for (int fd = 0; null >= 0 && fd < WIRE; fd++)
 		dup2(null, fd);
-	if (but > 3)
-		close_range(3, (unsigned)but - 1, 0);
-	close_range((unsigned)but + 1, ~0U, 0);
+	dup2(wire, WIRE);
+	dup2(connection, CONNECTION);
+	close_range(CONNECTION + 1, ~0U, 0);
 }
 
 static _Noreturn void be_warden(int wire, struct debug_session *s)
@@ -70,18 +76,19 @@ static _Noreturn void be_warden(int wire, struct debug_session *s)
 	char word;
 	ssize_t n;
 
-	/* A copy that is open would hide our end from the target. */
-	channel_close(&s->channel);
 	setsid();
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
 		signal(signals[i], SIG_IGN);
-	let_go_of_files(wire);
+	let_go_of_files(wire, s->channel.fd);
 	prctl(PR_SET_NAME, "pysample-guard");
 	do {
-		n = read(wire, &word, 1);
+		n = read(WIRE, &word, 1);
 	} while (n < 0 && errno == EINTR);
-	if (n != 1)
+	if (n != 1) {
+		/* Not only our copy: another process of ours may have one. */
+		shutdown(CONNECTION, SHUT_RDWR);
 		send_away(s->pid, s->tid);
+	}
 	_exit(0);
 }
 
@@ -211,6 +218,8 @@ enum ps_status debug_open(int pid, const struct debug_order *o, struct debug_ses
 
 void debug_close(struct debug_session *s)
 {
+	if (s->channel.fd >= 0)
+		shutdown(s->channel.fd, SHUT_RDWR);
 	channel_close(&s->channel);
 	dismiss_warden(s);
 	if (s->pidfd >= 0)

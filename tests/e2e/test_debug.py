@@ -65,10 +65,13 @@ def debug(pysample):
         t.close()
 
 
-def unchanged(before, after):
+def check_unchanged(before, after):
     """As it was, and at work."""
     assert after["n"] > before["n"]
-    return {**before, "n": 0} == {**after, "n": 0}
+    # PyPy closes files when it collects garbage, and its own door opens some.
+    free = ["n", "files"] if before["pypy"] else ["n"]
+    differs = {k: (before[k], after[k]) for k in before if before[k] != after[k] and k not in free}
+    assert not differs
 
 
 def gone(program, before):
@@ -80,7 +83,7 @@ def gone(program, before):
         return not seen[-1]["session"]
 
     process.until(happened, "the debugger to leave")
-    assert unchanged(before, seen[-1]), (before, seen[-1])
+    check_unchanged(before, seen[-1])
 
 
 def test_shows_where_the_program_is_and_what_it_has(host, program, debug):
@@ -111,8 +114,7 @@ def test_leaves_the_program_as_it_was(host, program, debug):
         t.command("s")
         t.type("q\r")
         assert t.end() == 0, t.text()
-        after = p.describe()
-        assert unchanged(before, after), (words, before, after)
+        check_unchanged(before, p.describe())
 
 
 def test_breakpoints_have_conditions_and_commands(host, program, debug):
@@ -192,7 +194,7 @@ def test_ctrl_c_stops_a_program_that_runs(host, program, debug):
     assert "42" in t.command("p 6 * 7")
     t.type("\x04")
     assert t.end() == 0
-    assert unchanged(before, p.describe())
+    check_unchanged(before, p.describe())
 
 
 @pytest.mark.parametrize("how", ["at the prompt", "running", "with breakpoints"])
@@ -218,7 +220,7 @@ def test_a_daemon_without_files(host, program, debug):
     assert "a line of ours" in t.command("print('a line', 'of ours')")
     t.type("q\r")
     assert t.end() == 0
-    assert unchanged(before, p.describe())
+    check_unchanged(before, p.describe())
 
 
 def test_commands_come_from_a_pipe(host, program, pysample):
@@ -233,7 +235,7 @@ def test_commands_come_from_a_pipe(host, program, pysample):
     assert PROMPT not in r.out and "\n42\n" in r.out and "leaf()" in r.out, r
     if host.version >= (3, 13):
         assert "i 0\ni 1\n" in r.out, r
-    assert unchanged(before, p.describe())
+    check_unchanged(before, p.describe())
 
 
 def test_signals_end_it(host, program, debug):
@@ -289,6 +291,8 @@ def test_usage(pysample):
 
 
 def test_ctrl_c_breaks_off_what_was_entered(host, program, debug):
+    if host.implementation == "pypy":
+        return  # its compiled loops do not look for it
     p = program(host)
     before = p.describe()
     t = debug(p.pid)
@@ -302,7 +306,7 @@ def test_ctrl_c_breaks_off_what_was_entered(host, program, debug):
         assert "leaf()" in t.command("c")  # from now on in a trace function
     t.type("q\r")
     assert t.end() == 0
-    assert unchanged(before, p.describe())
+    check_unchanged(before, p.describe())
 
 
 def test_a_lost_connection_breaks_off_what_was_entered(host, program, debug):
@@ -322,20 +326,77 @@ def takes_signals(pid):
     return int(blocked, 16) >> (signal.SIGINT - 1) & 1
 
 
-def test_a_thread_that_waits_is_stopped_when_it_comes_back(host, start, places, debug):
-    p = start(host, "sleeper.py")
-    p.said()
+def test_a_thread_that_waits_is_not_waited_for_for_ever(host, start, debug):
+    p = start(host, "sleeper.py", "read")
+    assert p.said() == "rests"
     t = debug(p.pid, wait=False)
     process.until(lambda: takes_signals(t.popen.pid), "pysample to take signals as events")
     t.type("\x03")
     assert t.end() == 3
-    assert "withdrawn" in t.text()
+    assert "interrupted" in t.text()
+    p.go()
+    assert p.said() == "done"
+    assert p.wait() == 0
+
+
+def test_a_thread_that_waits_for_events_is_woken(host, start, debug):
+    p = start(host, "sleeper.py", "events")
+    assert p.said() == "rests"
     if host.version < (3, 14):
         return  # it does not look at requests when a call returns early
-    woken = debug(p.pid, "--wake")
-    assert "rest()" in woken.command("w")
-    woken.type("c\r")
-    woken.type("\x03")
-    woken.expect(PROMPT)
-    woken.type("q\r")
-    assert woken.end() == 0
+    t = debug(p.pid, "--wake")
+    assert "rest()" in t.command("w")
+    t.type("c\r")
+    t.type("\x03")
+    t.expect(PROMPT)
+    t.type("q\r")
+    assert t.end() == 0
+    p.go()
+    assert p.said() == "done"
+    assert p.wait() == 0
+
+
+def test_a_signal_for_the_program_reaches_it(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    for _ in range(2):
+        t.command("tbreak " + p.line("total = number"))
+        assert "leaf()" in t.command("c")
+    os.kill(p.pid, signal.SIGINT)
+    assert t.end() == 1
+    assert "goes on with KeyboardInterrupt" in t.text()
+    assert p.child.wait() != 0
+    assert not os.path.exists(p.folder + "/end")
+
+
+def test_a_child_that_is_forked_is_not_debugged(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    t.command("import os")
+    t.command("tbreak " + p.line("total = number"))
+    assert "leaf()" in t.command("c")
+    said = t.command("os.fork() or (print('child') or os._exit(0))")  # in the middle of a word
+    assert "child" not in said.replace("print('child')", "")
+    t.command("b " + p.line("total = number") + ", os.fork() == 0 and os._exit(0)")
+    t.command("tbreak " + p.line("value = number * 2"))
+    assert "work()" in t.command("c")
+    t.type("q\r")
+    assert t.end() == 0
+
+
+def test_other_threads_write_where_they_did(host, program, debug):
+    p = program(host)
+    t = debug(p.pid, "--thread", "main")
+    t.command("import threading")
+    for n in range(2):
+        t.command(f"other = threading.Thread(target=print, args=('to its {n}',), kwargs={{'flush': True}})")
+        said = t.command("other.start(); other.join(); print('to us')")
+        assert said.endswith("to us\n") and f"to its {n}" not in said
+        assert p.child.line() == f"to its {n}"
+        t.command("tbreak " + p.line("total = number"))
+        t.command("c")
+    t.type("q\r")
+    assert t.end() == 0
+    t = debug(p.pid, "--thread", "1", wait=False)
+    assert t.end() == 2
+    assert "no thread 1" in t.text()

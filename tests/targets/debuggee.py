@@ -59,6 +59,7 @@ def describe():
         "stdout": name_of(type(sys.stdout)),
         "hook": sys.breakpointhook is sys.__breakpointhook__,
         "threads": threading.active_count(),
+        "pypy": sys.implementation.name == "pypy",
         "n": state["n"],
     }
 
@@ -85,9 +86,12 @@ def become_daemon():
         os._exit(0)
     os.setsid()
     os.chdir("/")
+    null = os.open("/dev/null", os.O_RDWR)
     for fd in range(3):
-        os.close(fd)
-    sys.stdin = sys.stdout = sys.stderr = None
+        os.dup2(null, fd)
+    os.close(null)
+    if sys.implementation.name != "pypy":  # whose door needs an object to write to
+        sys.stdin = sys.stdout = sys.stderr = None
 
 
 if "daemon" in sys.argv:
