@@ -156,6 +156,9 @@ static uint32_t look(struct callsites *s, struct code_cache *codes, raddr instr,
 	}
 	if (target_read(codes->target, instr - 2 * (raddr)(u.n - 1), u.byte, 2 * u.n))
 		return NO_GENERATOR;
+	/* What only stores the generator, say in a list, runs no code of it. */
+	if (!(class_at(&u, u.n - 1) & (OP_RESUMES | OP_USES)))
+		return NO_GENERATOR;
 	version = version_of_call(&u);
 	return version ? generator_of_version(codes, version) : NO_GENERATOR;
 }

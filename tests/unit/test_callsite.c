@@ -125,6 +125,22 @@ Test(callsite, a_generator_from_a_variable_is_not_told)
 	}
 }
 
+Test(callsite, what_only_stores_the_generator_uses_none)
+{
+	/* LIST_APPEND and STORE_FAST */
+	static const unsigned char append[] = { [13] = 80, [14] = 78, [15] = 77 };
+
+	EACH_VERSION(w)
+	{
+		put_call(w, VERSION);
+		put(w, append[layout_minor(&w->im.layout)], 2);
+		cr_expect_eq(ask(w, w->at - 1), NO_GENERATOR, "%s", table_name(id_));
+		put_call(w, VERSION);
+		put(w, w->op.store, 1);
+		cr_expect_eq(ask(w, w->at - 1), NO_GENERATOR, "%s", table_name(id_));
+	}
+}
+
 Test(callsite, a_jump_to_behind_the_call_makes_it_uncertain)
 {
 	for (int conditional = 0; conditional < 2; conditional++) {
