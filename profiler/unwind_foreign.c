@@ -10,10 +10,12 @@ static struct copies copies_of(const struct walk *w, unsigned i)
 	struct copies c = { 0 };
 	raddr later;
 
-	if (r->len != r->size || again->len != again->size)
+	if (r->len != r->size)
 		return c;
 	c.bytes = r->bytes;
 	c.previous = layout_get(l, r->bytes, F_FRAME_PREVIOUS);
+	if (again->len != again->size)
+		return c;
 	later = layout_get(l, again->bytes, F_FRAME_PREVIOUS);
 	c.moved = layout_get(l, r->bytes, F_FRAME_EXECUTABLE) !=
 			  layout_get(l, again->bytes, F_FRAME_EXECUTABLE) ||
@@ -25,7 +27,7 @@ static struct copies copies_of(const struct walk *w, unsigned i)
 
 struct copies walk_foreign_copies(const struct walk *w, raddr at)
 {
-	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
 		if (w->c->foreign[i].at == at)
 			return copies_of(w, i);
 	}
@@ -211,7 +213,7 @@ void walk_observe_generators(struct walk *w)
 {
 	const struct layout *l = w->u->layout;
 
-	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
 		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
 
 		if (r->len == r->size && again->len == again->size)
