@@ -353,16 +353,23 @@ static uint32_t hash_address(raddr at)
 	return hash_words(at, 0);
 }
 
-enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret)
+bool code_known(const struct code_cache *c, raddr at, uint32_t *ret)
 {
-	uint32_t hash = hash_address(at), pos = TABLE_START, id;
+	uint32_t pos = TABLE_START, id;
 
-	while ((id = table_next(&c->by_address, hash, &pos)) != TABLE_NONE) {
+	while ((id = table_next(&c->by_address, hash_address(at), &pos)) != TABLE_NONE) {
 		if (c->codes[id].at == at) {
 			*ret = id;
-			return PS_OK;
+			return true;
 		}
 	}
+	return false;
+}
+
+enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret)
+{
+	if (code_known(c, at, ret))
+		return PS_OK;
 	if (at % 8 || at < 4096)
 		return PS_TORN;
 	if (c->ncodes >= CODES_MAX)
@@ -372,7 +379,7 @@ enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret)
 	PS_TRY(note_full(c, table_reserve(&c->by_address)));
 	c->codes[c->ncodes] = (struct code){ 0 };
 	PS_TRY(refresh(c, at, &c->codes[c->ncodes]));
-	table_insert(&c->by_address, hash, c->ncodes);
+	table_insert(&c->by_address, hash_address(at), c->ncodes);
 	*ret = c->ncodes++;
 	return PS_OK;
 }

@@ -85,6 +85,9 @@ void code_cache_forget(struct code_cache *c, const struct layout *l);
  * cache is full until code_make_room(). */
 enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret) PS_MUST_USE;
 
+/* The same of an object that has a record; reads nothing. */
+bool code_known(const struct code_cache *c, raddr at, uint32_t *ret);
+
 /* Throws all records away if there was no room for another one: what a program still runs
  * is read again, and what it has long dropped is forgotten. Between samples only, for
  * indices are void then; true says that they are. */

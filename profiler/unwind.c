@@ -90,6 +90,25 @@ static enum ps_status accept_chain(struct walk *w, const struct chain *chain)
 	return PS_OK;
 }
 
+/* Whose generators are known, but not the moment at which they stood where the copies have
+ * them: where they stand to run each other, other samples tell. */
+static void prefer_way(struct walk *w, raddr at, struct chain *chain)
+{
+	struct chain way;
+
+	if (!walk_chain_hangs_together(w, chain) && walk_find_way(w, at, &way))
+		*chain = way;
+}
+
+/* The same, and the frame that the topmost of them has called. */
+static enum ps_status accept_upon(struct walk *w, struct chain *chain, const struct candidate *c)
+{
+	if (chain->n && chain->generator[0].at == c->previous)
+		walk_set_calling(w, &chain->generator[0], c->code);
+	PS_TRY(accept_chain(w, chain));
+	return accept(w, c, false);
+}
+
 /* 3.14+: a frame that ends is unlinked, then its locals are cleared from the top down, then
  * its executable (_PyEval_FrameClearAndPop, _PyFrame_ClearLocals in Python/frame.c). The
  * clearing sets the stack pointer below the locals first, where no live frame has it. What
@@ -143,27 +162,25 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 	*ret_cut = false;
 	drop_cleared(w);
 	PS_TRY(walk_tell(w, c->previous, &chain));
-	if (chain.known) {
-		PS_TRY(accept_chain(w, &chain));
-		return accept(w, c, false);
-	}
+	if (chain.known)
+		return accept_upon(w, &chain, c);
 	PS_TRY(walk_follow(w, c->previous, &chain));
 	if (chain.known && !chain.n)
 		drop_dying(w, chain.end);
-	/* What could not be read may be a generator; the next sample will tell. */
-	if (chain.unread) {
-		*ret_cut = true;
-		return PS_OK;
-	}
 	/* Without generators about, there is nothing that could be in between. */
-	if (!w->t->has_generators || (chain.known && !chain.n && top_address(w) == chain.end))
+	if (!chain.unread &&
+	    (!w->t->has_generators || (chain.known && !chain.n && top_address(w) == chain.end)))
 		return accept(w, c, false);
-	if (!chain.known || top_address(w) != chain.end || !walk_chain_is_believed(w, &chain)) {
-		*ret_cut = w->n != 0;
-		return w->n ? PS_OK : accept(w, c, false);
+	if (!chain.unread && chain.known && top_address(w) == chain.end &&
+	    walk_chain_is_believed(w, &chain)) {
+		prefer_way(w, c->previous, &chain);
+		return accept_upon(w, &chain, c);
 	}
-	PS_TRY(accept_chain(w, &chain));
-	return accept(w, c, false);
+	if (walk_find_way(w, c->previous, &chain))
+		return accept_upon(w, &chain, c);
+	/* What could not be read may be a generator; the next sample will tell. */
+	*ret_cut = w->n != 0 || chain.unread;
+	return *ret_cut ? PS_OK : accept(w, c, false);
 }
 
 /* --- the next frame up --- */
@@ -290,8 +307,9 @@ static enum ps_status climb_data_stack(struct walk *w)
 /* --- a generator on top --- */
 
 /* Does the chain from this foreign frame end at the top frame (or, where there is none,
- * at the bottom)? Then its generators stand on it, if it stood still. */
-static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
+ * at the bottom)? Then its generators stand on it, if it stood still. *ret_doubt: they may,
+ * but nothing proves it. */
+static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done, bool *ret_doubt)
 {
 	struct chain chain;
 
@@ -299,16 +317,18 @@ static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
 	PS_TRY(walk_follow(w, at, &chain));
 	/* It may be on top if the top frame has to do with it at all, or if too little has been
 	 * seen yet for its copy to have been foreseen. */
-	w->out->cut |= chain.unread &&
-		       (w->t->samples < FORESEEN ||
-			(w->n && walk_top_refers_to(w, at - w->u->layout->generator_frame_at)));
-	if (!chain.known || !chain.n || chain.end != top_address(w))
+	*ret_doubt |= chain.unread &&
+		      (w->t->samples < FORESEEN ||
+		       (w->n && walk_top_refers_to(w, at - w->u->layout->generator_frame_at)));
+	if (!chain.known || !chain.n || chain.end != top_address(w) ||
+	    !walk_top_can_run(w, &chain.generator[chain.n - 1]))
 		return PS_OK;
 	if (!walk_chain_is_believed(w, &chain)) {
-		w->out->cut = true;
+		*ret_doubt = true;
 		return PS_OK;
 	}
 	*ret_done = true;
+	prefer_way(w, at, &chain);
 	return accept_chain(w, &chain);
 }
 
@@ -342,32 +362,48 @@ static enum ps_status is_running(struct walk *w, unsigned i, bool *ret)
 	return PS_OK;
 }
 
-/* Which foreign frame can stand on top? What was current a moment before the copy of the
- * data stack says it best: the top frame itself, so none; or a generator. Else one that
- * was running a moment after it, and whose chain leads to the top frame. */
+/* The one that was current a moment after the copy of the data stack, as the copies have it
+ * or as it was seen to stand there at other samples. */
+static enum ps_status try_running_after(struct walk *w, bool *ret_done, bool *ret_doubt)
+{
+	raddr at = walk_running_after(w);
+	struct chain chain;
+
+	if (!at)
+		return PS_OK;
+	PS_TRY(try_on_top(w, at, ret_done, ret_doubt));
+	if (*ret_done || !walk_find_way(w, at, &chain))
+		return PS_OK;
+	*ret_done = true;
+	return accept_chain(w, &chain);
+}
+
+/* Which foreign frame can stand on top? What was current right after the copy of the data
+ * stack says it best: the top frame itself, so none; or a generator. Else what the bytecode
+ * tells, or one that was running a moment later, and whose chain leads to the top frame. */
 static enum ps_status climb_generators(struct walk *w)
 {
-	raddr current = w->current, ignored;
+	bool done = false, doubt = false;
 	struct chain told;
-	bool done = false;
 
+	if (w->n && w->current == top_address(w))
+		return PS_OK;
+	PS_TRY(try_running_after(w, &done, &doubt));
+	if (done)
+		return PS_OK;
 	PS_TRY(walk_tell(w, 0, &told));
 	if (told.known)
 		return accept_chain(w, &told);
 	if (w->out->told)
 		return PS_OK;
-	if (w->n && current == top_address(w))
-		return PS_OK;
-	if (!walk_is_bottom(w, current) && !walk_on_data_stack(w, current) &&
-	    !already_found(w, current) && !thread_find_shim(w->t, current, &ignored))
-		PS_TRY(try_on_top(w, current, &done));
 	for (unsigned i = 0; !done && i < w->c->nforeign; i++) {
 		bool running;
 
 		PS_TRY(is_running(w, i, &running));
 		if (running)
-			PS_TRY(try_on_top(w, w->c->foreign[i].at, &done));
+			PS_TRY(try_on_top(w, w->c->foreign[i].at, &done, &doubt));
 	}
+	w->out->cut |= doubt && !done;
 	return PS_OK;
 }
 
@@ -434,6 +470,8 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 		return st;
 	}
 	drop_cleared(&w);
+	if (t->has_generators && !ret->cut && !ret->told)
+		walk_note_ways(&w);
 	t->nframes = w.n;
 	t->has_frames = w.n != 0;
 	if (t->codes_generation != u->codes->generation) {

@@ -2,7 +2,7 @@
 /* profiler/unwind.h - from the bytes of one sample to a stack that existed.
  *
  * The target runs on while it is read. The copy of its data stack is nearly one instant;
- * current_frame, read a little earlier, is not of that instant. So the stack is rebuilt
+ * current_frame, read a little later, is not of that instant. So the stack is rebuilt
  * from the bottom of the copy: a frame's child lies right behind it (or at the start of
  * the next chunk) and names it as `previous`; the first slot that is not alive ends the
  * stack. Frames outside the data stack (generators, and the entry frames by which C code
@@ -22,6 +22,7 @@
 #include "profiler/capture.h"
 #include "profiler/code.h"
 #include "profiler/stillness.h"
+#include "profiler/ways.h"
 
 struct unwinder {
 	struct target *target;
@@ -30,6 +31,7 @@ struct unwinder {
 	struct profile *profile;
 	struct stillness stillness;
 	struct callsites callsites;
+	struct ways ways;
 	func_id omitted; /* marker in the middle of truncated stacks */
 	struct frame *scratch;
 	uint32_t scratch_cap;

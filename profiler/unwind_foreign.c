@@ -187,10 +187,25 @@ bool walk_top_refers_to(const struct walk *w, raddr object)
 	return false;
 }
 
+static unsigned top_marks(const struct walk *w)
+{
+	const struct frame *f = &w->t->frames[w->n - 1];
+	uint32_t unit;
+
+	return code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit)
+		       ? code_marks(&w->u->codes->codes[f->code], unit)
+		       : 0;
+}
+
+bool walk_top_can_run(const struct walk *w, const struct candidate *lowest)
+{
+	return !w->n || lowest->previous != top_address(w) || top_marks(w) & MARK_RESUMES;
+}
+
 /* The chain ends at the top frame. Was it so at the moment of the data stack? If that
  * frame stood still, yes. If not, the chain may be of a moment later; but generators that
  * live long, the lowest of which the top frame itself refers to, stand so whenever they
- * run, so that the stack is one that exists. */
+ * run, so that the stack is one that exists, if that frame stands where it calls. */
 bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
 {
 	const struct candidate *lowest = &chain->generator[chain->n - 1];
@@ -198,9 +213,11 @@ bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
 
 	if (told != NO_GENERATOR && lowest->code != told)
 		return false;
+	if (chain->n && !walk_top_can_run(w, lowest))
+		return false;
 	if (walk_top_stood_still(w))
 		return true;
-	if (!w->n || !chain->n)
+	if (!w->n || !chain->n || !(top_marks(w) & (MARK_RESUMES | MARK_CALLS | MARK_USES)))
 		return false;
 	for (unsigned i = 0; i < chain->n; i++) {
 		if (!thread_is_steady(w->t, chain->generator[i].at))

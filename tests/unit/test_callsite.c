@@ -141,6 +141,57 @@ Test(callsite, what_only_stores_the_generator_uses_none)
 	}
 }
 
+/* Where user calls gen. */
+static uint32_t called_at(struct world *w, uint32_t near)
+{
+	uint32_t unit;
+
+	return callsite_of(&w->rig.unwinder.callsites, &w->rig.codes, w->user_index, w->gen_index,
+			   near, &unit)
+		       ? unit
+		       : UINT32_MAX;
+}
+
+Test(callsite, calls_are_found_by_the_version_that_they_are_specialized_for)
+{
+	EACH_VERSION(w)
+	{
+		put_call(w, VERSION + 1);
+		put_call(w, VERSION);
+		put(w, w->op.load, 1);
+		put_call(w, VERSION);
+		cr_expect_eq(called_at(w, 0), 304, "%s", table_name(id_));
+		cr_expect_eq(called_at(w, 309), 309);
+		cr_expect_eq(called_at(w, 300), 304);
+	}
+}
+
+Test(callsite, calls_that_are_specialized_later_are_looked_for_again)
+{
+	EACH_VERSION(w)
+	{
+		uint32_t found = UINT32_MAX;
+
+		cr_expect_eq(called_at(w, 0), UINT32_MAX);
+		put_call(w, VERSION);
+		for (int i = 0; i < 100 && found == UINT32_MAX; i++)
+			found = called_at(w, 0);
+		cr_expect_eq(found, 300);
+	}
+}
+
+Test(callsite, a_code_without_version_is_called_nowhere)
+{
+	EACH_VERSION(w)
+	{
+		raddr plain = image_code(&w->im, &(struct image_code){ .name = "plain" });
+
+		cr_assert_eq(code_find(&w->rig.codes, plain, &w->gen_index), PS_OK);
+		put_call(w, 0);
+		cr_expect_eq(called_at(w, 0), UINT32_MAX);
+	}
+}
+
 Test(callsite, a_jump_to_behind_the_call_makes_it_uncertain)
 {
 	for (int conditional = 0; conditional < 2; conditional++) {
@@ -269,7 +320,7 @@ Test(callsite, says_when_there_is_no_memory)
 {
 	struct callsites s;
 
-	for (unsigned k = 1; k <= 2; k++) {
+	for (unsigned k = 1; k <= 3; k++) {
 		fail_alloc_at(k);
 		cr_expect_eq(callsites_init(&s), PS_NOMEM);
 		fail_alloc_at(0);
