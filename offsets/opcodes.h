@@ -22,6 +22,8 @@ enum opcode_class {
 	/* Specialized for one function: the second and third unit behind it (the first is a
 	 * counter) are that function's version, _PyCallCache in pycore_code.h. */
 	OP_VERSIONED = 128,
+	/* Stands for another instruction, which is kept elsewhere. */
+	OP_ANY = OP_RESUMES | OP_CALLS | OP_USES,
 };
 
 enum { OPCODES = 256 };

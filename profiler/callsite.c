@@ -223,6 +223,22 @@ uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t c
 	return site->generator;
 }
 
+/* Specialized for C functions it may still meet one of Python, and call it. */
+bool callsite_calls(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
+		    uint32_t unit)
+{
+	enum { CALLS = OP_CALLS | OP_USES };
+	uint8_t byte[2];
+
+	if (code_marks(&codes->codes[code], unit) & CALLS)
+		return true;
+	know_opcodes(s, codes);
+	if (target_read(codes->target, instr, byte, sizeof byte) || !(s->classes[byte[0]] & CALLS))
+		return false;
+	code_add_marks(&codes->codes[code], unit, s->classes[byte[0]] & MARKS);
+	return true;
+}
+
 /* A cache that looks like such a call does not hold that version behind it, too. */
 static void look_for_calls(struct callsites *s, struct code_cache *codes, struct callers *c)
 {

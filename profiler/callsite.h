@@ -51,6 +51,11 @@ void callsites_clear(struct callsites *s);
 uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
 		       uint32_t unit);
 
+/* Can an instruction call a Python function by pushing its frame? Asks the target where the
+ * code had no such instruction there when it was first read: it may be specialized since. */
+bool callsite_calls(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
+		    uint32_t unit);
+
 /* Where code calls a function of that callee, by the versions in its calls: `near` if that is
  * one of the places, else the first. False: no call is specialized for it. */
 bool callsite_of(struct callsites *s, struct code_cache *codes, uint32_t caller, uint32_t callee,

@@ -188,18 +188,27 @@ static void add_again(struct capture_batch *b, const struct thread *t, uint32_t 
 	}
 }
 
+static void add_state(struct capture_batch *b, const struct thread *t)
+{
+	add_piece(b, PIECE_STATE, t->at, b->layout->span[S_THREAD], b->layout->span[S_THREAD]);
+}
+
 bool capture_add(struct capture_batch *b, const struct thread *t)
 {
 	unsigned first = b->npieces, gap = 0, ndata = 0;
 
 	if (!has_room(b, t))
 		return false;
-	/* The data stack comes first of what the target writes to: the reading of a cache line
-	 * delays the next write to it by some 100 ns, so that what is read later is met too
-	 * often where the target writes to that line. Coroutines were met at work in 34 % of
-	 * the samples instead of 65 % when their frames were read before. What the call needs to
-	 * get going is done for a word that nobody writes to. */
-	if (t->nchunks)
+	/* The reading of a cache line delays the next write to it by some 100 ns, so that what is
+	 * read later is met too often where the target writes to that line. Where generators
+	 * are about, whose switching writes a lot, the data stack comes first of what is written
+	 * to: coroutines were met at work in 34 % of the samples instead of 65 % when it did
+	 * not. What the call needs to get going is done for a word that nobody writes to.
+	 * Else the thread state comes first, for with the writes to it calls are delayed, so
+	 * that fewer are made while the data stack is copied. */
+	if (!t->has_generators || !t->nchunks)
+		add_state(b, t);
+	else
 		add_piece(b, PIECE_PAUSE, t->chunks[t->nchunks - 1].at, 8, 8);
 	for (uint32_t i = 0; i < t->nchunks; i++) {
 		const struct chunk *c = &t->chunks[i];
@@ -211,7 +220,8 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 		add_piece(b, PIECE_DATA, c->at, c->window, c->size);
 		ndata++;
 	}
-	add_piece(b, PIECE_STATE, t->at, b->layout->span[S_THREAD], b->layout->span[S_THREAD]);
+	if (t->has_generators && t->nchunks)
+		add_state(b, t);
 	add_foreign(b, t, PIECE_FOREIGN);
 	add_again(b, t, hash_words(t->samples, t->at) % 4);
 	add_foreign(b, t, PIECE_FOREIGN_AGAIN);

@@ -118,4 +118,9 @@ static inline unsigned code_marks(const struct code *code, uint32_t unit)
 	return code->marks[unit / 2] >> (unit % 2 * 4) & MARKS;
 }
 
+static inline void code_add_marks(struct code *code, uint32_t unit, unsigned marks)
+{
+	code->marks[unit / 2] |= (uint8_t)(marks << unit % 2 * 4);
+}
+
 #endif

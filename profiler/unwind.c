@@ -9,7 +9,10 @@
 
 #include "profiler/unwind_walk.h"
 
-enum { FORESEEN = 64 }; /* samples of a thread, after which its plan is settled */
+enum {
+	FORESEEN = 64,    /* samples of a thread, after which its plan is settled */
+	DOUBTS_ENOUGH = 3 /* equal ones in a row: it is the bytecode that is not understood */
+};
 
 /* --- bytes of frames --- */
 
@@ -143,11 +146,24 @@ static void drop_cleared(struct walk *w)
 		drop_top(w);
 }
 
+/* Has the top frame come to its end? */
+static bool top_returns(const struct walk *w)
+{
+	const struct frame *f = &w->t->frames[w->n - 1];
+	uint32_t unit;
+
+	return top_is_cleared(w) ||
+	       (code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
+		code_marks(&w->u->codes->codes[f->code], unit) & MARK_RETURNS);
+}
+
 /* A frame that is being popped runs destructors: what they call, by C code, stands above
- * it on the data stack, but for the interpreter it is gone already. */
+ * it on the data stack, but for the interpreter it is gone already. That another frame
+ * called it, its entry frame says alone, which is copied later than the data stack and may
+ * be another's by then, at the same place of the C stack. */
 static void drop_dying(struct walk *w, raddr end)
 {
-	while (w->n && top_address(w) != end && walk_frame_is_known(w, end))
+	while (w->n && top_address(w) != end && walk_frame_is_known(w, end) && top_returns(w))
 		drop_top(w);
 }
 
@@ -283,6 +299,40 @@ static bool link_is_known(const struct walk *w, const struct candidate *c)
 	return f->at == c->at && f->executable == c->executable && f->previous == c->previous;
 }
 
+/* Is the same doubted again and again, however often it is read? */
+static bool is_doubted(struct walk *w, const struct frame *f, uint32_t unit, uint32_t callee)
+{
+	struct doubt *d = &w->u->doubt;
+
+	if (d->thread != w->t->at || d->sample != w->t->samples || d->code != f->code ||
+	    d->unit != unit || d->callee != callee)
+		*d = (struct doubt){ .thread = w->t->at,
+				     .sample = w->t->samples,
+				     .code = f->code,
+				     .unit = unit,
+				     .callee = callee };
+	if (++d->times < DOUBTS_ENOUGH)
+		return true;
+	code_add_marks(&w->u->codes->codes[f->code], unit, MARK_CALLS);
+	return false;
+}
+
+/* The top frame is named as the caller of this one. While the data stack is copied, the
+ * target may return from one call and make another in the same place: then the caller's
+ * copy is older, and stands at no call. */
+static bool is_torn(struct walk *w, const struct candidate *c)
+{
+	struct unwinder *u = w->u;
+	const struct frame *f = &w->t->frames[w->n - 1];
+	uint32_t unit;
+
+	if (f->foreign || u->codes->codes[f->code].flags & CODE_HIDDEN ||
+	    !code_unit(u->codes, f->code, f->instr, f->tlbc_index, &unit) ||
+	    callsite_calls(&u->callsites, u->codes, f->code, f->instr, unit))
+		return false;
+	return is_doubted(w, f, unit, c->code);
+}
+
 static enum ps_status climb_data_stack(struct walk *w)
 {
 	while (w->n < FRAMES_MAX) {
@@ -292,9 +342,11 @@ static enum ps_status climb_data_stack(struct walk *w)
 		PS_TRY(next_on_data_stack(w, &c, &found));
 		if (!found)
 			return PS_OK;
-		if ((w->n && c.previous == top_address(w)) || link_is_known(w, &c))
+		if (link_is_known(w, &c))
 			PS_TRY(accept(w, &c, false));
-		else
+		else if (w->n && c.previous == top_address(w) && !(cut = is_torn(w, &c)))
+			PS_TRY(accept(w, &c, false));
+		else if (!cut)
 			PS_TRY(accept_through_c(w, &c, &cut));
 		if (cut) {
 			w->out->cut = true;

@@ -24,6 +24,13 @@
 #include "profiler/stillness.h"
 #include "profiler/ways.h"
 
+/* A call that cannot be, as far as the bytecode tells, and how often it was met in one go. */
+struct doubt {
+	raddr thread;
+	uint32_t sample, code, unit, callee;
+	uint32_t times;
+};
+
 struct unwinder {
 	struct target *target;
 	const struct layout *layout;
@@ -32,6 +39,7 @@ struct unwinder {
 	struct stillness stillness;
 	struct callsites callsites;
 	struct ways ways;
+	struct doubt doubt;
 	func_id omitted; /* marker in the middle of truncated stacks */
 	struct frame *scratch;
 	uint32_t scratch_cap;

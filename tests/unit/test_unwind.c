@@ -437,6 +437,71 @@ Test(unwind, a_3_14_frame_whose_locals_are_being_cleared_has_returned)
 	}
 }
 
+Test(unwind, what_stands_on_a_frame_that_calls_nothing_is_left_out)
+{
+	EACH_VERSION(w)
+	{
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, IMAGE_WORKS);
+		image_push(&w->t, w->g, 2);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:128", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect(w->rig.out.cut, "%s", w->version);
+	}
+}
+
+Test(unwind, unless_it_is_read_again_and_again)
+{
+	EACH_VERSION(w)
+	{
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, IMAGE_WORKS);
+		image_push(&w->t, w->g, 2);
+		for (int i = 0; i < 3; i++) {
+			cr_assert_eq(rig_sample(&w->rig), PS_OK);
+			w->rig.thread.samples--; /* it is the same sample */
+		}
+		expect(w, "main:5 f:128 g:202");
+		cr_expect_not(w->rig.out.cut, "%s", w->version);
+	}
+}
+
+Test(unwind, or_the_instruction_has_been_specialized_since)
+{
+	static const unsigned char call[] = { [13] = 177, [14] = 161, [15] = 164 };
+
+	EACH_VERSION(w)
+	{
+		unsigned char unit[2] = { call[layout_minor(&w->im.layout)], 0 };
+
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, IMAGE_WORKS);
+		expect(w, "main:5 f:128");
+		fake_put(&w->im.fake, w->f + w->im.layout.code_units_at + 2 * IMAGE_WORKS, unit, 2);
+		image_push(&w->t, w->g, 2);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:128 g:202", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+	}
+}
+
+/* C code calls Python from the same place of the C stack for many a frame. */
+Test(unwind, an_entry_frame_that_is_anothers_by_now_takes_nothing_away)
+{
+	EACH_VERSION(w)
+	{
+		raddr bottom, shim;
+
+		bottom = image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, 3);
+		shim = image_push_shim(&w->t);
+		image_push(&w->t, w->g, 2);
+		image_set(&w->im, shim, F_FRAME_PREVIOUS, bottom);
+		expect(w, "main:5 f:103 g:202");
+	}
+}
+
 Test(unwind, a_3_13_frame_of_absurd_stacktop_is_dead)
 {
 	static const int32_t bad[] = { 0, 1, -2, INT32_MIN, 100, INT32_MAX };
