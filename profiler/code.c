@@ -318,7 +318,7 @@ static enum ps_status read_object(struct code_cache *c, raddr at, struct code *c
 	unsigned char header[512];
 	uint64_t again;
 
-	c->reads++;
+	code->read = ++c->reads;
 	PS_TRY(target_read(c->target, at, header, l->span[S_CODE]));
 	PS_TRY(check_header(c, header));
 	take_header(l, at, header, code);

@@ -41,6 +41,7 @@ struct code {
 	uint32_t first_line;
 	uint32_t flags;
 	uint32_t epoch; /* in which it was last verified */
+	uint32_t read;  /* the count of the cache's reads with it */
 	func_id function;
 	uint32_t nruns;
 	struct line_run *runs;

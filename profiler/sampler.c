@@ -5,6 +5,7 @@
 #include "profiler/listing.h"
 #include "profiler/look.h"
 #include "profiler/plan.h"
+#include "profiler/reuse.h"
 #include "profiler/state.h"
 
 #include <stdlib.h>
@@ -325,7 +326,26 @@ static bool may_be_another(const struct sampler *s)
 	return !s->blocking && (layout_has(&s->site.layout, F_INTERP_GENERATION) || is_churning(s));
 }
 
-static enum ps_status verify_codes(struct sampler *s, struct sample *x)
+/* Code objects of this sample were replaced before they could be read, or may have been. */
+static enum ps_status leave_out_reused(struct sampler *s, struct sample *x, uint32_t reads)
+{
+	struct thread *t = x->thread;
+	uint32_t n = t->nframes, certain = 0;
+
+	t->nframes = t->nstacks = 0;
+	PS_TRY(reuse_certain(&s->codes, s->codes_seen, n, reads, &certain));
+	if (!certain) {
+		x->lost = LOST_REUSED;
+		return PS_TORN;
+	}
+	t->nframes = certain;
+	if (t->gap_at >= certain)
+		t->gap_at = 0;
+	x->unwound.cut = true;
+	return unwind_assign(&s->unwinder, t, 0);
+}
+
+static enum ps_status verify_codes(struct sampler *s, struct sample *x, uint32_t reads)
 {
 	struct thread *t = x->thread;
 	enum ps_status st;
@@ -342,12 +362,10 @@ static enum ps_status verify_codes(struct sampler *s, struct sample *x)
 		return PS_OK;
 	}
 	unwinder_forget(&s->unwinder);
-	t->nframes = t->nstacks = 0;
 	note_change(s);
-	if (st || (!s->blocking && !generation_stands(s, t))) {
-		x->lost = LOST_REUSED;
-		return PS_TORN;
-	}
+	if (st || (!s->blocking && !generation_stands(s, t)))
+		return leave_out_reused(s, x, reads);
+	t->nframes = t->nstacks = 0;
 	/* The records are right now, and were at the sample: look at its bytes again. */
 	return unwind(s, x);
 }
@@ -400,12 +418,11 @@ static enum ps_status sample_steps(struct sampler *s, struct sample *x)
 
 	PS_TRY(fit_plan(s, x));
 	PS_TRY(unwind_or_replan(s, x));
-	PS_TRY(verify_codes(s, x));
+	PS_TRY(verify_codes(s, x, reads));
 	/* A code object that was read only now must still be the one of the sample. */
 	if (s->codes.reads != reads && may_be_another(s) && !generation_stands(s, x->thread)) {
-		x->thread->nframes = x->thread->nstacks = 0;
-		x->lost = LOST_REUSED;
-		return PS_TORN;
+		PS_TRY(collect_codes(s, x->thread));
+		PS_TRY(leave_out_reused(s, x, reads));
 	}
 	plan_windows(x->thread);
 	return account(s, x);
