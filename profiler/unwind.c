@@ -140,6 +140,26 @@ static void drop_top(struct walk *w)
 		w->same = w->n;
 }
 
+/* 3.13: a frame that an exception leaves, and that its traceback holds on to, stays as it
+ * was when it called (take_ownership in Python/frame.c). While the copy goes up the stack,
+ * the target may come down it: then none of the frames is one that executes, though the
+ * topmost always is, unless it runs a generator. What was current then is the top. */
+static void drop_left(struct walk *w)
+{
+	const struct layout *l = w->u->layout;
+	uint32_t at = w->n, unit;
+	const struct frame *f = w->n ? &w->t->frames[w->n - 1] : NULL;
+
+	if (!f || !layout_has(l, F_FRAME_STACKTOP) || f->foreign || extra_executes(l, f->extra) ||
+	    !code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) ||
+	    code_marks(&w->u->codes->codes[f->code], unit) & MARK_RESUMES)
+		return;
+	while (at > 0 && w->t->frames[at - 1].at != w->current)
+		at--;
+	while (at > 0 && w->n > at)
+		drop_top(w);
+}
+
 static void drop_cleared(struct walk *w)
 {
 	if (top_is_cleared(w))
@@ -521,6 +541,7 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 		t->nframes = t->nstacks = 0;
 		return st;
 	}
+	drop_left(&w);
 	drop_cleared(&w);
 	if (t->has_generators && !ret->cut && !ret->told)
 		walk_note_ways(&w);

@@ -534,6 +534,29 @@ Test(unwind, above_a_3_13_frame_that_executes_is_what_it_called_before)
 	end(w);
 }
 
+Test(unwind, a_3_13_stack_that_an_exception_left_ends_at_what_is_current)
+{
+	for (int id = TABLE_3_13_0; id <= TABLE_3_13T; id++) {
+		struct world *w = world(id);
+		raddr caught, top;
+
+		image_push(&w->t, w->main, 4);
+		caught = image_push(&w->t, w->f, 3);
+		image_push(&w->t, w->g, 2);
+		top = image_push(&w->t, w->h, 7);
+		expect(w, "main:5 f:103 g:202 h:307");
+		/* Nothing executes, as far as the copy says: its upper part is of a later moment. */
+		image_set(&w->im, top, F_FRAME_STACKTOP, 2);
+		expect(w, "main:5 f:103 g:202 h:307");
+		image_set(&w->im, w->t.at, F_THREAD_FRAME, caught);
+		expect(w, "main:5 f:103");
+		/* If one does, it is the top. */
+		image_set(&w->im, top, F_FRAME_STACKTOP, (uint32_t)-1);
+		expect(w, "main:5 f:103 g:202 h:307");
+		end(w);
+	}
+}
+
 Test(unwind, uses_the_bytecode_copy_of_the_thread)
 {
 	static const enum table_id ids[] = { TABLE_3_14T, TABLE_3_15T };
