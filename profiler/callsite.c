@@ -9,7 +9,7 @@
 enum {
 	SITES_MAX = 4096, /* powers of two; three quarters are used */
 	PLACES_MAX = 1024,
-	CALLERS_MAX = 1024,
+	CALLERS_MAX = 4096,
 	CALLERS_EACH = 4,    /* places that are kept of one code that calls another */
 	CALLER_UNITS = 4096, /* of its bytecode that are looked at */
 	CALL_UNITS = 4,      /* of a versioned call: itself, a counter, two of the version */
@@ -223,22 +223,6 @@ uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t c
 	return site->generator;
 }
 
-/* Specialized for C functions it may still meet one of Python, and call it. */
-bool callsite_calls(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
-		    uint32_t unit)
-{
-	enum { CALLS = OP_CALLS | OP_USES };
-	uint8_t byte[2];
-
-	if (code_marks(&codes->codes[code], unit) & CALLS)
-		return true;
-	know_opcodes(s, codes);
-	if (target_read(codes->target, instr, byte, sizeof byte) || !(s->classes[byte[0]] & CALLS))
-		return false;
-	code_add_marks(&codes->codes[code], unit, s->classes[byte[0]] & MARKS);
-	return true;
-}
-
 /* A cache that looks like such a call does not hold that version behind it, too. */
 static void look_for_calls(struct callsites *s, struct code_cache *codes, struct callers *c)
 {
@@ -258,14 +242,15 @@ static void look_for_calls(struct callsites *s, struct code_cache *codes, struct
 	}
 }
 
-bool callsite_of(struct callsites *s, struct code_cache *codes, uint32_t caller, uint32_t callee,
-		 uint32_t near, uint32_t *ret_unit)
+/* NULL: there is no room for what is known of these two. */
+static const struct callers *calls_between(struct callsites *s, struct code_cache *codes,
+					   uint32_t caller, uint32_t callee)
 {
 	struct callers *c = callers_slot(s, caller, callee);
 
 	if (!c->used) {
 		if (s->ncallers >= CALLERS_MAX / 4 * 3)
-			return false;
+			return NULL;
 		s->ncallers++;
 		*c = (struct callers){
 			.caller = caller, .callee = callee, .patience = ASK_FIRST, .used = true
@@ -278,11 +263,58 @@ bool callsite_of(struct callsites *s, struct code_cache *codes, uint32_t caller,
 		c->left = c->n ? ASK_KNOWN : c->patience;
 		c->patience *= c->patience < ASK_UNKNOWN ? 2 : 1;
 	}
-	for (uint32_t i = 0; i < c->n; i++) {
+	return c;
+}
+
+bool callsite_of(struct callsites *s, struct code_cache *codes, uint32_t caller, uint32_t callee,
+		 uint32_t near, uint32_t *ret_unit)
+{
+	const struct callers *c = calls_between(s, codes, caller, callee);
+
+	for (uint32_t i = 0; c && i < c->n; i++) {
 		if (i == 0 || c->unit[i] == near)
 			*ret_unit = c->unit[i];
 	}
-	return c->n;
+	return c && c->n;
+}
+
+/* As the code was when it was first read. */
+static bool called_then(struct callsites *s, struct code_cache *codes, uint32_t caller,
+			uint32_t callee, uint32_t unit)
+{
+	unsigned marks = code_marks(&codes->codes[caller], unit);
+	const struct callers *c;
+
+	if (!(marks & MARK_CALLS) || !(marks & MARK_VERSIONED) || !codes->codes[callee].version)
+		return marks & MARK_CALLS;
+	c = calls_between(s, codes, caller, callee);
+	for (uint32_t i = 0; c && i < c->n; i++) {
+		if (c->unit[i] == unit)
+			return true;
+	}
+	return !c || c->n == CALLERS_EACH;
+}
+
+bool callsite_calls(struct callsites *s, struct code_cache *codes, uint32_t caller, uint32_t callee,
+		    raddr instr, uint32_t unit)
+{
+	uint8_t byte[2 * CALL_UNITS];
+	uint32_t version;
+	unsigned class;
+
+	if (called_then(s, codes, caller, callee, unit))
+		return true;
+	know_opcodes(s, codes);
+	if (target_read(codes->target, instr, byte, sizeof byte))
+		return false;
+	class = s->classes[byte[0]];
+	memcpy(&version, byte + 4, sizeof version);
+	if (!(class & OP_CALLS) ||
+	    (class & OP_VERSIONED && version != codes->codes[callee].version))
+		return false;
+	/* Specialized anew: what it is for may change again. */
+	code_set_marks(&codes->codes[caller], unit, class & MARKS & ~MARK_VERSIONED);
+	return true;
 }
 
 /* --- what was met --- */

@@ -51,10 +51,11 @@ void callsites_clear(struct callsites *s);
 uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
 		       uint32_t unit);
 
-/* Can an instruction call a Python function by pushing its frame? Asks the target where the
- * code had no such instruction there when it was first read: it may be specialized since. */
-bool callsite_calls(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
-		    uint32_t unit);
+/* Can the caller's instruction there, as its bytecode has it, have called the callee by pushing
+ * its frame? Asks the target where it could not when the code was first read: instructions are
+ * specialized anew. One that is specialized for another function may still, once or twice. */
+bool callsite_calls(struct callsites *s, struct code_cache *codes, uint32_t caller, uint32_t callee,
+		    raddr instr, uint32_t unit);
 
 /* Where code calls a function of that callee, by the versions in its calls: `near` if that is
  * one of the places, else the first. False: no call is specialized for it. */

@@ -49,7 +49,7 @@ enum ps_status code_cache_init(struct code_cache *c, struct target *t, const str
 
 static size_t marks_bytes(uint32_t nunits)
 {
-	return nunits / 2 + 1;
+	return (size_t)nunits + 1;
 }
 
 static void drop(struct code_cache *c, struct code *code)
@@ -253,7 +253,7 @@ static void set_marks(unsigned minor, const uint8_t *units, uint32_t n, uint8_t 
 
 	opcode_classes(minor, classes);
 	for (uint32_t i = 0; i < n; i++)
-		ret[i / 2] |= (uint8_t)((classes[units[i * 2]] & MARKS) << i % 2 * 4);
+		ret[i] = classes[units[i * 2]] & MARKS;
 }
 
 /* The caches between instructions may look like anything: a frame never stands at one,

@@ -27,7 +27,8 @@ enum code_mark {
 	MARK_RESUMES = OP_RESUMES,
 	MARK_CALLS = OP_CALLS,
 	MARK_USES = OP_USES,
-	MARKS = MARK_RETURNS | MARK_RESUMES | MARK_CALLS | MARK_USES,
+	MARK_VERSIONED = OP_VERSIONED, /* calls one function, by its version */
+	MARKS = MARK_RETURNS | MARK_RESUMES | MARK_CALLS | MARK_USES | MARK_VERSIONED,
 };
 
 enum { CODE_CONTENTS = 3 };
@@ -46,7 +47,7 @@ struct code {
 	uint32_t nruns;
 	struct line_run *runs;
 	uint32_t version; /* that its functions have, by which call sites know them; 0: none */
-	uint8_t *marks;   /* four bits a unit, of enum code_mark */
+	uint8_t *marks;   /* one a unit, of enum code_mark */
 	raddr *tlbc;      /* free-threaded 3.14+: where each thread's copy of the bytecode is */
 	uint32_t ntlbc;
 	uint64_t fingerprint;
@@ -116,12 +117,12 @@ static inline uint32_t code_line(const struct code *code, uint32_t unit)
 
 static inline unsigned code_marks(const struct code *code, uint32_t unit)
 {
-	return code->marks[unit / 2] >> (unit % 2 * 4) & MARKS;
+	return code->marks[unit];
 }
 
-static inline void code_add_marks(struct code *code, uint32_t unit, unsigned marks)
+static inline void code_set_marks(struct code *code, uint32_t unit, unsigned marks)
 {
-	code->marks[unit / 2] |= (uint8_t)(marks << unit % 2 * 4);
+	code->marks[unit] = (uint8_t)marks;
 }
 
 #endif

@@ -323,6 +323,7 @@ static bool link_is_known(const struct walk *w, const struct candidate *c)
 static bool is_doubted(struct walk *w, const struct frame *f, uint32_t unit, uint32_t callee)
 {
 	struct doubt *d = &w->u->doubt;
+	struct code *code;
 
 	if (d->thread != w->t->at || d->sample != w->t->samples || d->code != f->code ||
 	    d->unit != unit || d->callee != callee)
@@ -333,13 +334,14 @@ static bool is_doubted(struct walk *w, const struct frame *f, uint32_t unit, uin
 				     .callee = callee };
 	if (++d->times < DOUBTS_ENOUGH)
 		return true;
-	code_add_marks(&w->u->codes->codes[f->code], unit, MARK_CALLS);
+	code = &w->u->codes->codes[f->code];
+	code_set_marks(code, unit, (code_marks(code, unit) | MARK_CALLS) & ~MARK_VERSIONED);
 	return false;
 }
 
 /* The top frame is named as the caller of this one. While the data stack is copied, the
  * target may return from one call and make another in the same place: then the caller's
- * copy is older, and stands at no call. */
+ * copy is older, and stands at no call, or at one of another function. */
 static bool is_torn(struct walk *w, const struct candidate *c)
 {
 	struct unwinder *u = w->u;
@@ -348,7 +350,7 @@ static bool is_torn(struct walk *w, const struct candidate *c)
 
 	if (f->foreign || u->codes->codes[f->code].flags & CODE_HIDDEN ||
 	    !code_unit(u->codes, f->code, f->instr, f->tlbc_index, &unit) ||
-	    callsite_calls(&u->callsites, u->codes, f->code, f->instr, unit))
+	    callsite_calls(&u->callsites, u->codes, f->code, c->code, f->instr, unit))
 		return false;
 	return is_doubted(w, f, unit, c->code);
 }

@@ -192,6 +192,59 @@ Test(callsite, a_code_without_version_is_called_nowhere)
 	}
 }
 
+static bool calls(struct world *w, unsigned unit)
+{
+	return callsite_calls(&w->rig.unwinder.callsites, &w->rig.codes, w->user_index,
+			      w->gen_index, w->user + w->im.layout.code_units_at + 2 * (raddr)unit,
+			      unit);
+}
+
+Test(callsite, a_call_may_call_what_it_is_specialized_for)
+{
+	EACH_VERSION(w)
+	{
+		struct code *user = &w->rig.codes.codes[w->user_index];
+
+		put_call(w, VERSION);
+		put_call(w, VERSION + 1);
+		put(w, w->op.call_c, 1);
+		put(w, w->op.load, 1);
+		/* As if it had been so when the code was first read. */
+		code_set_marks(user, 300, MARK_CALLS | MARK_VERSIONED);
+		code_set_marks(user, 304, MARK_CALLS | MARK_VERSIONED);
+		code_set_marks(user, 308, MARK_USES);
+		code_set_marks(user, 309, 0);
+		cr_expect(calls(w, 300), "%s", table_name(id_));
+		cr_expect_not(calls(w, 304), "%s", table_name(id_));
+		cr_expect_not(calls(w, 308), "%s", table_name(id_));
+		cr_expect_not(calls(w, 309), "%s", table_name(id_));
+		/* What was not specialized when the code was read may call anything. */
+		cr_expect(calls(w, 299), "%s", table_name(id_));
+	}
+}
+
+Test(callsite, when_too_many_calls_are_known_the_rest_are_not_doubted)
+{
+	EACH_VERSION(w)
+	{
+		struct code *user;
+		uint32_t unit;
+
+		for (uint32_t i = 0; i < 5000; i++)
+			(void)!callsite_of(&w->rig.unwinder.callsites, &w->rig.codes, w->user_index,
+					   w->user_index, i, &unit);
+		cr_expect_eq(w->rig.unwinder.callsites.ncallers, 1);
+		user = &w->rig.codes.codes[w->user_index];
+		put_call(w, VERSION + 1);
+		code_set_marks(user, 300, MARK_CALLS | MARK_VERSIONED);
+		cr_expect_not(calls(w, 300), "%s", table_name(id_));
+		w->rig.unwinder.callsites.ncallers = UINT32_MAX / 2;
+		callsites_clear(&w->rig.unwinder.callsites);
+		w->rig.unwinder.callsites.ncallers = UINT32_MAX / 2;
+		cr_expect(calls(w, 300), "%s", table_name(id_));
+	}
+}
+
 Test(callsite, a_jump_to_behind_the_call_makes_it_uncertain)
 {
 	for (int conditional = 0; conditional < 2; conditional++) {

@@ -469,7 +469,7 @@ Test(unwind, unless_it_is_read_again_and_again)
 
 Test(unwind, or_the_instruction_has_been_specialized_since)
 {
-	static const unsigned char call[] = { [13] = 177, [14] = 161, [15] = 164 };
+	static const unsigned char call[] = { [13] = 53, [14] = 52, [15] = 50 };
 
 	EACH_VERSION(w)
 	{
@@ -483,6 +483,66 @@ Test(unwind, or_the_instruction_has_been_specialized_since)
 		cr_assert_eq(rig_sample(&w->rig), PS_OK);
 		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:128 g:202", "%s: %s", w->version,
 				 rig_stack(&w->rig));
+	}
+}
+
+/* A call that is specialized for a function of that version. */
+static void write_call(struct world *w, unsigned unit, unsigned char version)
+{
+	static const unsigned char call[] = { [13] = 177, [14] = 161, [15] = 164 };
+	unsigned char bytes[8] = { call[layout_minor(&w->im.layout)], 0, 0, 0, version };
+
+	fake_put(&w->im.fake, w->f + w->im.layout.code_units_at + 2 * (raddr)unit, bytes,
+		 sizeof bytes);
+}
+
+Test(unwind, nor_is_a_function_believed_that_another_is_called_there)
+{
+	EACH_VERSION(w)
+	{
+		image_set(&w->im, w->g, F_CODE_VERSION, 71);
+		image_set(&w->im, w->h, F_CODE_VERSION, 72);
+		write_call(w, 4, 71);
+		write_call(w, 10, 72);
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, 4);
+		image_push(&w->t, w->g, 2);
+		expect(w, "main:5 f:104 g:202");
+		image_pop(&w->t);
+		image_push(&w->t, w->h, 2);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:104", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect(w->rig.out.cut, "%s", w->version);
+		/* f has gone on to where it calls h. */
+		image_pop(&w->t);
+		image_step(&w->t, 10);
+		image_push(&w->t, w->h, 2);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:110 h:302", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect_not(w->rig.out.cut, "%s", w->version);
+	}
+}
+
+Test(unwind, unless_the_call_has_been_specialized_for_it_since)
+{
+	EACH_VERSION(w)
+	{
+		image_set(&w->im, w->g, F_CODE_VERSION, 71);
+		image_set(&w->im, w->h, F_CODE_VERSION, 72);
+		write_call(w, 4, 71);
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, 4);
+		image_push(&w->t, w->g, 2);
+		expect(w, "main:5 f:104 g:202");
+		write_call(w, 4, 72);
+		image_pop(&w->t);
+		image_push(&w->t, w->h, 2);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:104 h:302", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect_not(w->rig.out.cut, "%s", w->version);
 	}
 }
 
