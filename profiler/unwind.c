@@ -103,11 +103,53 @@ static void prefer_way(struct walk *w, raddr at, struct chain *chain)
 		*chain = way;
 }
 
-/* The same, and the frame that the topmost of them has called. */
-static enum ps_status accept_upon(struct walk *w, struct chain *chain, const struct candidate *c)
+/* --- did one call the other? --- */
+
+/* Is the same doubted again and again, however often it is read? */
+static bool is_doubted(struct walk *w, uint32_t caller, uint32_t unit, uint32_t callee)
 {
-	if (chain->n && chain->generator[0].at == c->previous)
-		walk_set_calling(w, &chain->generator[0], c->code);
+	struct doubt *d = &w->u->doubt;
+	struct code *code;
+
+	if (d->thread != w->t->at || d->sample != w->t->samples || d->code != caller ||
+	    d->unit != unit || d->callee != callee)
+		*d = (struct doubt){ .thread = w->t->at,
+				     .sample = w->t->samples,
+				     .code = caller,
+				     .unit = unit,
+				     .callee = callee };
+	if (++d->times < DOUBTS_ENOUGH)
+		return true;
+	code = &w->u->codes->codes[caller];
+	code_set_marks(code, unit, (code_marks(code, unit) | MARK_CALLS) & ~MARK_VERSIONED);
+	return false;
+}
+
+static bool can_have_called(struct walk *w, uint32_t caller, raddr instr, uint32_t tlbc_index,
+			    uint32_t callee)
+{
+	struct unwinder *u = w->u;
+	uint32_t unit;
+
+	return u->codes->codes[caller].flags & CODE_HIDDEN ||
+	       !code_unit(u->codes, caller, instr, tlbc_index, &unit) ||
+	       callsite_calls(&u->callsites, u->codes, caller, callee, instr, unit) ||
+	       !is_doubted(w, caller, unit, callee);
+}
+
+/* A chain, and the frame that the topmost of its generators has called. The object of that
+ * one may be another generator's by the time it is copied: then it calls something else. */
+static enum ps_status accept_upon(struct walk *w, struct chain *chain, const struct candidate *c,
+				  bool *ret_cut)
+{
+	struct candidate *g = &chain->generator[0];
+
+	if (chain->n && g->at == c->previous) {
+		walk_set_calling(w, g, c->code);
+		*ret_cut = !can_have_called(w, g->code, g->instr, g->tlbc_index, c->code);
+		if (*ret_cut)
+			return PS_OK;
+	}
 	PS_TRY(accept_chain(w, chain));
 	return accept(w, c, false);
 }
@@ -199,7 +241,7 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 	drop_cleared(w);
 	PS_TRY(walk_tell(w, c->previous, &chain));
 	if (chain.known)
-		return accept_upon(w, &chain, c);
+		return accept_upon(w, &chain, c, ret_cut);
 	PS_TRY(walk_follow(w, c->previous, &chain));
 	if (chain.known && !chain.n)
 		drop_dying(w, chain.end);
@@ -210,10 +252,10 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 	if (!chain.unread && chain.known && top_address(w) == chain.end &&
 	    walk_chain_is_believed(w, &chain)) {
 		prefer_way(w, c->previous, &chain);
-		return accept_upon(w, &chain, c);
+		return accept_upon(w, &chain, c, ret_cut);
 	}
 	if (walk_find_way(w, c->previous, &chain))
-		return accept_upon(w, &chain, c);
+		return accept_upon(w, &chain, c, ret_cut);
 	/* What could not be read may be a generator; the next sample will tell. */
 	*ret_cut = w->n != 0 || chain.unread;
 	return *ret_cut ? PS_OK : accept(w, c, false);
@@ -319,40 +361,14 @@ static bool link_is_known(const struct walk *w, const struct candidate *c)
 	return f->at == c->at && f->executable == c->executable && f->previous == c->previous;
 }
 
-/* Is the same doubted again and again, however often it is read? */
-static bool is_doubted(struct walk *w, const struct frame *f, uint32_t unit, uint32_t callee)
-{
-	struct doubt *d = &w->u->doubt;
-	struct code *code;
-
-	if (d->thread != w->t->at || d->sample != w->t->samples || d->code != f->code ||
-	    d->unit != unit || d->callee != callee)
-		*d = (struct doubt){ .thread = w->t->at,
-				     .sample = w->t->samples,
-				     .code = f->code,
-				     .unit = unit,
-				     .callee = callee };
-	if (++d->times < DOUBTS_ENOUGH)
-		return true;
-	code = &w->u->codes->codes[f->code];
-	code_set_marks(code, unit, (code_marks(code, unit) | MARK_CALLS) & ~MARK_VERSIONED);
-	return false;
-}
-
 /* The top frame is named as the caller of this one. While the data stack is copied, the
  * target may return from one call and make another in the same place: then the caller's
  * copy is older, and stands at no call, or at one of another function. */
 static bool is_torn(struct walk *w, const struct candidate *c)
 {
-	struct unwinder *u = w->u;
 	const struct frame *f = &w->t->frames[w->n - 1];
-	uint32_t unit;
 
-	if (f->foreign || u->codes->codes[f->code].flags & CODE_HIDDEN ||
-	    !code_unit(u->codes, f->code, f->instr, f->tlbc_index, &unit) ||
-	    callsite_calls(&u->callsites, u->codes, f->code, c->code, f->instr, unit))
-		return false;
-	return is_doubted(w, f, unit, c->code);
+	return !f->foreign && !can_have_called(w, f->code, f->instr, f->tlbc_index, c->code);
 }
 
 static enum ps_status climb_data_stack(struct walk *w)

@@ -143,9 +143,10 @@ Test(unwind_told, what_it_calls_stands_on_it)
 	EACH_VERSION(w)
 	{
 		settle(w, "main:5 user:117 gen:408");
+		image_step(&w->t, 9);
 		image_push(&w->t, w->f, 2);
 		refer(w, w->user_frame, w->gen_frame - w->im.layout.generator_frame_at);
-		settle(w, "main:5 user:117 gen:408 f:603");
+		settle(w, "main:5 user:117 gen:410 f:603");
 	}
 }
 

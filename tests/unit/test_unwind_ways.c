@@ -191,6 +191,24 @@ Test(unwind_ways, a_frame_that_stands_where_it_runs_none_has_none_on_top)
 	}
 }
 
+Test(unwind_ways, one_whose_object_is_another_generators_by_now_is_left_out)
+{
+	EACH_VERSION(w)
+	{
+		run(w, w->gen);
+		image_push(&w->t, w->f, 2);
+		settle(w, "main:5 user:117 gen:417 inner:608 f:703");
+		/* One that stands where it calls nothing. */
+		image_set(&w->im, w->inner_frame, F_FRAME_EXECUTABLE, w->other);
+		image_set(&w->im, w->inner_frame, F_FRAME_INSTR,
+			  w->other + w->im.layout.code_units_at + 2 * IMAGE_WORKS);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 user:117", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect(w->rig.out.cut, "%s", w->version);
+	}
+}
+
 /* A call that is specialized for f. */
 static void write_call(struct world *w, unsigned unit)
 {
