@@ -21,6 +21,8 @@ enum {
 	LOOK_NS = 50000,      /* else look at the interpreters no more often than this */
 	NAMES_ROUNDS = 20,    /* a thread that C code made may never get a name */
 	CUT_ATTEMPTS = 4,     /* for a top that is uncertain, before it is left out */
+	FURTHER_MAX = 64,     /* reads besides, for calls that are believed at the second look,
+				 * and when we did not run meanwhile */
 };
 
 /* --- opening --- */
@@ -218,6 +220,7 @@ static enum ps_status unwind(struct sampler *s, struct sample *x)
 {
 	struct thread *t = x->thread;
 	enum ps_status st;
+	unsigned further = 0;
 
 	for (int attempt = 0;; attempt++) {
 		st = s->blocking ? unwind_stopped(&s->unwinder, t, x->capture, &x->unwound)
@@ -227,6 +230,9 @@ static enum ps_status unwind(struct sampler *s, struct sample *x)
 		if (st == PS_LIMIT && x->unwound.short_copy) {
 			plan_widen(t, x->capture, x->unwound.region);
 			x->widened = t->samples > 1;
+		} else if (!st && x->unwound.cut && (x->unwound.doubted || x->capture->slow) &&
+			   further++ < FURTHER_MAX) {
+			attempt--;
 		} else if (st || !x->unwound.cut || attempt == CUT_ATTEMPTS) {
 			return st;
 		}

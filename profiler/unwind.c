@@ -11,7 +11,7 @@
 
 enum {
 	FORESEEN = 64,    /* samples of a thread, after which its plan is settled */
-	DOUBTS_ENOUGH = 3 /* equal ones in a row: it is the bytecode that is not understood */
+	DOUBTS_ENOUGH = 2 /* equal ones in a row: the bytecode does not say all that it calls */
 };
 
 /* --- bytes of frames --- */
@@ -118,8 +118,10 @@ static bool is_doubted(struct walk *w, uint32_t caller, uint32_t unit, uint32_t 
 				     .code = caller,
 				     .unit = unit,
 				     .callee = callee };
-	if (++d->times < DOUBTS_ENOUGH)
+	if (++d->times < DOUBTS_ENOUGH) {
+		w->out->doubted = true;
 		return true;
+	}
 	code = &w->u->codes->codes[caller];
 	code_set_marks(code, unit, (code_marks(code, unit) | MARK_CALLS) & ~MARK_VERSIONED);
 	return false;

@@ -48,7 +48,8 @@ struct unwinder {
 /* What unwinding found besides the stack, which is left in the thread. */
 struct unwound {
 	bool foreign;    /* frames had to be fetched by further reads */
-	bool cut;        /* the top was uncertain and left out */
+	bool cut;        /* the top was uncertain and left out ... */
+	bool doubted;    /* ... for a call cannot be, unless it is met again at once */
 	bool told;       /* a generator was told by the code that uses it, see callsite.h */
 	bool truncated;  /* the middle was left out */
 	bool short_copy; /* with PS_LIMIT: the copied part ended before the stack did ... */

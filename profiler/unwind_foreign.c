@@ -73,7 +73,9 @@ bool walk_top_stood_still(struct walk *w)
 		return w->judgement;
 	still = stood_still(w, f, &asked);
 	w->judged = w->n;
-	w->judgement = asked && code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
+	/* A copy that took long shows nothing, and is no sign of what is usual. */
+	w->judgement = asked && !w->c->slow &&
+		       code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
 		       stillness_judge(&w->u->stillness, f->code, unit, still);
 	return w->judgement;
 }
@@ -160,16 +162,28 @@ enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret)
 	return PS_OK;
 }
 
-/* Does the top frame, as it was copied, refer to this object in its locals or its stack?
- * 3.14+ tells how high the stack was; 3.13 only where it has called Python. */
 bool walk_top_refers_to(const struct walk *w, raddr object)
 {
-	const struct layout *l = w->u->layout;
-	const struct frame *f = &w->t->frames[w->n - 1];
-	const struct region *r = &w->c->data[w->region];
-	uint32_t at = (uint32_t)(f->at - r->at), from = at + l->frame_locals_at, end = at + f->next;
+	return walk_refers_to(w, &w->t->frames[w->n - 1], object);
+}
 
-	if (f->foreign || f->at - r->at >= r->len || end > r->len || end < from)
+/* 3.14+ tells how high the stack was; 3.13 only where it has called Python. */
+bool walk_refers_to(const struct walk *w, const struct frame *f, raddr object)
+{
+	const struct layout *l = w->u->layout;
+	unsigned i = 0;
+	const struct region *r;
+	uint32_t at, from, end;
+
+	while (i < w->nregions && f->at - w->c->data[i].at >= w->c->data[i].len)
+		i++;
+	if (f->foreign || i == w->nregions)
+		return false;
+	r = &w->c->data[i];
+	at = (uint32_t)(f->at - r->at);
+	from = at + l->frame_locals_at;
+	end = at + f->next;
+	if (end > r->len || end < from)
 		return false;
 	if (layout_has(l, F_FRAME_STACKPOINTER)) {
 		raddr top = layout_get(l, r->bytes + at, F_FRAME_STACKPOINTER) - r->at;
@@ -180,8 +194,8 @@ bool walk_top_refers_to(const struct walk *w, raddr object)
 	} else if ((int32_t)(uint32_t)f->extra >= 0 && (uint32_t)f->extra <= (end - from) / 8) {
 		end = from + (uint32_t)f->extra * 8;
 	}
-	for (uint32_t i = from; i + 8 <= end; i += 8) {
-		if ((load64(r->bytes + i) & ~l->tag_mask) == object)
+	for (uint32_t word = from; word + 8 <= end; word += 8) {
+		if ((load64(r->bytes + word) & ~l->tag_mask) == object)
 			return true;
 	}
 	return false;

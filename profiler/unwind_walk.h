@@ -61,7 +61,8 @@ enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret) PS_MUST_
 bool walk_top_can_run(const struct walk *w, const struct candidate *lowest);
 /* Was a chain that ends at the top frame so at the moment of the data stack? */
 bool walk_chain_is_believed(struct walk *w, const struct chain *chain);
-/* Does the top frame, as it was copied, refer to this object in its locals or its stack? */
+/* Does this frame, as it was copied, refer to this object in its locals or its stack? */
+bool walk_refers_to(const struct walk *w, const struct frame *f, raddr object);
 bool walk_top_refers_to(const struct walk *w, raddr object);
 /* Notes of each generator whether its two copies ran the same code. */
 void walk_observe_generators(struct walk *w);

@@ -213,7 +213,15 @@ static void note_way(struct walk *w, uint32_t from, uint32_t to)
 	struct way way = { 0 };
 	struct way_node hinge;
 
+	const struct frame *below, *lowest = &w->t->frames[from];
+
 	if (!from || !node_of(w, from - 1, &hinge))
+		return;
+	below = &w->t->frames[from - 1];
+	/* What C code is said to run for a frame may be a link of before, or of after, to another
+	 * at the same address; but for that the frame has given C code the generator. */
+	if (lowest->previous != below->at &&
+	    !walk_refers_to(w, below, lowest->at - w->u->layout->generator_frame_at))
 		return;
 	for (uint32_t i = from; i < to && way.n < WAY_NODES; i++) {
 		const struct frame *f = &w->t->frames[i];

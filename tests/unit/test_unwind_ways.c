@@ -128,6 +128,40 @@ Test(unwind_ways, so_does_one_that_has_just_called_what_is_current)
 	}
 }
 
+/* As the frame's value stack has it: what it gives to C code. */
+static void refer(struct world *w, raddr frame, raddr object)
+{
+	uint64_t locals = image_get(&w->im, w->user, F_CODE_NLOCALSPLUS);
+	raddr slot = frame + w->im.layout.frame_locals_at + 8 * locals;
+
+	fake_put64(&w->im.fake, slot, object);
+	image_set(&w->im, frame, F_FRAME_STACKPOINTER, slot + 8);
+}
+
+Test(unwind_ways, under_c_code_it_is_told_of_what_the_frame_has_given_it)
+{
+	for (int given = 0; given < 2; given++) {
+		EACH_VERSION(w)
+		{
+			image_push_shim(&w->t);
+			run(w, w->gen);
+			if (given)
+				refer(w, w->user_frame,
+				      w->gen_frame - w->im.layout.generator_frame_at);
+			image_push(&w->t, w->f, 2);
+			settle(w, "main:5 user:104 gen:417 inner:608 f:703");
+			suspend(w);
+			if (given) {
+				expect_told(w, "main:5 user:104 gen:417 inner:608 f:703", true);
+				continue;
+			}
+			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+			cr_expect_str_eq(rig_stack(&w->rig), "main:5 user:104", "%s: %s",
+					 w->version, rig_stack(&w->rig));
+		}
+	}
+}
+
 Test(unwind_ways, without_having_been_seen_nothing_is_told)
 {
 	EACH_VERSION(w)
