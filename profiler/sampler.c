@@ -21,8 +21,8 @@ enum {
 	LOOK_NS = 50000,      /* else look at the interpreters no more often than this */
 	NAMES_ROUNDS = 20,    /* a thread that C code made may never get a name */
 	CUT_ATTEMPTS = 4,     /* for a top that is uncertain, before it is left out */
-	FURTHER_MAX = 64,     /* reads besides, for calls that are believed at the second look,
-				 * and when we did not run meanwhile */
+	FURTHER_MAX = 64,     /* reads besides, see takes_further_read() */
+	NEW_SAMPLES = 64,     /* that a thread is new */
 };
 
 /* --- opening --- */
@@ -216,11 +216,25 @@ static enum ps_status fit_plan(struct sampler *s, struct sample *x)
 	return st ? st : PS_TORN;
 }
 
+/* Is a further read no attempt at the same? A call may need a second look, a copy during
+ * which we did not run shows nothing, and of a thread that is new each read may foresee one
+ * more frame on which generators stand. */
+static bool takes_further_read(const struct sample *x, uint32_t *deepest)
+{
+	const struct thread *t = x->thread;
+	bool deeper = t->nframes > *deepest;
+
+	if (deeper)
+		*deepest = t->nframes;
+	return x->unwound.cut &&
+	       (x->unwound.doubted || x->capture->slow || (deeper && t->samples < NEW_SAMPLES));
+}
+
 static enum ps_status unwind(struct sampler *s, struct sample *x)
 {
 	struct thread *t = x->thread;
 	enum ps_status st;
-	unsigned further = 0;
+	uint32_t further = 0, deepest = 0;
 
 	for (int attempt = 0;; attempt++) {
 		st = s->blocking ? unwind_stopped(&s->unwinder, t, x->capture, &x->unwound)
@@ -230,8 +244,7 @@ static enum ps_status unwind(struct sampler *s, struct sample *x)
 		if (st == PS_LIMIT && x->unwound.short_copy) {
 			plan_widen(t, x->capture, x->unwound.region);
 			x->widened = t->samples > 1;
-		} else if (!st && x->unwound.cut && (x->unwound.doubted || x->capture->slow) &&
-			   further++ < FURTHER_MAX) {
+		} else if (!st && takes_further_read(x, &deepest) && further++ < FURTHER_MAX) {
 			attempt--;
 		} else if (st || !x->unwound.cut || attempt == CUT_ATTEMPTS) {
 			return st;
