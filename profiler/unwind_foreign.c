@@ -54,7 +54,7 @@ static bool stood_still(const struct walk *w, const struct frame *f, bool *ret_a
 		    layout_get(l, b, F_FRAME_PREVIOUS) != f->previous)
 			return false;
 	}
-	return *ret_asked && !w->c->slow;
+	return *ret_asked;
 }
 
 /* Did the top frame so far stand still, so that what the foreign frames say of it holds?
@@ -73,10 +73,10 @@ bool walk_top_stood_still(struct walk *w)
 		return w->judgement;
 	still = stood_still(w, f, &asked);
 	w->judged = w->n;
-	/* A copy that took long shows nothing, and is no sign of what is usual. */
-	w->judgement = asked && !w->c->slow &&
-		       code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
-		       stillness_judge(&w->u->stillness, f->code, unit, still);
+	/* A copy that took long is no sign of what is usual; see walk_chain_is_believed(). */
+	w->judgement = asked && code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
+		       (w->c->slow ? still && stillness_is_usual(&w->u->stillness, f->code, unit)
+				   : stillness_judge(&w->u->stillness, f->code, unit, still));
 	return w->judgement;
 }
 
@@ -216,6 +216,34 @@ bool walk_top_can_run(const struct walk *w, const struct candidate *lowest)
 	return !w->n || lowest->previous != top_address(w) || top_marks(w) & MARK_RESUMES;
 }
 
+bool walk_stood_there(const struct walk *w, const struct candidate *g)
+{
+	const struct layout *l = w->u->layout;
+
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
+		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
+
+		if (r->at == g->at)
+			return r->len == r->size && again->len == again->size && g->previous &&
+			       layout_get(l, again->bytes, F_FRAME_INSTR) == g->instr &&
+			       layout_get(l, again->bytes, F_FRAME_PREVIOUS) == g->previous &&
+			       (layout_get(l, again->bytes, F_FRAME_EXECUTABLE) & ~l->tag_mask) ==
+				       g->executable;
+	}
+	return false;
+}
+
+/* We did not run for a while, or the machine is slow: that the frame below is the same as
+ * before is no proof. But if all is the same at four moments, then it stands. */
+static bool chain_stood_there(const struct walk *w, const struct chain *chain)
+{
+	for (unsigned i = 0; i < chain->n; i++) {
+		if (!walk_stood_there(w, &chain->generator[i]))
+			return false;
+	}
+	return true;
+}
+
 /* The chain ends at the top frame. Was it so at the moment of the data stack? If that
  * frame stood still, yes. If not, the chain may be of a moment later; but generators that
  * live long, the lowest of which the top frame itself refers to, stand so whenever they
@@ -229,7 +257,7 @@ bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
 		return false;
 	if (chain->n && !walk_top_can_run(w, lowest))
 		return false;
-	if (walk_top_stood_still(w))
+	if (walk_top_stood_still(w) && (!w->c->slow || chain_stood_there(w, chain)))
 		return true;
 	if (!w->n || !chain->n || !(top_marks(w) & (MARK_RESUMES | MARK_CALLS | MARK_USES)))
 		return false;

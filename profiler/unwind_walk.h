@@ -59,6 +59,8 @@ enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret) PS_MUST_
 /* Does the top frame stand where its code resumes generators, if it is said to have resumed
  * the lowest of a chain itself? What C code does is not looked at. */
 bool walk_top_can_run(const struct walk *w, const struct candidate *lowest);
+/* Is this generator the same in both copies of it, and running? */
+bool walk_stood_there(const struct walk *w, const struct candidate *g);
 /* Was a chain that ends at the top frame so at the moment of the data stack? */
 bool walk_chain_is_believed(struct walk *w, const struct chain *chain);
 /* Does this frame, as it was copied, refer to this object in its locals or its stack? */

@@ -168,22 +168,13 @@ bool walk_find_way(struct walk *w, raddr at, struct chain *ret)
 
 /* --- noting ways --- */
 
-/* Is the frame in both copies of it the same, and running? */
 static bool stood_there(const struct walk *w, const struct frame *f)
 {
-	const struct layout *l = w->u->layout;
+	const struct candidate g = {
+		.at = f->at, .executable = f->executable, .instr = f->instr, .previous = f->previous
+	};
 
-	for (unsigned i = 0; i < w->c->nforeign; i++) {
-		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
-
-		if (r->at == f->at)
-			return r->len == r->size && again->len == again->size && f->previous &&
-			       layout_get(l, again->bytes, F_FRAME_INSTR) == f->instr &&
-			       layout_get(l, again->bytes, F_FRAME_PREVIOUS) == f->previous &&
-			       (layout_get(l, again->bytes, F_FRAME_EXECUTABLE) & ~l->tag_mask) ==
-				       f->executable;
-	}
-	return false;
+	return walk_stood_there(w, &g);
 }
 
 /* Can a generator that stands there have the next one run? */
