@@ -33,7 +33,8 @@ enum doing {
 struct callsites {
 	struct callsite *v;
 	struct place *places;
-	uint32_t nsites, nplaces;
+	struct callers *callers;
+	uint32_t nsites, nplaces, ncallers;
 	bool any; /* some site resumes a generator */
 	uint8_t classes[OPCODES];
 	unsigned minor;
@@ -49,6 +50,17 @@ void callsites_clear(struct callsites *s);
  * since code gets specialized as it runs. */
 uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
 		       uint32_t unit);
+
+/* Can the caller's instruction there, as its bytecode has it, have called the callee by pushing
+ * its frame? Asks the target where it could not when the code was first read: instructions are
+ * specialized anew. One that is specialized for another function may still, once or twice. */
+bool callsite_calls(struct callsites *s, struct code_cache *codes, uint32_t caller, uint32_t callee,
+		    raddr instr, uint32_t unit);
+
+/* Where code calls a function of that callee, by the versions in its calls: `near` if that is
+ * one of the places, else the first. False: no call is specialized for it. */
+bool callsite_of(struct callsites *s, struct code_cache *codes, uint32_t caller, uint32_t callee,
+		 uint32_t near, uint32_t *ret_unit);
 
 /* Does C code at that site, the consumer of a generator, have it running? As last noted;
  * true at first. */

@@ -152,6 +152,10 @@ static unsigned group_end(const struct capture_batch *b, const struct thread *t,
 static void add_foreign(struct capture_batch *b, const struct thread *t, enum piece_kind kind)
 {
 	for (unsigned i = 0; i < t->nforeign;) {
+		if (kind == PIECE_FOREIGN_AGAIN && !t->foreign[i].generator) {
+			i++;
+			continue;
+		}
 		/* The exceptions that a generator handles stand before its frame. */
 		uint32_t before = t->foreign[i].generator ? b->layout->exc_before_frame : 0, len;
 		raddr from = t->foreign[i].at - before;
@@ -184,14 +188,28 @@ static void add_again(struct capture_batch *b, const struct thread *t, uint32_t 
 	}
 }
 
+static void add_state(struct capture_batch *b, const struct thread *t)
+{
+	add_piece(b, PIECE_STATE, t->at, b->layout->span[S_THREAD], b->layout->span[S_THREAD]);
+}
+
 bool capture_add(struct capture_batch *b, const struct thread *t)
 {
 	unsigned first = b->npieces, gap = 0, ndata = 0;
-	uint32_t random = hash_words(t->samples, t->at);
 
 	if (!has_room(b, t))
 		return false;
-	add_piece(b, PIECE_STATE, t->at, b->layout->span[S_THREAD], b->layout->span[S_THREAD]);
+	/* The reading of a cache line delays the next write to it by some 100 ns, so that what is
+	 * read later is met too often where the target writes to that line. Where generators
+	 * are about, whose switching writes a lot, the data stack comes first of what is written
+	 * to: coroutines were met at work in 34 % of the samples instead of 65 % when it did
+	 * not. What the call needs to get going is done for a word that nobody writes to.
+	 * Else the thread state comes first, for with the writes to it calls are delayed, so
+	 * that fewer are made while the data stack is copied. */
+	if (!t->has_generators || !t->nchunks)
+		add_state(b, t);
+	else
+		add_piece(b, PIECE_PAUSE, t->chunks[t->nchunks - 1].at, 8, 8);
 	for (uint32_t i = 0; i < t->nchunks; i++) {
 		const struct chunk *c = &t->chunks[i];
 
@@ -202,10 +220,11 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 		add_piece(b, PIECE_DATA, c->at, c->window, c->size);
 		ndata++;
 	}
+	if (t->has_generators && t->nchunks)
+		add_state(b, t);
 	add_foreign(b, t, PIECE_FOREIGN);
-	add_again(b, t, random % 4);
+	add_again(b, t, hash_words(t->samples, t->at) % 4);
 	add_foreign(b, t, PIECE_FOREIGN_AGAIN);
-	add_again(b, t, random / 4 % 4);
 	b->has_foreign |= t->nforeign != 0;
 	b->thread[b->nthreads].plan = t;
 	b->thread[b->nthreads].first = first;
@@ -256,12 +275,21 @@ unsigned capture_nthreads(const struct capture_batch *b)
 	return b->nthreads;
 }
 
+/* Those that were not read: nothing has come. */
+static void skip_to(const struct thread *t, raddr at, uint32_t span, struct region *ret,
+		    unsigned *next)
+{
+	for (; *next < t->nforeign && t->foreign[*next].at < at; (*next)++)
+		ret[*next] = (struct region){ .at = t->foreign[*next].at, .size = span };
+}
+
 /* The frames that lie in this piece, one after another from *next on. */
 static void split_group(const struct capture_batch *b, const struct thread *t, struct region group,
 			struct region *ret, unsigned *next)
 {
 	uint32_t span = b->layout->span[S_FRAME];
 
+	skip_to(t, group.at, span, ret, next);
 	for (; *next < t->nforeign && t->foreign[*next].at - group.at < group.asked; (*next)++) {
 		uint32_t offset = (uint32_t)(t->foreign[*next].at - group.at);
 		uint32_t came = group.len > offset ? group.len - offset : 0;
@@ -304,4 +332,5 @@ void capture_get(const struct capture_batch *b, unsigned which, struct capture *
 		else if (p->kind == PIECE_DATA)
 			ret->data[ret->ndata++] = r;
 	}
+	skip_to(t, UINT64_MAX, b->layout->span[S_FRAME], ret->foreign_again, &ret->nforeign_again);
 }

@@ -24,14 +24,15 @@ enum { REGIONS_MAX = 512 };
 
 struct capture {
 	const unsigned char *state; /* of the thread; NULL: not readable */
-	/* Copied right after the data stack, and a second time a little later. */
+	/* Copied right after the data stack and the thread state, in that order; generators a
+	 * second time a little later (others are empty there). */
 	struct region foreign[FOREIGN_MAX], foreign_again[FOREIGN_MAX];
 	unsigned nforeign, nforeign_again;
 	struct region data[REGIONS_MAX]; /* the oldest chunk first */
 	unsigned ndata;
-	/* Parts of the data stack once more after each copy of the foreign frames: what is the
-	 * same in all copies was so while the foreign frames were copied. */
-	struct region again[2 * HINGES_MAX];
+	/* Parts of the data stack once more after the first copy of the foreign frames: what is
+	 * the same in both was so while the foreign frames were copied. */
+	struct region again[HINGES_MAX];
 	unsigned nagain;
 	bool slow;    /* the call took so long that "was so" does not follow */
 	unsigned gap; /* data[gap] is not the chunk after data[gap - 1]; 0: there is no gap */

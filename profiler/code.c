@@ -49,7 +49,7 @@ enum ps_status code_cache_init(struct code_cache *c, struct target *t, const str
 
 static size_t marks_bytes(uint32_t nunits)
 {
-	return nunits / 2 + 1;
+	return (size_t)nunits + 1;
 }
 
 static void drop(struct code_cache *c, struct code *code)
@@ -253,7 +253,7 @@ static void set_marks(unsigned minor, const uint8_t *units, uint32_t n, uint8_t 
 
 	opcode_classes(minor, classes);
 	for (uint32_t i = 0; i < n; i++)
-		ret[i / 2] |= (uint8_t)((classes[units[i * 2]] & MARKS) << i % 2 * 4);
+		ret[i] = classes[units[i * 2]] & MARKS;
 }
 
 /* The caches between instructions may look like anything: a frame never stands at one,
@@ -333,7 +333,7 @@ static enum ps_status read_object(struct code_cache *c, raddr at, struct code *c
 	unsigned char header[512];
 	uint64_t again;
 
-	c->reads++;
+	code->read = ++c->reads;
 	PS_TRY(target_read(c->target, at, header, l->span[S_CODE]));
 	PS_TRY(check_header(c, header));
 	take_header(l, at, header, code);
@@ -368,16 +368,23 @@ static uint32_t hash_address(raddr at)
 	return hash_words(at, 0);
 }
 
-enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret)
+bool code_known(const struct code_cache *c, raddr at, uint32_t *ret)
 {
-	uint32_t hash = hash_address(at), pos = TABLE_START, id;
+	uint32_t pos = TABLE_START, id;
 
-	while ((id = table_next(&c->by_address, hash, &pos)) != TABLE_NONE) {
+	while ((id = table_next(&c->by_address, hash_address(at), &pos)) != TABLE_NONE) {
 		if (c->codes[id].at == at) {
 			*ret = id;
-			return PS_OK;
+			return true;
 		}
 	}
+	return false;
+}
+
+enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret)
+{
+	if (code_known(c, at, ret))
+		return PS_OK;
 	if (at % 8 || at < 4096)
 		return PS_TORN;
 	if (c->ncodes >= CODES_MAX)
@@ -387,7 +394,7 @@ enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret)
 	PS_TRY(note_full(c, table_reserve(&c->by_address)));
 	c->codes[c->ncodes] = (struct code){ 0 };
 	PS_TRY(refresh(c, at, &c->codes[c->ncodes]));
-	table_insert(&c->by_address, hash, c->ncodes);
+	table_insert(&c->by_address, hash_address(at), c->ncodes);
 	*ret = c->ncodes++;
 	return PS_OK;
 }

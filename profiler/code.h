@@ -27,7 +27,9 @@ enum code_mark {
 	MARK_RETURNS = OP_RETURNS,
 	MARK_RESUMES = OP_RESUMES,
 	MARK_CALLS = OP_CALLS,
-	MARKS = MARK_RETURNS | MARK_RESUMES | MARK_CALLS,
+	MARK_USES = OP_USES,
+	MARK_VERSIONED = OP_VERSIONED, /* calls one function, by its version */
+	MARKS = MARK_RETURNS | MARK_RESUMES | MARK_CALLS | MARK_USES | MARK_VERSIONED,
 };
 
 enum { CODE_CONTENTS = 3 };
@@ -41,11 +43,12 @@ struct code {
 	uint32_t first_line;
 	uint32_t flags;
 	uint32_t epoch; /* in which it was last verified */
+	uint32_t read;  /* the count of the cache's reads with it */
 	func_id function;
 	uint32_t nruns;
 	struct line_run *runs;
 	uint32_t version; /* that its functions have, by which call sites know them; 0: none */
-	uint8_t *marks;   /* four bits a unit, of enum code_mark */
+	uint8_t *marks;   /* one a unit, of enum code_mark */
 	raddr *tlbc;      /* free-threaded 3.14+: where each thread's copy of the bytecode is */
 	uint32_t ntlbc;
 	uint64_t fingerprint;
@@ -85,6 +88,9 @@ void code_cache_forget(struct code_cache *c, const struct layout *l);
  * cache is full until code_make_room(). */
 enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret) PS_MUST_USE;
 
+/* The same of an object that has a record; reads nothing. */
+bool code_known(const struct code_cache *c, raddr at, uint32_t *ret);
+
 /* Throws all records away if there was no room for another one: what a program still runs
  * is read again, and what it has long dropped is forgotten. Between samples only, for
  * indices are void then; true says that they are. */
@@ -112,7 +118,12 @@ static inline uint32_t code_line(const struct code *code, uint32_t unit)
 
 static inline unsigned code_marks(const struct code *code, uint32_t unit)
 {
-	return code->marks[unit / 2] >> (unit % 2 * 4) & MARKS;
+	return code->marks[unit];
+}
+
+static inline void code_set_marks(struct code *code, uint32_t unit, unsigned marks)
+{
+	code->marks[unit] = (uint8_t)marks;
 }
 
 #endif

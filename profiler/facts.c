@@ -7,7 +7,7 @@ const char *repair_reason_text(enum repair_reason r)
 		[REPAIR_WINDOW] = "stack had grown, read again",
 		[REPAIR_MOVED] = "thread memory had moved, read again",
 		[REPAIR_FOREIGN] = "frame outside the data stack read separately",
-		[REPAIR_TOLD] = "generator told by its caller's code, its line by another sample",
+		[REPAIR_TOLD] = "generators told by code or by other samples",
 		[REPAIR_CUT] = "top frame uncertain, left out",
 	};
 

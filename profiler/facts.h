@@ -13,7 +13,7 @@ enum repair_reason {
 	REPAIR_WINDOW,  /* the stack had outgrown the bytes that were fetched: fetched again */
 	REPAIR_MOVED,   /* the thread's memory had moved: found and fetched again */
 	REPAIR_FOREIGN, /* a generator's or C call's frame was fetched by a second read */
-	REPAIR_TOLD, /* a generator was told by its caller's code, its line from another moment */
+	REPAIR_TOLD, /* generators were told by the code around them, or as other samples had them */
 	REPAIR_CUT,  /* the top contradicted itself and was cut to its last certain frame */
 	REPAIR_NREASONS
 };

@@ -5,6 +5,7 @@
 #include "profiler/listing.h"
 #include "profiler/look.h"
 #include "profiler/plan.h"
+#include "profiler/reuse.h"
 #include "profiler/state.h"
 
 #include <stdlib.h>
@@ -20,6 +21,8 @@ enum {
 	LOOK_NS = 50000,      /* else look at the interpreters no more often than this */
 	NAMES_ROUNDS = 20,    /* a thread that C code made may never get a name */
 	CUT_ATTEMPTS = 4,     /* for a top that is uncertain, before it is left out */
+	FURTHER_MAX = 64,     /* reads besides, see takes_further_read() */
+	NEW_SAMPLES = 64,     /* that a thread is new */
 };
 
 /* --- opening --- */
@@ -213,10 +216,25 @@ static enum ps_status fit_plan(struct sampler *s, struct sample *x)
 	return st ? st : PS_TORN;
 }
 
+/* Is a further read no attempt at the same? A call may need a second look, a copy during
+ * which we did not run shows nothing, and of a thread that is new each read may foresee one
+ * more frame on which generators stand. */
+static bool takes_further_read(const struct sample *x, uint32_t *deepest)
+{
+	const struct thread *t = x->thread;
+	bool deeper = t->nframes > *deepest;
+
+	if (deeper)
+		*deepest = t->nframes;
+	return x->unwound.cut &&
+	       (x->unwound.doubted || x->capture->slow || (deeper && t->samples < NEW_SAMPLES));
+}
+
 static enum ps_status unwind(struct sampler *s, struct sample *x)
 {
 	struct thread *t = x->thread;
 	enum ps_status st;
+	uint32_t further = 0, deepest = 0;
 
 	for (int attempt = 0;; attempt++) {
 		st = s->blocking ? unwind_stopped(&s->unwinder, t, x->capture, &x->unwound)
@@ -226,6 +244,8 @@ static enum ps_status unwind(struct sampler *s, struct sample *x)
 		if (st == PS_LIMIT && x->unwound.short_copy) {
 			plan_widen(t, x->capture, x->unwound.region);
 			x->widened = t->samples > 1;
+		} else if (!st && takes_further_read(x, &deepest) && further++ < FURTHER_MAX) {
+			attempt--;
 		} else if (st || !x->unwound.cut || attempt == CUT_ATTEMPTS) {
 			return st;
 		}
@@ -325,7 +345,26 @@ static bool may_be_another(const struct sampler *s)
 	return !s->blocking && (layout_has(&s->site.layout, F_INTERP_GENERATION) || is_churning(s));
 }
 
-static enum ps_status verify_codes(struct sampler *s, struct sample *x)
+/* Code objects of this sample were replaced before they could be read, or may have been. */
+static enum ps_status leave_out_reused(struct sampler *s, struct sample *x, uint32_t reads)
+{
+	struct thread *t = x->thread;
+	uint32_t n = t->nframes, certain = 0;
+
+	t->nframes = t->nstacks = 0;
+	PS_TRY(reuse_certain(&s->codes, s->codes_seen, n, reads, &certain));
+	if (!certain) {
+		x->lost = LOST_REUSED;
+		return PS_TORN;
+	}
+	t->nframes = certain;
+	if (t->gap_at >= certain)
+		t->gap_at = 0;
+	x->unwound.cut = true;
+	return unwind_assign(&s->unwinder, t, 0);
+}
+
+static enum ps_status verify_codes(struct sampler *s, struct sample *x, uint32_t reads)
 {
 	struct thread *t = x->thread;
 	enum ps_status st;
@@ -342,12 +381,10 @@ static enum ps_status verify_codes(struct sampler *s, struct sample *x)
 		return PS_OK;
 	}
 	unwinder_forget(&s->unwinder);
-	t->nframes = t->nstacks = 0;
 	note_change(s);
-	if (st || (!s->blocking && !generation_stands(s, t))) {
-		x->lost = LOST_REUSED;
-		return PS_TORN;
-	}
+	if (st || (!s->blocking && !generation_stands(s, t)))
+		return leave_out_reused(s, x, reads);
+	t->nframes = t->nstacks = 0;
 	/* The records are right now, and were at the sample: look at its bytes again. */
 	return unwind(s, x);
 }
@@ -400,12 +437,11 @@ static enum ps_status sample_steps(struct sampler *s, struct sample *x)
 
 	PS_TRY(fit_plan(s, x));
 	PS_TRY(unwind_or_replan(s, x));
-	PS_TRY(verify_codes(s, x));
+	PS_TRY(verify_codes(s, x, reads));
 	/* A code object that was read only now must still be the one of the sample. */
 	if (s->codes.reads != reads && may_be_another(s) && !generation_stands(s, x->thread)) {
-		x->thread->nframes = x->thread->nstacks = 0;
-		x->lost = LOST_REUSED;
-		return PS_TORN;
+		PS_TRY(collect_codes(s, x->thread));
+		PS_TRY(leave_out_reused(s, x, reads));
 	}
 	plan_windows(x->thread);
 	return account(s, x);

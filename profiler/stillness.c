@@ -36,20 +36,27 @@ void stillness_clear(struct stillness *s)
 	s->used = s->seen = s->still = 0;
 }
 
-static struct still_place *find_place(struct stillness *s, uint32_t code, uint32_t unit)
+static struct still_place *place_slot(struct stillness *s, uint32_t code, uint32_t unit)
 {
 	uint32_t i = hash_words(code, unit) % PLACES_MAX;
 
-	for (; s->v[i].seen; i = (i + 1) % PLACES_MAX) {
-		if (s->v[i].code == code && s->v[i].unit == unit)
-			return &s->v[i];
-	}
+	while (s->v[i].seen && (s->v[i].code != code || s->v[i].unit != unit))
+		i = (i + 1) % PLACES_MAX;
+	return &s->v[i];
+}
+
+static struct still_place *find_place(struct stillness *s, uint32_t code, uint32_t unit)
+{
+	struct still_place *p = place_slot(s, code, unit);
+
+	if (p->seen)
+		return p;
 	/* Never full, so that every search ends at a free entry. */
 	if (s->used >= PLACES_MAX / 4 * 3)
 		return NULL;
 	s->used++;
-	s->v[i] = (struct still_place){ .code = code, .unit = unit };
-	return &s->v[i];
+	*p = (struct still_place){ .code = code, .unit = unit };
+	return p;
 }
 
 static void note(uint32_t *seen, uint32_t *still, bool is_still)
@@ -78,4 +85,11 @@ bool stillness_judge(struct stillness *s, uint32_t code, uint32_t unit, bool sti
 	if (p->seen < SEEN_FEW && !is_usual(s->seen, s->still))
 		return false;
 	return still && is_usual(p->seen, p->still);
+}
+
+bool stillness_is_usual(struct stillness *s, uint32_t code, uint32_t unit)
+{
+	const struct still_place *p = place_slot(s, code, unit);
+
+	return p->seen < SEEN_FEW ? is_usual(s->seen, s->still) : is_usual(p->seen, p->still);
 }

@@ -30,5 +30,7 @@ void stillness_clear(struct stillness *s);
 /* A frame of that code (an index in the code cache) at that unit was, or was not, still:
  * notes it, and says whether it is to be believed that it stood still. */
 bool stillness_judge(struct stillness *s, uint32_t code, uint32_t unit, bool still);
+/* Is it usual there to be still, as far as is known? Notes nothing. */
+bool stillness_is_usual(struct stillness *s, uint32_t code, uint32_t unit);
 
 #endif

@@ -9,7 +9,10 @@
 
 #include "profiler/unwind_walk.h"
 
-enum { FORESEEN = 64 }; /* samples of a thread, after which its plan is settled */
+enum {
+	FORESEEN = 64,    /* samples of a thread, after which its plan is settled */
+	DOUBTS_ENOUGH = 2 /* equal ones in a row: the bytecode does not say all that it calls */
+};
 
 /* --- bytes of frames --- */
 
@@ -90,6 +93,69 @@ static enum ps_status accept_chain(struct walk *w, const struct chain *chain)
 	return PS_OK;
 }
 
+/* Whose generators are known, but not the moment at which they stood where the copies have
+ * them: where they stand to run each other, other samples tell. */
+static void prefer_way(struct walk *w, raddr at, struct chain *chain)
+{
+	struct chain way;
+
+	if (!walk_chain_hangs_together(w, chain) && walk_find_way(w, at, &way))
+		*chain = way;
+}
+
+/* --- did one call the other? --- */
+
+/* Is the same doubted again and again, however often it is read? */
+static bool is_doubted(struct walk *w, uint32_t caller, uint32_t unit, uint32_t callee)
+{
+	struct doubt *d = &w->u->doubt;
+	struct code *code;
+
+	if (d->thread != w->t->at || d->sample != w->t->samples || d->code != caller ||
+	    d->unit != unit || d->callee != callee)
+		*d = (struct doubt){ .thread = w->t->at,
+				     .sample = w->t->samples,
+				     .code = caller,
+				     .unit = unit,
+				     .callee = callee };
+	if (++d->times < DOUBTS_ENOUGH) {
+		w->out->doubted = true;
+		return true;
+	}
+	code = &w->u->codes->codes[caller];
+	code_set_marks(code, unit, (code_marks(code, unit) | MARK_CALLS) & ~MARK_VERSIONED);
+	return false;
+}
+
+static bool can_have_called(struct walk *w, uint32_t caller, raddr instr, uint32_t tlbc_index,
+			    uint32_t callee)
+{
+	struct unwinder *u = w->u;
+	uint32_t unit;
+
+	return u->codes->codes[caller].flags & CODE_HIDDEN ||
+	       !code_unit(u->codes, caller, instr, tlbc_index, &unit) ||
+	       callsite_calls(&u->callsites, u->codes, caller, callee, instr, unit) ||
+	       !is_doubted(w, caller, unit, callee);
+}
+
+/* A chain, and the frame that the topmost of its generators has called. The object of that
+ * one may be another generator's by the time it is copied: then it calls something else. */
+static enum ps_status accept_upon(struct walk *w, struct chain *chain, const struct candidate *c,
+				  bool *ret_cut)
+{
+	struct candidate *g = &chain->generator[0];
+
+	if (chain->n && g->at == c->previous) {
+		walk_set_calling(w, g, c->code);
+		*ret_cut = !can_have_called(w, g->code, g->instr, g->tlbc_index, c->code);
+		if (*ret_cut)
+			return PS_OK;
+	}
+	PS_TRY(accept_chain(w, chain));
+	return accept(w, c, false);
+}
+
 /* 3.14+: a frame that ends is unlinked, then its locals are cleared from the top down, then
  * its executable (_PyEval_FrameClearAndPop, _PyFrame_ClearLocals in Python/frame.c). The
  * clearing sets the stack pointer below the locals first, where no live frame has it. What
@@ -118,17 +184,50 @@ static void drop_top(struct walk *w)
 		w->same = w->n;
 }
 
+/* 3.13: a frame that an exception leaves, and that its traceback holds on to, stays as it
+ * was when it called (take_ownership in Python/frame.c). While the copy goes up the stack,
+ * the target may come down it: then none of the frames is one that executes, though the
+ * topmost always is, unless it runs a generator. What was current then is the top. */
+static void drop_left(struct walk *w)
+{
+	const struct layout *l = w->u->layout;
+	uint32_t at = w->n, unit;
+	const struct frame *f = w->n ? &w->t->frames[w->n - 1] : NULL;
+
+	if (!f || !layout_has(l, F_FRAME_STACKTOP) || f->foreign || extra_executes(l, f->extra) ||
+	    !code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) ||
+	    code_marks(&w->u->codes->codes[f->code], unit) & MARK_RESUMES)
+		return;
+	while (at > 0 && w->t->frames[at - 1].at != w->current)
+		at--;
+	while (at > 0 && w->n > at)
+		drop_top(w);
+}
+
 static void drop_cleared(struct walk *w)
 {
 	if (top_is_cleared(w))
 		drop_top(w);
 }
 
+/* Has the top frame come to its end? */
+static bool top_returns(const struct walk *w)
+{
+	const struct frame *f = &w->t->frames[w->n - 1];
+	uint32_t unit;
+
+	return top_is_cleared(w) ||
+	       (code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
+		code_marks(&w->u->codes->codes[f->code], unit) & MARK_RETURNS);
+}
+
 /* A frame that is being popped runs destructors: what they call, by C code, stands above
- * it on the data stack, but for the interpreter it is gone already. */
+ * it on the data stack, but for the interpreter it is gone already. That another frame
+ * called it, its entry frame says alone, which is copied later than the data stack and may
+ * be another's by then, at the same place of the C stack. */
 static void drop_dying(struct walk *w, raddr end)
 {
-	while (w->n && top_address(w) != end && walk_frame_is_known(w, end))
+	while (w->n && top_address(w) != end && walk_frame_is_known(w, end) && top_returns(w))
 		drop_top(w);
 }
 
@@ -143,27 +242,25 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 	*ret_cut = false;
 	drop_cleared(w);
 	PS_TRY(walk_tell(w, c->previous, &chain));
-	if (chain.known) {
-		PS_TRY(accept_chain(w, &chain));
-		return accept(w, c, false);
-	}
+	if (chain.known)
+		return accept_upon(w, &chain, c, ret_cut);
 	PS_TRY(walk_follow(w, c->previous, &chain));
 	if (chain.known && !chain.n)
 		drop_dying(w, chain.end);
-	/* What could not be read may be a generator; the next sample will tell. */
-	if (chain.unread) {
-		*ret_cut = true;
-		return PS_OK;
-	}
 	/* Without generators about, there is nothing that could be in between. */
-	if (!w->t->has_generators || (chain.known && !chain.n && top_address(w) == chain.end))
+	if (!chain.unread &&
+	    (!w->t->has_generators || (chain.known && !chain.n && top_address(w) == chain.end)))
 		return accept(w, c, false);
-	if (!chain.known || top_address(w) != chain.end || !walk_chain_is_believed(w, &chain)) {
-		*ret_cut = w->n != 0;
-		return w->n ? PS_OK : accept(w, c, false);
+	if (!chain.unread && chain.known && top_address(w) == chain.end &&
+	    walk_chain_is_believed(w, &chain)) {
+		prefer_way(w, c->previous, &chain);
+		return accept_upon(w, &chain, c, ret_cut);
 	}
-	PS_TRY(accept_chain(w, &chain));
-	return accept(w, c, false);
+	if (walk_find_way(w, c->previous, &chain))
+		return accept_upon(w, &chain, c, ret_cut);
+	/* What could not be read may be a generator; the next sample will tell. */
+	*ret_cut = w->n != 0 || chain.unread;
+	return *ret_cut ? PS_OK : accept(w, c, false);
 }
 
 /* --- the next frame up --- */
@@ -266,6 +363,16 @@ static bool link_is_known(const struct walk *w, const struct candidate *c)
 	return f->at == c->at && f->executable == c->executable && f->previous == c->previous;
 }
 
+/* The top frame is named as the caller of this one. While the data stack is copied, the
+ * target may return from one call and make another in the same place: then the caller's
+ * copy is older, and stands at no call, or at one of another function. */
+static bool is_torn(struct walk *w, const struct candidate *c)
+{
+	const struct frame *f = &w->t->frames[w->n - 1];
+
+	return !f->foreign && !can_have_called(w, f->code, f->instr, f->tlbc_index, c->code);
+}
+
 static enum ps_status climb_data_stack(struct walk *w)
 {
 	while (w->n < FRAMES_MAX) {
@@ -275,9 +382,11 @@ static enum ps_status climb_data_stack(struct walk *w)
 		PS_TRY(next_on_data_stack(w, &c, &found));
 		if (!found)
 			return PS_OK;
-		if ((w->n && c.previous == top_address(w)) || link_is_known(w, &c))
+		if (link_is_known(w, &c))
 			PS_TRY(accept(w, &c, false));
-		else
+		else if (w->n && c.previous == top_address(w) && !(cut = is_torn(w, &c)))
+			PS_TRY(accept(w, &c, false));
+		else if (!cut)
 			PS_TRY(accept_through_c(w, &c, &cut));
 		if (cut) {
 			w->out->cut = true;
@@ -290,8 +399,9 @@ static enum ps_status climb_data_stack(struct walk *w)
 /* --- a generator on top --- */
 
 /* Does the chain from this foreign frame end at the top frame (or, where there is none,
- * at the bottom)? Then its generators stand on it, if it stood still. */
-static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
+ * at the bottom)? Then its generators stand on it, if it stood still. *ret_doubt: they may,
+ * but nothing proves it. */
+static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done, bool *ret_doubt)
 {
 	struct chain chain;
 
@@ -299,16 +409,18 @@ static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done)
 	PS_TRY(walk_follow(w, at, &chain));
 	/* It may be on top if the top frame has to do with it at all, or if too little has been
 	 * seen yet for its copy to have been foreseen. */
-	w->out->cut |= chain.unread &&
-		       (w->t->samples < FORESEEN ||
-			(w->n && walk_top_refers_to(w, at - w->u->layout->generator_frame_at)));
-	if (!chain.known || !chain.n || chain.end != top_address(w))
+	*ret_doubt |= chain.unread &&
+		      (w->t->samples < FORESEEN ||
+		       (w->n && walk_top_refers_to(w, at - w->u->layout->generator_frame_at)));
+	if (!chain.known || !chain.n || chain.end != top_address(w) ||
+	    !walk_top_can_run(w, &chain.generator[chain.n - 1]))
 		return PS_OK;
 	if (!walk_chain_is_believed(w, &chain)) {
-		w->out->cut = true;
+		*ret_doubt = true;
 		return PS_OK;
 	}
 	*ret_done = true;
+	prefer_way(w, at, &chain);
 	return accept_chain(w, &chain);
 }
 
@@ -342,32 +454,48 @@ static enum ps_status is_running(struct walk *w, unsigned i, bool *ret)
 	return PS_OK;
 }
 
-/* Which foreign frame can stand on top? What was current a moment before the copy of the
- * data stack says it best: the top frame itself, so none; or a generator. Else one that
- * was running a moment after it, and whose chain leads to the top frame. */
+/* The one that was current a moment after the copy of the data stack, as the copies have it
+ * or as it was seen to stand there at other samples. */
+static enum ps_status try_running_after(struct walk *w, bool *ret_done, bool *ret_doubt)
+{
+	raddr at = walk_running_after(w);
+	struct chain chain;
+
+	if (!at)
+		return PS_OK;
+	PS_TRY(try_on_top(w, at, ret_done, ret_doubt));
+	if (*ret_done || !walk_find_way(w, at, &chain))
+		return PS_OK;
+	*ret_done = true;
+	return accept_chain(w, &chain);
+}
+
+/* Which foreign frame can stand on top? What was current right after the copy of the data
+ * stack says it best: the top frame itself, so none; or a generator. Else what the bytecode
+ * tells, or one that was running a moment later, and whose chain leads to the top frame. */
 static enum ps_status climb_generators(struct walk *w)
 {
-	raddr current = w->current, ignored;
+	bool done = false, doubt = false;
 	struct chain told;
-	bool done = false;
 
+	if (w->n && w->current == top_address(w))
+		return PS_OK;
+	PS_TRY(try_running_after(w, &done, &doubt));
+	if (done)
+		return PS_OK;
 	PS_TRY(walk_tell(w, 0, &told));
 	if (told.known)
 		return accept_chain(w, &told);
 	if (w->out->told)
 		return PS_OK;
-	if (w->n && current == top_address(w))
-		return PS_OK;
-	if (!walk_is_bottom(w, current) && !walk_on_data_stack(w, current) &&
-	    !already_found(w, current) && !thread_find_shim(w->t, current, &ignored))
-		PS_TRY(try_on_top(w, current, &done));
 	for (unsigned i = 0; !done && i < w->c->nforeign; i++) {
 		bool running;
 
 		PS_TRY(is_running(w, i, &running));
 		if (running)
-			PS_TRY(try_on_top(w, w->c->foreign[i].at, &done));
+			PS_TRY(try_on_top(w, w->c->foreign[i].at, &done, &doubt));
 	}
+	w->out->cut |= doubt && !done;
 	return PS_OK;
 }
 
@@ -433,7 +561,10 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 		t->nframes = t->nstacks = 0;
 		return st;
 	}
+	drop_left(&w);
 	drop_cleared(&w);
+	if (t->has_generators && !ret->cut && !ret->told)
+		walk_note_ways(&w);
 	t->nframes = w.n;
 	t->has_frames = w.n != 0;
 	if (t->codes_generation != u->codes->generation) {

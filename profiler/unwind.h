@@ -2,7 +2,7 @@
 /* profiler/unwind.h - from the bytes of one sample to a stack that existed.
  *
  * The target runs on while it is read. The copy of its data stack is nearly one instant;
- * current_frame, read a little earlier, is not of that instant. So the stack is rebuilt
+ * current_frame, read a little later, is not of that instant. So the stack is rebuilt
  * from the bottom of the copy: a frame's child lies right behind it (or at the start of
  * the next chunk) and names it as `previous`; the first slot that is not alive ends the
  * stack. Frames outside the data stack (generators, and the entry frames by which C code
@@ -22,6 +22,14 @@
 #include "profiler/capture.h"
 #include "profiler/code.h"
 #include "profiler/stillness.h"
+#include "profiler/ways.h"
+
+/* A call that cannot be, as far as the bytecode tells, and how often it was met in one go. */
+struct doubt {
+	raddr thread;
+	uint32_t sample, code, unit, callee;
+	uint32_t times;
+};
 
 struct unwinder {
 	struct target *target;
@@ -30,6 +38,8 @@ struct unwinder {
 	struct profile *profile;
 	struct stillness stillness;
 	struct callsites callsites;
+	struct ways ways;
+	struct doubt doubt;
 	func_id omitted; /* marker in the middle of truncated stacks */
 	struct frame *scratch;
 	uint32_t scratch_cap;
@@ -38,7 +48,8 @@ struct unwinder {
 /* What unwinding found besides the stack, which is left in the thread. */
 struct unwound {
 	bool foreign;    /* frames had to be fetched by further reads */
-	bool cut;        /* the top was uncertain and left out */
+	bool cut;        /* the top was uncertain and left out ... */
+	bool doubted;    /* ... for a call cannot be, unless it is met again at once */
 	bool told;       /* a generator was told by the code that uses it, see callsite.h */
 	bool truncated;  /* the middle was left out */
 	bool short_copy; /* with PS_LIMIT: the copied part ended before the stack did ... */

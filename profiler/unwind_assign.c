@@ -97,6 +97,7 @@ enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from
 enum ps_status unwinder_init(struct unwinder *u)
 {
 	PS_TRY(stillness_init(&u->stillness));
+	PS_TRY(ways_init(&u->ways));
 	return callsites_init(&u->callsites);
 }
 
@@ -104,12 +105,14 @@ void unwinder_forget(struct unwinder *u)
 {
 	stillness_clear(&u->stillness);
 	callsites_clear(&u->callsites);
+	ways_clear(&u->ways);
 }
 
 void unwinder_deinit(struct unwinder *u)
 {
 	stillness_deinit(&u->stillness);
 	callsites_deinit(&u->callsites);
+	ways_deinit(&u->ways);
 	free(u->scratch);
 	u->scratch = NULL;
 	u->scratch_cap = 0;

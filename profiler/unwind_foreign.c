@@ -10,10 +10,12 @@ static struct copies copies_of(const struct walk *w, unsigned i)
 	struct copies c = { 0 };
 	raddr later;
 
-	if (r->len != r->size || again->len != again->size)
+	if (r->len != r->size)
 		return c;
 	c.bytes = r->bytes;
 	c.previous = layout_get(l, r->bytes, F_FRAME_PREVIOUS);
+	if (again->len != again->size)
+		return c;
 	later = layout_get(l, again->bytes, F_FRAME_PREVIOUS);
 	c.moved = layout_get(l, r->bytes, F_FRAME_EXECUTABLE) !=
 			  layout_get(l, again->bytes, F_FRAME_EXECUTABLE) ||
@@ -25,7 +27,7 @@ static struct copies copies_of(const struct walk *w, unsigned i)
 
 struct copies walk_foreign_copies(const struct walk *w, raddr at)
 {
-	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
 		if (w->c->foreign[i].at == at)
 			return copies_of(w, i);
 	}
@@ -52,7 +54,7 @@ static bool stood_still(const struct walk *w, const struct frame *f, bool *ret_a
 		    layout_get(l, b, F_FRAME_PREVIOUS) != f->previous)
 			return false;
 	}
-	return *ret_asked && !w->c->slow;
+	return *ret_asked;
 }
 
 /* Did the top frame so far stand still, so that what the foreign frames say of it holds?
@@ -71,8 +73,10 @@ bool walk_top_stood_still(struct walk *w)
 		return w->judgement;
 	still = stood_still(w, f, &asked);
 	w->judged = w->n;
+	/* A copy that took long is no sign of what is usual; see walk_chain_is_believed(). */
 	w->judgement = asked && code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
-		       stillness_judge(&w->u->stillness, f->code, unit, still);
+		       (w->c->slow ? still && stillness_is_usual(&w->u->stillness, f->code, unit)
+				   : stillness_judge(&w->u->stillness, f->code, unit, still));
 	return w->judgement;
 }
 
@@ -158,16 +162,28 @@ enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret)
 	return PS_OK;
 }
 
-/* Does the top frame, as it was copied, refer to this object in its locals or its stack?
- * 3.14+ tells how high the stack was; 3.13 only where it has called Python. */
 bool walk_top_refers_to(const struct walk *w, raddr object)
 {
-	const struct layout *l = w->u->layout;
-	const struct frame *f = &w->t->frames[w->n - 1];
-	const struct region *r = &w->c->data[w->region];
-	uint32_t at = (uint32_t)(f->at - r->at), from = at + l->frame_locals_at, end = at + f->next;
+	return walk_refers_to(w, &w->t->frames[w->n - 1], object);
+}
 
-	if (f->foreign || f->at - r->at >= r->len || end > r->len || end < from)
+/* 3.14+ tells how high the stack was; 3.13 only where it has called Python. */
+bool walk_refers_to(const struct walk *w, const struct frame *f, raddr object)
+{
+	const struct layout *l = w->u->layout;
+	unsigned i = 0;
+	const struct region *r;
+	uint32_t at, from, end;
+
+	while (i < w->nregions && f->at - w->c->data[i].at >= w->c->data[i].len)
+		i++;
+	if (f->foreign || i == w->nregions)
+		return false;
+	r = &w->c->data[i];
+	at = (uint32_t)(f->at - r->at);
+	from = at + l->frame_locals_at;
+	end = at + f->next;
+	if (end > r->len || end < from)
 		return false;
 	if (layout_has(l, F_FRAME_STACKPOINTER)) {
 		raddr top = layout_get(l, r->bytes + at, F_FRAME_STACKPOINTER) - r->at;
@@ -178,17 +194,60 @@ bool walk_top_refers_to(const struct walk *w, raddr object)
 	} else if ((int32_t)(uint32_t)f->extra >= 0 && (uint32_t)f->extra <= (end - from) / 8) {
 		end = from + (uint32_t)f->extra * 8;
 	}
-	for (uint32_t i = from; i + 8 <= end; i += 8) {
-		if ((load64(r->bytes + i) & ~l->tag_mask) == object)
+	for (uint32_t word = from; word + 8 <= end; word += 8) {
+		if ((load64(r->bytes + word) & ~l->tag_mask) == object)
 			return true;
 	}
 	return false;
 }
 
+static unsigned top_marks(const struct walk *w)
+{
+	const struct frame *f = &w->t->frames[w->n - 1];
+	uint32_t unit;
+
+	return code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit)
+		       ? code_marks(&w->u->codes->codes[f->code], unit)
+		       : 0;
+}
+
+bool walk_top_can_run(const struct walk *w, const struct candidate *lowest)
+{
+	return !w->n || lowest->previous != top_address(w) || top_marks(w) & MARK_RESUMES;
+}
+
+bool walk_stood_there(const struct walk *w, const struct candidate *g)
+{
+	const struct layout *l = w->u->layout;
+
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
+		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
+
+		if (r->at == g->at)
+			return r->len == r->size && again->len == again->size && g->previous &&
+			       layout_get(l, again->bytes, F_FRAME_INSTR) == g->instr &&
+			       layout_get(l, again->bytes, F_FRAME_PREVIOUS) == g->previous &&
+			       (layout_get(l, again->bytes, F_FRAME_EXECUTABLE) & ~l->tag_mask) ==
+				       g->executable;
+	}
+	return false;
+}
+
+/* We did not run for a while, or the machine is slow: that the frame below is the same as
+ * before is no proof. But if all is the same at four moments, then it stands. */
+static bool chain_stood_there(const struct walk *w, const struct chain *chain)
+{
+	for (unsigned i = 0; i < chain->n; i++) {
+		if (!walk_stood_there(w, &chain->generator[i]))
+			return false;
+	}
+	return true;
+}
+
 /* The chain ends at the top frame. Was it so at the moment of the data stack? If that
  * frame stood still, yes. If not, the chain may be of a moment later; but generators that
  * live long, the lowest of which the top frame itself refers to, stand so whenever they
- * run, so that the stack is one that exists. */
+ * run, so that the stack is one that exists, if that frame stands where it calls. */
 bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
 {
 	const struct candidate *lowest = &chain->generator[chain->n - 1];
@@ -196,9 +255,11 @@ bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
 
 	if (told != NO_GENERATOR && lowest->code != told)
 		return false;
-	if (walk_top_stood_still(w))
+	if (chain->n && !walk_top_can_run(w, lowest))
+		return false;
+	if (walk_top_stood_still(w) && (!w->c->slow || chain_stood_there(w, chain)))
 		return true;
-	if (!w->n || !chain->n)
+	if (!w->n || !chain->n || !(top_marks(w) & (MARK_RESUMES | MARK_CALLS | MARK_USES)))
 		return false;
 	for (unsigned i = 0; i < chain->n; i++) {
 		if (!thread_is_steady(w->t, chain->generator[i].at))
@@ -211,7 +272,7 @@ void walk_observe_generators(struct walk *w)
 {
 	const struct layout *l = w->u->layout;
 
-	for (unsigned i = 0; i < w->c->nforeign && i < w->c->nforeign_again; i++) {
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
 		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
 
 		if (r->len == r->size && again->len == again->size)

@@ -121,7 +121,7 @@ static bool find_referred(struct walk *w, const struct use *use, struct candidat
 
 /* --- building the chain, the topmost first --- */
 
-static void put(struct walk *w, struct chain *chain, raddr at, uint32_t code, uint32_t unit)
+void walk_put(struct walk *w, struct chain *chain, raddr at, uint32_t code, uint32_t unit)
 {
 	const struct code *c = &w->u->codes->codes[code];
 
@@ -157,7 +157,7 @@ static void tell_on_top(struct walk *w, const struct use *use, struct chain *ret
 	if (use->by->code == use->generator || w->ntold >= TOLD_MAX ||
 	    !callsite_place(&w->u->callsites, use->generator, DOING_ON_TOP, &unit))
 		return;
-	put(w, ret, 0, use->generator, unit);
+	walk_put(w, ret, 0, use->generator, unit);
 	ret->known = true;
 }
 
@@ -213,8 +213,8 @@ static void tell_two(struct walk *w, const struct use *use, raddr upper, struct 
 	    callsite_place(&u->callsites, second, DOING_RESUME, &calls) ||
 	    !callsite_place(&u->callsites, second, DOING_CALL, &calls))
 		return;
-	put(w, ret, upper, second, calls);
-	put(w, ret, 0, use->generator, resumes);
+	walk_put(w, ret, upper, second, calls);
+	walk_put(w, ret, 0, use->generator, resumes);
 	ret->known = true;
 }
 
@@ -238,7 +238,7 @@ static enum ps_status tell_between(struct walk *w, const struct use *use, raddr 
 	if (!walk_top_refers_to(w, upper - w->u->layout->generator_frame_at)) {
 		tell_two(w, use, upper, ret);
 	} else if (place_of(w, use, upper, DOING_CALL, &unit)) {
-		put(w, ret, upper, use->generator, unit);
+		walk_put(w, ret, upper, use->generator, unit);
 		ret->known = true;
 	}
 	return PS_OK;
@@ -260,4 +260,19 @@ enum ps_status walk_tell(struct walk *w, raddr upper, struct chain *ret)
 	else
 		tell_on_top(w, &use, ret);
 	return PS_OK;
+}
+
+/* A copy of a moment later may show it where it has gone on to. */
+void walk_set_calling(struct walk *w, struct candidate *g, uint32_t callee)
+{
+	struct unwinder *u = w->u;
+	uint32_t unit, place;
+
+	if (g->tlbc_index || !code_unit(u->codes, g->code, g->instr, 0, &unit))
+		return;
+	if (!callsite_of(&u->callsites, u->codes, g->code, callee, unit, &place) &&
+	    (code_marks(&u->codes->codes[g->code], unit) & MARK_CALLS ||
+	     !callsite_place(&u->callsites, g->code, DOING_CALL, &place)))
+		return;
+	g->instr = u->codes->codes[g->code].units_at + 2 * (raddr)place;
 }

@@ -56,9 +56,15 @@ bool walk_on_data_stack(const struct walk *w, raddr at);
 bool walk_frame_is_known(const struct walk *w, raddr at);
 /* Follows `previous` from a foreign frame down to one that we have, or the bottom. */
 enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret) PS_MUST_USE;
+/* Does the top frame stand where its code resumes generators, if it is said to have resumed
+ * the lowest of a chain itself? What C code does is not looked at. */
+bool walk_top_can_run(const struct walk *w, const struct candidate *lowest);
+/* Is this generator the same in both copies of it, and running? */
+bool walk_stood_there(const struct walk *w, const struct candidate *g);
 /* Was a chain that ends at the top frame so at the moment of the data stack? */
 bool walk_chain_is_believed(struct walk *w, const struct chain *chain);
-/* Does the top frame, as it was copied, refer to this object in its locals or its stack? */
+/* Does this frame, as it was copied, refer to this object in its locals or its stack? */
+bool walk_refers_to(const struct walk *w, const struct frame *f, raddr object);
 bool walk_top_refers_to(const struct walk *w, raddr object);
 /* Notes of each generator whether its two copies ran the same code. */
 void walk_observe_generators(struct walk *w);
@@ -74,5 +80,23 @@ uint32_t walk_told_generator(struct walk *w);
 enum ps_status walk_tell(struct walk *w, raddr upper, struct chain *ret) PS_MUST_USE;
 /* Notes where in their code generators are met. */
 enum ps_status walk_note_places(struct walk *w) PS_MUST_USE;
+/* Adds a generator to the chain, told to stand there; `at` 0: its address is not known. */
+void walk_put(struct walk *w, struct chain *chain, raddr at, uint32_t code, uint32_t unit);
+/* Puts the chain's topmost generator where its code calls a function of that code. */
+void walk_set_calling(struct walk *w, struct candidate *generator, uint32_t callee);
+
+/* --- unwind_ways.c --- */
+
+/* The generator that ran right after the data stack was copied, or had called what ran then,
+ * if it is above the top frame; else 0. */
+raddr walk_running_after(const struct walk *w);
+/* The generators from the top frame to the one at that address, as they were seen at other
+ * samples. */
+bool walk_find_way(struct walk *w, raddr at, struct chain *ret);
+/* Does each generator stand where it can run the next one? If not, the copies of them are of
+ * different moments. */
+bool walk_chain_hangs_together(const struct walk *w, const struct chain *chain);
+/* Notes what is certain in the stack that was found. */
+void walk_note_ways(struct walk *w);
 
 #endif

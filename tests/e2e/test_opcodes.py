@@ -56,5 +56,9 @@ def test_nothing_that_resumes_or_returns_is_missing(python):
             assert "OP_RESUMES" in known[name][1], name
         if plain.startswith("RETURN_"):
             assert "OP_RETURNS" in known[name][1], name
+        if name in ("INSTRUMENTED_LINE", "INSTRUMENTED_INSTRUCTION", "ENTER_EXECUTOR"):
+            assert known[name][1] == {"OP_ANY"}, name
+        if plain in ("CALL", "CALL_KW", "CALL_FUNCTION_EX") or plain.startswith(("CALL_BUILTIN", "CALL_METHOD")):
+            assert "OP_USES" in known[name][1], name
         if plain.startswith(("CALL_PY_", "CALL_BOUND_METHOD_", "CALL_KW_PY", "CALL_KW_BOUND")):
             assert {"OP_CALLS", "OP_VERSIONED"} <= known[name][1], name

@@ -183,15 +183,19 @@ static size_t plain_table(unsigned units, unsigned char *ret)
 	return 3 * (size_t)units;
 }
 
-/* RETURN_VALUE is 36 in 3.13, and only there does it matter. SEND, by minor version. */
+/* RETURN_VALUE is 36 in 3.13, and only there does it matter. SEND and CALL, by minor
+ * version: a frame may have any other on it at any unit but IMAGE_WORKS. */
 static void write_units(struct image *im, raddr at, unsigned units)
 {
 	static const unsigned char send[] = { [13] = 104, [14] = 106, [15] = 105 };
+	static const unsigned char call[] = { [13] = 53, [14] = 52, [15] = 50 };
+	unsigned minor = layout_minor(&im->layout);
 
 	for (unsigned i = 0; i < units; i++) {
 		unsigned char unit[2] = { i + 1 == units       ? OP_RETURN
-					  : i == IMAGE_RESUMES ? send[layout_minor(&im->layout)]
-							       : OP_NOP,
+					  : i == IMAGE_RESUMES ? send[minor]
+					  : i == IMAGE_WORKS   ? OP_NOP
+							       : call[minor],
 					  0 };
 
 		fake_put(&im->fake, at + 2 * (raddr)i, unit, 2);

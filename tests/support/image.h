@@ -46,7 +46,10 @@ struct image_pair {
 /* general: with a hash before each key, as dicts have whose keys are not all str. */
 raddr image_dict(struct image *im, const struct image_pair *pairs, size_t n, bool general);
 
-enum { IMAGE_RESUMES = 16 }; /* at this unit a code resumes a generator */
+enum {
+	IMAGE_RESUMES = 16, /* at this unit a code resumes a generator, ... */
+	IMAGE_WORKS = 28,   /* ... at this one it calls nothing, at all others it may call */
+};
 
 struct image_code {
 	const char *name, *file; /* file NULL: "t.py" */

@@ -125,6 +125,126 @@ Test(callsite, a_generator_from_a_variable_is_not_told)
 	}
 }
 
+Test(callsite, what_only_stores_the_generator_uses_none)
+{
+	/* LIST_APPEND and STORE_FAST */
+	static const unsigned char append[] = { [13] = 80, [14] = 78, [15] = 77 };
+
+	EACH_VERSION(w)
+	{
+		put_call(w, VERSION);
+		put(w, append[layout_minor(&w->im.layout)], 2);
+		cr_expect_eq(ask(w, w->at - 1), NO_GENERATOR, "%s", table_name(id_));
+		put_call(w, VERSION);
+		put(w, w->op.store, 1);
+		cr_expect_eq(ask(w, w->at - 1), NO_GENERATOR, "%s", table_name(id_));
+	}
+}
+
+/* Where user calls gen. */
+static uint32_t called_at(struct world *w, uint32_t near)
+{
+	uint32_t unit;
+
+	return callsite_of(&w->rig.unwinder.callsites, &w->rig.codes, w->user_index, w->gen_index,
+			   near, &unit)
+		       ? unit
+		       : UINT32_MAX;
+}
+
+Test(callsite, calls_are_found_by_the_version_that_they_are_specialized_for)
+{
+	EACH_VERSION(w)
+	{
+		put_call(w, VERSION + 1);
+		put_call(w, VERSION);
+		put(w, w->op.load, 1);
+		put_call(w, VERSION);
+		cr_expect_eq(called_at(w, 0), 304, "%s", table_name(id_));
+		cr_expect_eq(called_at(w, 309), 309);
+		cr_expect_eq(called_at(w, 300), 304);
+	}
+}
+
+Test(callsite, calls_that_are_specialized_later_are_looked_for_again)
+{
+	EACH_VERSION(w)
+	{
+		uint32_t found = UINT32_MAX;
+
+		cr_expect_eq(called_at(w, 0), UINT32_MAX);
+		put_call(w, VERSION);
+		for (int i = 0; i < 100 && found == UINT32_MAX; i++)
+			found = called_at(w, 0);
+		cr_expect_eq(found, 300);
+	}
+}
+
+Test(callsite, a_code_without_version_is_called_nowhere)
+{
+	EACH_VERSION(w)
+	{
+		raddr plain = image_code(&w->im, &(struct image_code){ .name = "plain" });
+
+		cr_assert_eq(code_find(&w->rig.codes, plain, &w->gen_index), PS_OK);
+		put_call(w, 0);
+		cr_expect_eq(called_at(w, 0), UINT32_MAX);
+	}
+}
+
+static bool calls(struct world *w, unsigned unit)
+{
+	return callsite_calls(&w->rig.unwinder.callsites, &w->rig.codes, w->user_index,
+			      w->gen_index, w->user + w->im.layout.code_units_at + 2 * (raddr)unit,
+			      unit);
+}
+
+Test(callsite, a_call_may_call_what_it_is_specialized_for)
+{
+	EACH_VERSION(w)
+	{
+		struct code *user = &w->rig.codes.codes[w->user_index];
+
+		put_call(w, VERSION);
+		put_call(w, VERSION + 1);
+		put(w, w->op.call_c, 1);
+		put(w, w->op.load, 1);
+		/* As if it had been so when the code was first read. */
+		code_set_marks(user, 300, MARK_CALLS | MARK_VERSIONED);
+		code_set_marks(user, 304, MARK_CALLS | MARK_VERSIONED);
+		code_set_marks(user, 308, MARK_USES);
+		code_set_marks(user, 309, 0);
+		cr_expect(calls(w, 300), "%s", table_name(id_));
+		cr_expect_not(calls(w, 304), "%s", table_name(id_));
+		cr_expect_not(calls(w, 308), "%s", table_name(id_));
+		cr_expect_not(calls(w, 309), "%s", table_name(id_));
+		/* What was not specialized when the code was read may call anything. */
+		cr_expect(calls(w, 299), "%s", table_name(id_));
+	}
+}
+
+Test(callsite, when_too_many_calls_are_known_the_rest_are_not_doubted)
+{
+	EACH_VERSION(w)
+	{
+		struct code *user;
+		uint32_t unit;
+
+		for (uint32_t i = 0; i < 5000; i++)
+			(void)!callsite_of(&w->rig.unwinder.callsites, &w->rig.codes, w->user_index,
+					   w->user_index, i, &unit);
+		cr_expect_eq(w->rig.unwinder.callsites.ncallers, 1);
+		user = &w->rig.codes.codes[w->user_index];
+		put_call(w, VERSION + 1);
+		code_set_marks(user, 300, MARK_CALLS | MARK_VERSIONED);
+		cr_expect_not(calls(w, 300), "%s", table_name(id_));
+		w->rig.unwinder.callsites.ncallers = UINT32_MAX / 2;
+		callsites_clear(&w->rig.unwinder.callsites);
+		w->rig.unwinder.callsites.ncallers = UINT32_MAX / 2;
+		cr_expect(calls(w, 300), "%s", table_name(id_));
+	}
+}
+
 Test(callsite, a_jump_to_behind_the_call_makes_it_uncertain)
 {
 	for (int conditional = 0; conditional < 2; conditional++) {
@@ -253,7 +373,7 @@ Test(callsite, says_when_there_is_no_memory)
 {
 	struct callsites s;
 
-	for (unsigned k = 1; k <= 2; k++) {
+	for (unsigned k = 1; k <= 3; k++) {
 		fail_alloc_at(k);
 		cr_expect_eq(callsites_init(&s), PS_NOMEM);
 		fail_alloc_at(0);

@@ -3,6 +3,7 @@
 #include "profiler/sampler.h"
 
 #include "profiler/listing.h"
+#include "profiler/look.h"
 #include "tests/support/image.h"
 
 #include <criterion/criterion.h>
@@ -37,6 +38,7 @@ static void build_sampler(struct world *w)
 	};
 	cr_assert_eq(unwinder_init(&s->unwinder), PS_OK);
 	s->exceptions = (struct exceptions){ .target = t, .layout = &s->site.layout };
+	s->look_span = look_span(&s->site.layout);
 	cr_assert_eq(listing_refresh(s), PS_OK);
 }
 
@@ -159,5 +161,56 @@ Test(sampler, goes_on_when_the_code_cache_is_full)
 		cr_expect_eq(lost(w), w->s.codes.generation - generation, "%s: %lu", w->version,
 			     (unsigned long)lost(w));
 		cr_expect_geq(usable(w), FUNCTIONS);
+	}
+}
+
+/* Code objects are freed all the time. */
+static void free_some(struct fake_target *fake, uint64_t nth, void *ctx)
+{
+	struct world *w = ctx;
+
+	(void)fake;
+	image_set(&w->im, w->im.interpreter, F_INTERP_GENERATION, 1000 + nth);
+}
+
+Test(sampler, leaves_out_what_was_replaced_and_what_stands_on_it)
+{
+	for (int id = TABLE_3_14_10; id < NTABLES; id++) {
+		struct world *w = world(id);
+
+		tick(w);
+		tick(w);
+		cr_assert(stands_in(w, "f"), "%s", w->version);
+		image_code_at(&w->im, w->f, &(struct image_code){ .name = "g", .first_line = 9 });
+		w->im.fake.before_read = free_some;
+		w->im.fake.ctx = w;
+		tick(w);
+		w->im.fake.before_read = NULL;
+		cr_expect(stands_in(w, "main"), "%s", w->version);
+		cr_expect_eq(w->s.counts.repaired[REPAIR_CUT], 1, "%s", w->version);
+		cr_expect_eq(lost(w), 0, "%s", w->version);
+		/* It is known now, and nothing is freed any more. */
+		tick(w);
+		tick(w);
+		cr_expect(stands_in(w, "g"), "%s", w->version);
+		end(w);
+	}
+}
+
+Test(sampler, loses_a_sample_of_which_all_was_replaced)
+{
+	for (int id = TABLE_3_14_10; id < NTABLES; id++) {
+		struct world *w = world(id);
+
+		tick(w);
+		tick(w);
+		image_code_at(&w->im, w->main,
+			      &(struct image_code){ .name = "g", .first_line = 9 });
+		w->im.fake.before_read = free_some;
+		w->im.fake.ctx = w;
+		tick(w);
+		w->im.fake.before_read = NULL;
+		cr_expect_eq(w->s.counts.lost[LOST_REUSED], 1, "%s", w->version);
+		end(w);
 	}
 }

@@ -437,6 +437,131 @@ Test(unwind, a_3_14_frame_whose_locals_are_being_cleared_has_returned)
 	}
 }
 
+Test(unwind, what_stands_on_a_frame_that_calls_nothing_is_left_out)
+{
+	EACH_VERSION(w)
+	{
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, IMAGE_WORKS);
+		image_push(&w->t, w->g, 2);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:128", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect(w->rig.out.cut, "%s", w->version);
+	}
+}
+
+Test(unwind, unless_it_is_read_again_and_again)
+{
+	EACH_VERSION(w)
+	{
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, IMAGE_WORKS);
+		image_push(&w->t, w->g, 2);
+		for (int i = 0; i < 3; i++) {
+			cr_assert_eq(rig_sample(&w->rig), PS_OK);
+			w->rig.thread.samples--; /* it is the same sample */
+		}
+		expect(w, "main:5 f:128 g:202");
+		cr_expect_not(w->rig.out.cut, "%s", w->version);
+	}
+}
+
+Test(unwind, or_the_instruction_has_been_specialized_since)
+{
+	static const unsigned char call[] = { [13] = 53, [14] = 52, [15] = 50 };
+
+	EACH_VERSION(w)
+	{
+		unsigned char unit[2] = { call[layout_minor(&w->im.layout)], 0 };
+
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, IMAGE_WORKS);
+		expect(w, "main:5 f:128");
+		fake_put(&w->im.fake, w->f + w->im.layout.code_units_at + 2 * IMAGE_WORKS, unit, 2);
+		image_push(&w->t, w->g, 2);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:128 g:202", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+	}
+}
+
+/* A call that is specialized for a function of that version. */
+static void write_call(struct world *w, unsigned unit, unsigned char version)
+{
+	static const unsigned char call[] = { [13] = 177, [14] = 161, [15] = 164 };
+	unsigned char bytes[8] = { call[layout_minor(&w->im.layout)], 0, 0, 0, version };
+
+	fake_put(&w->im.fake, w->f + w->im.layout.code_units_at + 2 * (raddr)unit, bytes,
+		 sizeof bytes);
+}
+
+Test(unwind, nor_is_a_function_believed_that_another_is_called_there)
+{
+	EACH_VERSION(w)
+	{
+		image_set(&w->im, w->g, F_CODE_VERSION, 71);
+		image_set(&w->im, w->h, F_CODE_VERSION, 72);
+		write_call(w, 4, 71);
+		write_call(w, 10, 72);
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, 4);
+		image_push(&w->t, w->g, 2);
+		expect(w, "main:5 f:104 g:202");
+		image_pop(&w->t);
+		image_push(&w->t, w->h, 2);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:104", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect(w->rig.out.cut, "%s", w->version);
+		/* f has gone on to where it calls h. */
+		image_pop(&w->t);
+		image_step(&w->t, 10);
+		image_push(&w->t, w->h, 2);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:110 h:302", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect_not(w->rig.out.cut, "%s", w->version);
+	}
+}
+
+Test(unwind, unless_the_call_has_been_specialized_for_it_since)
+{
+	EACH_VERSION(w)
+	{
+		image_set(&w->im, w->g, F_CODE_VERSION, 71);
+		image_set(&w->im, w->h, F_CODE_VERSION, 72);
+		write_call(w, 4, 71);
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, 4);
+		image_push(&w->t, w->g, 2);
+		expect(w, "main:5 f:104 g:202");
+		write_call(w, 4, 72);
+		image_pop(&w->t);
+		image_push(&w->t, w->h, 2);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:104 h:302", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect_not(w->rig.out.cut, "%s", w->version);
+	}
+}
+
+/* C code calls Python from the same place of the C stack for many a frame. */
+Test(unwind, an_entry_frame_that_is_anothers_by_now_takes_nothing_away)
+{
+	EACH_VERSION(w)
+	{
+		raddr bottom, shim;
+
+		bottom = image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, 3);
+		shim = image_push_shim(&w->t);
+		image_push(&w->t, w->g, 2);
+		image_set(&w->im, shim, F_FRAME_PREVIOUS, bottom);
+		expect(w, "main:5 f:103 g:202");
+	}
+}
+
 Test(unwind, a_3_13_frame_of_absurd_stacktop_is_dead)
 {
 	static const int32_t bad[] = { 0, 1, -2, INT32_MIN, 100, INT32_MAX };
@@ -467,6 +592,29 @@ Test(unwind, above_a_3_13_frame_that_executes_is_what_it_called_before)
 	image_set(&w->im, stale, F_FRAME_INSTR, w->g + w->im.layout.code_units_at + 6);
 	expect(w, "main:5 f:103");
 	end(w);
+}
+
+Test(unwind, a_3_13_stack_that_an_exception_left_ends_at_what_is_current)
+{
+	for (int id = TABLE_3_13_0; id <= TABLE_3_13T; id++) {
+		struct world *w = world(id);
+		raddr caught, top;
+
+		image_push(&w->t, w->main, 4);
+		caught = image_push(&w->t, w->f, 3);
+		image_push(&w->t, w->g, 2);
+		top = image_push(&w->t, w->h, 7);
+		expect(w, "main:5 f:103 g:202 h:307");
+		/* Nothing executes, as far as the copy says: its upper part is of a later moment. */
+		image_set(&w->im, top, F_FRAME_STACKTOP, 2);
+		expect(w, "main:5 f:103 g:202 h:307");
+		image_set(&w->im, w->t.at, F_THREAD_FRAME, caught);
+		expect(w, "main:5 f:103");
+		/* If one does, it is the top. */
+		image_set(&w->im, top, F_FRAME_STACKTOP, (uint32_t)-1);
+		expect(w, "main:5 f:103 g:202 h:307");
+		end(w);
+	}
 }
 
 Test(unwind, uses_the_bytecode_copy_of_the_thread)

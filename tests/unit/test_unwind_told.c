@@ -73,6 +73,8 @@ static struct world *world(int id)
 	w->other = code(w, "other", 501, CO_GENERATOR);
 	w->f = code(w, "f", 601, 0);
 	image_set(&w->im, w->gen, F_CODE_VERSION, VERSION);
+	/* Where gen stands, it calls nothing. */
+	fake_put(&w->im.fake, w->gen + w->im.layout.code_units_at + 2 * 7, "\x1b", 2);
 	write_call(w);
 	cr_assert_eq(rig_init(&w->rig, &w->im, w->t.at), PS_OK);
 	image_push(&w->t, w->main, 4);
@@ -141,9 +143,10 @@ Test(unwind_told, what_it_calls_stands_on_it)
 	EACH_VERSION(w)
 	{
 		settle(w, "main:5 user:117 gen:408");
+		image_step(&w->t, 9);
 		image_push(&w->t, w->f, 2);
 		refer(w, w->user_frame, w->gen_frame - w->im.layout.generator_frame_at);
-		settle(w, "main:5 user:117 gen:408 f:603");
+		settle(w, "main:5 user:117 gen:410 f:603");
 	}
 }
 

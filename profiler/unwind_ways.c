@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* Chains of generators that were seen whole at other samples, for those moments in which the
+ * copies of their frames contradict each other. The data stack, or what was current a moment
+ * after it was copied, says which generator is on top; ways.h knows by which others the
+ * frame below comes to it; and of several ways that one is taken of which the copies show
+ * the most. */
+#include "profiler/unwind_walk.h"
+
+enum {
+	STEPS_MAX = 8,    /* frames that were pushed since the data stack was copied */
+	SUSPENDED_IN = 4, /* units from where a generator runs another to where it yields */
+	REFERRED_BONUS = WAY_NODES + 1, /* more than all else */
+};
+
+/* What is looked for, and the best that was found so far. */
+struct guess {
+	struct way_node from;
+	uint32_t told; /* the lowest, by the bytecode; or NO_GENERATOR */
+	const struct way *way;
+	uint32_t code, unit; /* of the one on top */
+	int score;
+};
+
+static bool node_of(const struct walk *w, uint32_t i, struct way_node *ret)
+{
+	const struct frame *f = &w->t->frames[i];
+
+	ret->code = f->code;
+	return code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &ret->unit);
+}
+
+/* --- which generator was on top --- */
+
+/* A frame of the data stack that was pushed since that was copied: the later copy of what is
+ * above the top frame says who called it. */
+static raddr previous_of_pushed(const struct walk *w, raddr at)
+{
+	const struct layout *l = w->u->layout;
+
+	for (unsigned i = 0; i < w->c->nagain; i++) {
+		const struct region *r = &w->c->again[i];
+
+		if (at - r->at < r->len && r->len - (at - r->at) >= l->span[S_FRAME])
+			return layout_get(l, r->bytes + (at - r->at), F_FRAME_PREVIOUS);
+	}
+	return 0;
+}
+
+raddr walk_running_after(const struct walk *w)
+{
+	raddr at = w->current;
+
+	for (unsigned step = 0; step < STEPS_MAX; step++) {
+		struct copies copies = walk_foreign_copies(w, at);
+		raddr previous;
+
+		if (walk_is_bottom(w, at) || walk_frame_is_known(w, at))
+			return 0;
+		if (walk_on_data_stack(w, at))
+			previous = previous_of_pushed(w, at);
+		else if (!thread_knows_generator(w->t, at) && thread_find_shim(w->t, at, &previous))
+			previous = copies.bytes ? copies.previous : previous;
+		else
+			return at;
+		at = previous;
+	}
+	return 0;
+}
+
+/* --- choosing a way --- */
+
+/* Do these bytes show a generator of that code which stands there, or has yielded from what
+ * it runs there? */
+static bool shows(struct walk *w, const struct region *r, const struct way_node *node)
+{
+	const struct layout *l = w->u->layout;
+	struct candidate g;
+	uint32_t unit;
+
+	if (r->len != r->size || (layout_get(l, r->bytes, F_FRAME_EXECUTABLE) & ~l->tag_mask) !=
+					 w->u->codes->codes[node->code].at)
+		return false;
+	candidate_read(l, r->at, r->bytes, &g);
+	return g.owner == OWNER_GENERATOR &&
+	       code_unit(w->u->codes, node->code, g.instr, g.tlbc_index, &unit) &&
+	       unit - node->unit <= (g.previous ? 0 : SUSPENDED_IN);
+}
+
+static int score_node(struct walk *w, const struct way_node *node, bool lowest)
+{
+	int best = 0;
+
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
+		const struct region *r = &w->c->foreign[i];
+
+		if (!shows(w, r, node) && !shows(w, &w->c->foreign_again[i], node))
+			continue;
+		best = 1;
+		if (!lowest)
+			break;
+		if (walk_top_refers_to(w, r->at - w->u->layout->generator_frame_at))
+			return REFERRED_BONUS;
+	}
+	return best;
+}
+
+static int score_of(struct walk *w, const struct way *way)
+{
+	int score = 0;
+
+	for (uint32_t i = 0; i + 1 < way->n; i++)
+		score += score_node(w, &way->node[i], i == 0);
+	return score;
+}
+
+static void consider(struct walk *w, const struct region *r, struct guess *best)
+{
+	const struct layout *l = w->u->layout;
+	const struct way *ways[WAYS_EACH];
+	struct candidate g;
+	uint32_t unit;
+	unsigned n;
+
+	if (r->len != r->size)
+		return;
+	candidate_read(l, r->at, r->bytes, &g);
+	if (g.owner != OWNER_GENERATOR || !code_known(w->u->codes, g.executable, &g.code) ||
+	    !code_unit(w->u->codes, g.code, g.instr, g.tlbc_index, &unit))
+		return;
+	n = ways_find(&w->u->ways, best->from, g.code, ways);
+	for (unsigned i = 0; i < n; i++) {
+		int score = n > 1 ? score_of(w, ways[i]) : 1;
+
+		if ((best->told != NO_GENERATOR && ways[i]->node[0].code != best->told) ||
+		    (best->way && score <= best->score))
+			continue;
+		best->way = ways[i];
+		best->code = g.code;
+		best->unit = unit;
+		best->score = score;
+	}
+}
+
+bool walk_find_way(struct walk *w, raddr at, struct chain *ret)
+{
+	struct guess best = { .told = walk_told_generator(w) };
+
+	ret->n = 0;
+	ret->known = ret->unread = false;
+	ret->end = top_address(w);
+	if (!w->n || w->t->frames[w->n - 1].foreign || !w->u->ways.used ||
+	    !node_of(w, w->n - 1, &best.from))
+		return false;
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
+		if (w->c->foreign[i].at != at)
+			continue;
+		consider(w, &w->c->foreign[i], &best);
+		consider(w, &w->c->foreign_again[i], &best);
+	}
+	if (!best.way)
+		return false;
+	walk_put(w, ret, at, best.code, best.unit);
+	for (uint32_t i = best.way->n - 1; i > 0; i--)
+		walk_put(w, ret, 0, best.way->node[i - 1].code, best.way->node[i - 1].unit);
+	ret->known = true;
+	return true;
+}
+
+/* --- noting ways --- */
+
+static bool stood_there(const struct walk *w, const struct frame *f)
+{
+	const struct candidate g = {
+		.at = f->at, .executable = f->executable, .instr = f->instr, .previous = f->previous
+	};
+
+	return walk_stood_there(w, &g);
+}
+
+/* Can a generator that stands there have the next one run? */
+static bool can_run_next(const struct walk *w, const struct way_node *node, bool directly)
+{
+	unsigned marks = code_marks(&w->u->codes->codes[node->code], node->unit);
+
+	return marks & (directly ? MARK_RESUMES : MARK_RESUMES | MARK_CALLS | MARK_USES);
+}
+
+bool walk_chain_hangs_together(const struct walk *w, const struct chain *chain)
+{
+	for (unsigned i = 1; i < chain->n; i++) {
+		const struct candidate *g = &chain->generator[i];
+		struct way_node node = { .code = g->code };
+
+		if (!code_unit(w->u->codes, g->code, g->instr, g->tlbc_index, &node.unit) ||
+		    !can_run_next(w, &node, chain->generator[i - 1].previous == g->at))
+			return false;
+	}
+	return true;
+}
+
+/* Of generators [from, to) of the frames, on the one below them. */
+static void note_way(struct walk *w, uint32_t from, uint32_t to)
+{
+	struct way way = { 0 };
+	struct way_node hinge;
+
+	const struct frame *below, *lowest = &w->t->frames[from];
+
+	if (!from || !node_of(w, from - 1, &hinge))
+		return;
+	below = &w->t->frames[from - 1];
+	/* What C code is said to run for a frame may be a link of before, or of after, to another
+	 * at the same address; but for that the frame has given C code the generator. */
+	if (lowest->previous != below->at &&
+	    !walk_refers_to(w, below, lowest->at - w->u->layout->generator_frame_at))
+		return;
+	for (uint32_t i = from; i < to && way.n < WAY_NODES; i++) {
+		const struct frame *f = &w->t->frames[i];
+
+		if (!node_of(w, i, &way.node[way.n]))
+			return;
+		way.n++;
+		ways_note(&w->u->ways, hinge, &way);
+		if (i + 1 == to || !stood_there(w, f) ||
+		    !can_run_next(w, &way.node[way.n - 1], f[1].previous == f->at))
+			return;
+	}
+}
+
+void walk_note_ways(struct walk *w)
+{
+	uint32_t i = w->n;
+
+	while (i > 0 && w->n - i < CHAIN_MAX) {
+		uint32_t to = i;
+
+		while (i > 0 && w->t->frames[i - 1].foreign)
+			i--;
+		if (i < to)
+			note_way(w, i, to);
+		else
+			i--;
+	}
+}
