@@ -12,6 +12,7 @@ FOUND, WHY_NOT = interpreters.find()
 # Tests run it in folders of their own.
 PYSAMPLE = os.environ.get("PYSAMPLE", "")
 PYSAMPLE = PYSAMPLE and os.path.abspath(PYSAMPLE)
+FEW = os.environ.get("PYSAMPLE_FEW") == "1"
 
 
 def pytest_configure(config):
@@ -25,25 +26,40 @@ def pytest_report_header(config):
     return "interpreters: " + ", ".join(i.name for i in FOUND)
 
 
+def newest_of_each(found):
+    """One for each minor version; with FEW, the oldest and newest of each way to run code in
+    them. Sanitizers look at our code, which differs between the ways only."""
+    newest = {}
+    for i in sorted(found, key=lambda i: i.version):
+        newest[i.implementation, i.version[:2]] = i
+    found = sorted(newest.values(), key=lambda i: (i.implementation, i.version))
+    if not FEW:
+        return found
+    ways = {}
+    for i in found:
+        ways.setdefault((i.implementation, i.version >= (3, 14)), []).append(i)
+    return [i for way in ways.values() for i in {id(w): w for w in (way[0], way[-1])}.values()]
+
+
 def pytest_generate_tests(metafunc):
     """A test that takes `python` is run with every interpreter that pysample reads; `one`
-    is the newest of them, `foreign` each that it does not read, `host` each that it can
-    run code in: `door` those of them that have a door of their own for it (PEP 768), `ring`
-    those that have not, `pypy` those that are PyPy; `every` each that there is."""
+    is the newest of them, `foreign` each that it does not read, `host` each minor version that
+    it can run code in: `door` those that have a door of their own for it (PEP 768), `ring`
+    those that have not, `pypy` those that are PyPy; `every` each minor version that there is."""
     supported = [i for i in FOUND if i.supported]
+    hosts = newest_of_each([i for i in FOUND if i.executable])
     kinds = {
         "python": supported,
         "one": [max(supported, key=lambda i: i.version)],
-        "host": [i for i in FOUND if i.executable],
-        "door": [
-            i for i in FOUND if i.implementation == "cpython" and i.executable and i.version >= (3, 14)
-        ],
+        "host": hosts,
+        "door": [i for i in hosts if i.implementation == "cpython" and i.version >= (3, 14)],
         "ring": [
-            i for i in FOUND if i.implementation == "cpython" and i.executable and i.version < (3, 14)
+            i for i in (hosts if FEW else FOUND) if i.implementation == "cpython" and i.executable
+            and i.version < (3, 14)
         ],
         "pypy": [i for i in FOUND if i.executable and i.implementation == "pypy"],
         "foreign": [i for i in FOUND if not i.supported],
-        "every": FOUND,
+        "every": newest_of_each(FOUND),
     }
     for name, values in kinds.items():
         if name in metafunc.fixturenames:

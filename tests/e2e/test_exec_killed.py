@@ -8,7 +8,7 @@ import time
 import process
 from hosts import MARK, host_in, run_in  # noqa: F401
 
-TIMES = 150
+TIMES = 60
 
 
 def kill_at_random(pysample, child, times, longest):
