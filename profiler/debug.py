@@ -550,9 +550,21 @@ def pysample_debug():
                 if kind == b"d":
                     return ""
                 if kind == b"i":
+                    self.broken_off = True
                     raise KeyboardInterrupt
                 if kind == b"t":
                     self.connection.send(b"c", self.complete_line(text, prompt))
+
+        def _cmdloop(self):
+            while True:
+                try:
+                    self.cmdloop()
+                    return
+                except KeyboardInterrupt as error:
+                    if not self.is_ours(error):  # a signal between two of our waits
+                        self.thrown, self.leaving = error, True
+                        return
+                    self.message("--KeyboardInterrupt--")
 
         def complete_line(self, line, prompt):
             """What may be added to the line, and then the words that it could become."""

@@ -55,7 +55,7 @@ def describe():
         "traces": traces,
         "session": hasattr(sys, "_pysample_debug"),
         "breaks": len(bdb.Breakpoint.bplist) if bdb else 0,
-        "files": [fd for fd in range(100) if is_open(fd)],
+        "files": sum(is_open(fd) for fd in range(100)),
         "stdout": name_of(type(sys.stdout)),
         "hook": sys.breakpointhook is sys.__breakpointhook__,
         "threads": threading.active_count(),
