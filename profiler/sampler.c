@@ -21,7 +21,7 @@ enum {
 	LOOK_NS = 50000,      /* else look at the interpreters no more often than this */
 	NAMES_ROUNDS = 20,    /* a thread that C code made may never get a name */
 	CUT_ATTEMPTS = 4,     /* for a top that is uncertain, before it is left out */
-	FURTHER_MAX = 64,     /* reads besides, see takes_further_read() */
+	FURTHER_MAX = 256,    /* reads besides, see takes_further_read() */
 	NEW_SAMPLES = 64,     /* that a thread is new */
 };
 

@@ -11,7 +11,7 @@
 
 enum {
 	FORESEEN = 64,    /* samples of a thread, after which its plan is settled */
-	DOUBTS_ENOUGH = 2 /* equal ones in a row: the bytecode does not say all that it calls */
+	DOUBTS_ENOUGH = 3 /* equal ones in a row: the bytecode does not say all that it calls */
 };
 
 /* --- bytes of frames --- */
@@ -111,10 +111,11 @@ static bool is_doubted(struct walk *w, uint32_t caller, uint32_t unit, uint32_t 
 	struct doubt *d = &w->u->doubt;
 	struct code *code;
 
-	if (d->thread != w->t->at || d->sample != w->t->samples || d->code != caller ||
-	    d->unit != unit || d->callee != callee)
+	if (d->thread != w->t->at || d->sample != w->t->samples || d->below != w->n ||
+	    d->code != caller || d->unit != unit || d->callee != callee)
 		*d = (struct doubt){ .thread = w->t->at,
 				     .sample = w->t->samples,
+				     .below = w->n,
 				     .code = caller,
 				     .unit = unit,
 				     .callee = callee };

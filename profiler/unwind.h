@@ -27,7 +27,7 @@
 /* A call that cannot be, as far as the bytecode tells, and how often it was met in one go. */
 struct doubt {
 	raddr thread;
-	uint32_t sample, code, unit, callee;
+	uint32_t sample, below, code, unit, callee; /* below: frames that there are */
 	uint32_t times;
 };
 
