@@ -380,6 +380,8 @@ def test_a_child_that_is_forked_is_not_debugged(host, program, debug):
     t.command("b " + p.line("total = number") + ", os.fork() == 0 and os._exit(0)")
     t.command("tbreak " + p.line("value = number * 2"))
     assert "work()" in t.command("c")
+    with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
+        p.child.others += map(int, f.read().split())
     t.type("q\r")
     assert t.end() == 0
 
@@ -392,7 +394,10 @@ def test_other_threads_write_where_they_did(host, program, debug):
         t.command(f"other = threading.Thread(target=print, args=('to its {n}',), kwargs={{'flush': True}})")
         said = t.command("other.start(); other.join(); print('to us')")
         assert said.endswith("to us\n") and f"to its {n}" not in said
-        assert p.child.line() == f"to its {n}"
+        line = p.child.line()
+        while line.startswith("Executing remote debugger script"):  # so says PyPy's door
+            line = p.child.line()
+        assert line == f"to its {n}"
         t.command("tbreak " + p.line("total = number"))
         t.command("c")
     t.type("q\r")
