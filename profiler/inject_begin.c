@@ -76,22 +76,36 @@ static const struct host_thread *find_asked(const struct inject *in)
  * refused. As long as it has not been opened, an empty script behind it tells: the thread takes
  * that once it has done with the first one. Once it was opened, the thread is at it, and takes
  * the empty one in the middle of it, if there are others that want the GIL, say: then the only
- * proof is that the time is over. */
+ * proof is that the time is over.
+ *
+ * One refusal is none: where the thread was interrupted in code whose builtins have no __import__,
+ * as the classes that namedtuple() makes, the interpreter cannot open the script either (3.15.2:
+ * "Can't open debugger script", KeyError). So it is asked for again, a few times. */
 static enum ps_status after_taken(struct inject *in, struct ps_err *err)
 {
+	enum { REFUSALS = 5 };
 	const struct host_thread *t;
 
 	if (parcel_was_opened(&in->parcel))
 		return PS_NOT_READY;
-	if (in->probed) /* and that was taken, too */
-		return parcel_claim(&in->parcel) ? host_refused(&in->host, in->parcel.inside, err)
-						 : PS_NOT_READY;
+	if (in->probed) { /* and that was taken, too */
+		if (++in->refusals >= REFUSALS)
+			return parcel_claim(&in->parcel)
+				       ? host_refused(&in->host, in->parcel.inside, err)
+				       : PS_NOT_READY;
+		in->probed = false;
+		in->again = true;
+	}
 	if (clock_now() - in->taken_at < PROBE_AFTER || clock_now() - in->renewed_at < PROBE_AFTER)
 		return PS_NOT_READY;
 	in->renewed_at = clock_now(); /* what cannot be asked now is not tried all the while */
 	t = find_asked(in);
-	if (t && inject_ask(in, t, PARCEL_PROBE, NULL) == PS_OK)
-		in->probed = true;
+	if (!t || inject_ask(in, t, in->again ? PARCEL_SCRIPT : PARCEL_PROBE, NULL))
+		return PS_NOT_READY;
+	in->probed = !in->again;
+	if (in->again)
+		in->taken_at = 0;
+	in->again = false;
 	return PS_NOT_READY;
 }
 

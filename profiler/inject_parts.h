@@ -23,10 +23,12 @@ struct inject {
 	struct guard guard;
 	struct channel channel;
 	int stream;
-	int listener; /* of the order's socket; -1: none */
-	bool opened;  /* the host is */
-	int tid;      /* that was asked */
-	int probed;   /* a probe was put behind the script */
+	int listener;      /* of the order's socket; -1: none */
+	bool opened;       /* the host is */
+	int tid;           /* that was asked */
+	int probed;        /* a probe was put behind the script */
+	unsigned refusals; /* that it looked like so far, */
+	bool again;        /* after which the script is to be asked for again */
 	bool began;
 	bool finished;
 	unsigned late; /* messages that came when its time was over */

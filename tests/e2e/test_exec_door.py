@@ -33,6 +33,16 @@ def test_an_audit_hook_that_refuses(door, host_in, run_in):
     assert "cpython.remote_debugger_script" in ran and 1 not in ran, ran
 
 
+def test_code_without_an_import_of_its_own(door, host_in, run_in):
+    """Where such code is interrupted, the interpreter may fail to open the script; it is asked
+    for again when other code runs."""
+    child = host_in(door, "bare", stderr=subprocess.DEVNULL)
+    for i in range(20):
+        result = run_in(child, f"print({i})")
+        assert (result.code, result.out) == (0, f"{i}\n"), result
+    ended_well(child)
+
+
 def test_threads_that_execute_are_preferred(door, host_in, run_in):
     child = host_in(door, "threads")
     code = "import threading; print(threading.get_native_id())"
@@ -64,8 +74,9 @@ def test_one_that_starts_up_is_waited_for(door, spawn, places, pysample):
         env = {**door.environment(), "TMPDIR": place.inside}
         child = spawn([*door.prefix(), door.path, "-B", "-c", code], env=env)
         result = pysample("exec", child.pid, "-c", "print(1)")
-        # A wait for input cannot be interrupted: the script may have come too late, ...
-        assert result.code in (0, 3), result
+        # A wait for input cannot be interrupted: the script may have come too late, or the
+        # request in the midst of a class of importlib's or namedtuple's own, ...
+        assert result.code in (0, 3, 4), result
         child.popen.stdin.close()
         # ... but nothing may have happened to the program.
         assert child.line() == "fine"

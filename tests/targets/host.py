@@ -113,6 +113,15 @@ def crowd():
     threads(interval=0.1)
 
 
+def bare():
+    """Now and then in code that has no builtins, as that of named tuples."""
+    space = {"__builtins__": {}}
+    exec("def spin(n):\n    while n:\n        n = n - 1\n", space)
+    while not told():
+        space["spin"](2000)
+        work(20000)
+
+
 def forkless():
     resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
     busy()
