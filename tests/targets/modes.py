@@ -35,16 +35,18 @@ class Measured:
     def spend(self, way):
         # To ask for CPU time is a system call, in which it may lose the CPU for long.
         name, ran, began = way.__name__, time.thread_time(), time.perf_counter()
-        way()
-        took = time.perf_counter() - began
+        inside = way()  # of what counts, where that is not all
+        took = time.perf_counter() - began if inside is None else inside
         self.spent[name] = self.spent.get(name, 0) + took
         self.cpu[name] = self.cpu.get(name, 0) + time.thread_time() - ran
 
 
 def spin(seconds):
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    """How long it took: another thread or program may have had the CPU meanwhile."""
+    began = time.perf_counter()
+    while time.perf_counter() < began + seconds:
         pass
+    return time.perf_counter() - began
 
 
 def repeat(function, seconds):
@@ -122,7 +124,7 @@ def handles():
     try:
         raise ValueError
     except ValueError:
-        spin(0.01)
+        return spin(0.01)
 
 
 def generates():
@@ -130,11 +132,11 @@ def generates():
         try:
             raise ValueError
         except ValueError:
-            spin(0.01)
-            yield 1
+            yield spin(0.01)
 
-    for _ in generator():
+    for took in generator():
         pass
+    return took
 
 
 def awaits():
@@ -142,28 +144,27 @@ def awaits():
         try:
             raise ValueError
         except ValueError:
-            spin(0.01)
+            return spin(0.01)
 
     async def outer():
-        await inner()
+        return await inner()
 
     try:
         outer().send(None)
-    except StopIteration:
-        pass
+    except StopIteration as end:
+        return end.value
 
 
 def inherits():
     """What is called while an exception is handled, be it a generator."""
 
     def generator():
-        spin(0.01)
-        yield 1
+        yield spin(0.01)
 
     try:
         raise ValueError
     except ValueError:
-        next(generator())
+        return next(generator())
 
 
 def cleans_up():
@@ -171,9 +172,9 @@ def cleans_up():
         try:
             raise ValueError
         finally:
-            spin(0.01)
+            took = spin(0.01)
     except ValueError:
-        pass
+        return took
 
 
 def has_handled():
