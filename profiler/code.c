@@ -454,6 +454,7 @@ static enum ps_status verify_batch(struct code_cache *c, const uint32_t *which, 
 			continue;
 		}
 		PS_TRY(refresh(c, code->at, code));
+		c->replaced++;
 		if (code->function.v != before.v)
 			*changed = true;
 	}
@@ -492,6 +493,19 @@ enum ps_status code_verify(struct code_cache *c, const uint32_t *which, uint32_t
 			c->epoch++;
 		return st;
 	}
+	return PS_OK;
+}
+
+enum ps_status code_renew(struct code_cache *c, uint32_t which, bool *ret_renewed)
+{
+	uint32_t before = c->replaced;
+	bool other_function;
+
+	*ret_renewed = false;
+	if (c->codes[which].epoch == c->epoch)
+		return PS_OK;
+	PS_TRY(verify_batch(c, &which, 1, &other_function));
+	*ret_renewed = c->replaced != before;
 	return PS_OK;
 }
 

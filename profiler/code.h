@@ -71,6 +71,7 @@ struct code_cache {
 	raddr code_type; /* the type object of code objects; 0 until the first is seen */
 	uint32_t epoch;
 	uint32_t reads;      /* code objects that were read so far */
+	uint32_t replaced;   /* records that were found to be of another object, and renewed */
 	uint32_t generation; /* grows when records are thrown away: indices are then void */
 	bool full;           /* the bound was met: code_make_room() has something to do */
 	struct code_scratch *scratch;
@@ -105,6 +106,11 @@ static inline void code_next_epoch(struct code_cache *c)
  * whether one of them had become another code object. */
 enum ps_status code_verify(struct code_cache *c, const uint32_t *which, uint32_t n,
 			   bool *ret_changed) PS_MUST_USE;
+
+/* Brings one record into this epoch by which a frame cannot be. *ret_renewed says whether it
+ * was of another object. PS_TORN, PS_FAULT: there is none any more; the record stays, and in
+ * its old epoch. */
+enum ps_status code_renew(struct code_cache *c, uint32_t which, bool *ret_renewed) PS_MUST_USE;
 
 /* The code unit that instr (a frame's instruction pointer) points to. tlbc_index is that
  * of the frame, 0 where there is none. False: the two do not belong together. */

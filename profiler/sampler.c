@@ -433,10 +433,12 @@ static enum lost_reason why_lost(enum ps_status st, const struct sample *x)
 
 static enum ps_status sample_steps(struct sampler *s, struct sample *x)
 {
-	uint32_t reads = s->codes.reads;
+	uint32_t reads = s->codes.reads, replaced = s->codes.replaced;
 
 	PS_TRY(fit_plan(s, x));
 	PS_TRY(unwind_or_replan(s, x));
+	if (s->codes.replaced != replaced)
+		note_change(s);
 	PS_TRY(verify_codes(s, x, reads));
 	/* A code object that was read only now must still be the one of the sample. */
 	if (s->codes.reads != reads && may_be_another(s) && !generation_stands(s, x->thread)) {

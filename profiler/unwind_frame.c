@@ -31,12 +31,43 @@ static bool looks_popped(const struct code *code, uint64_t extra, uint32_t unit)
 	return (uint32_t)stacktop < code->nlocalsplus || (uint32_t)stacktop * 8 > code->frame_bytes;
 }
 
-enum ps_status candidate_judge(struct unwinder *u, struct candidate *c, uint8_t owner)
+/* As far as the record of its code object goes. */
+static bool looks_alive(struct unwinder *u, const struct candidate *c, uint8_t owner)
 {
 	const struct code *code;
-	enum ps_status st;
 	uint32_t unit;
 	bool generator;
+
+	if (!code_unit(u->codes, c->code, c->instr, c->tlbc_index, &unit))
+		return false;
+	code = &u->codes->codes[c->code];
+	/* RETURN_GENERATOR moves a generator's frame into its object and leaves the slot on
+	 * the data stack as it was: such code is alive in its object only. */
+	generator = code->flags & CODE_GENERATOR;
+	return generator == (owner == OWNER_GENERATOR) &&
+	       (u->layout->clears_executable || !looks_popped(code, c->extra, unit));
+}
+
+/* Seems dead; but by the record of an object that was freed since, and whose memory another
+ * has now? Nobody else would look: only frames that are on the stack get verified. */
+static enum ps_status look_again(struct unwinder *u, struct candidate *c, uint8_t owner)
+{
+	bool renewed;
+	enum ps_status st = code_renew(u->codes, c->code, &renewed);
+
+	if (st == PS_TORN || st == PS_FAULT)
+		return PS_OK;
+	PS_TRY(st);
+	if (!renewed)
+		return PS_OK;
+	unwinder_forget(u);
+	c->alive = looks_alive(u, c, owner);
+	return PS_OK;
+}
+
+enum ps_status candidate_judge(struct unwinder *u, struct candidate *c, uint8_t owner)
+{
+	enum ps_status st;
 
 	/* The cheap questions first: most dead slots end here. */
 	c->alive = false;
@@ -47,18 +78,8 @@ enum ps_status candidate_judge(struct unwinder *u, struct candidate *c, uint8_t 
 	if (st == PS_TORN || st == PS_FAULT)
 		return PS_OK;
 	PS_TRY(st);
-	if (!code_unit(u->codes, c->code, c->instr, c->tlbc_index, &unit))
-		return PS_OK;
-	code = &u->codes->codes[c->code];
-	/* RETURN_GENERATOR moves a generator's frame into its object and leaves the slot on
-	 * the data stack as it was: such code is alive in its object only. */
-	generator = code->flags & CODE_GENERATOR;
-	if (generator != (owner == OWNER_GENERATOR))
-		return PS_OK;
-	if (!u->layout->clears_executable && looks_popped(code, c->extra, unit))
-		return PS_OK;
-	c->alive = true;
-	return PS_OK;
+	c->alive = looks_alive(u, c, owner);
+	return c->alive ? PS_OK : look_again(u, c, owner);
 }
 
 enum ps_status frames_reserve(struct frame **frames, uint32_t *cap, uint32_t n)

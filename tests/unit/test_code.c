@@ -254,6 +254,32 @@ Test(code, an_object_that_is_gone_is_not_believed)
 	}
 }
 
+Test(code, one_record_is_renewed_if_it_is_of_another_object)
+{
+	EACH_VERSION(w)
+	{
+		raddr at = plain(w, "old");
+		uint32_t id;
+		bool renewed = true;
+
+		cr_assert_eq(code_find(&w->codes, at, &id), PS_OK);
+		image_code_at(&w->im, at, &(struct image_code){ .name = "new" });
+		cr_expect_eq(code_renew(&w->codes, id, &renewed), PS_OK);
+		cr_expect_not(renewed, "this epoch has seen it");
+		code_next_epoch(&w->codes);
+		cr_expect_eq(code_renew(&w->codes, id, &renewed), PS_OK);
+		cr_expect(renewed);
+		cr_expect(is_named(w, id, "new"));
+		code_next_epoch(&w->codes);
+		cr_expect_eq(code_renew(&w->codes, id, &renewed), PS_OK);
+		cr_expect_not(renewed);
+		code_next_epoch(&w->codes);
+		image_set(&w->im, at, F_CODE_TYPE, w->im.none);
+		cr_expect_eq(code_renew(&w->codes, id, &renewed), PS_TORN);
+		cr_expect(is_named(w, id, "new"), "the record stays");
+	}
+}
+
 Test(code, verifies_hundreds_in_a_few_reads)
 {
 	EACH_VERSION(w)

@@ -562,6 +562,34 @@ Test(unwind, an_entry_frame_that_is_anothers_by_now_takes_nothing_away)
 	}
 }
 
+Test(unwind, a_frame_is_not_dead_by_the_code_that_was_at_its_address_before)
+{
+	EACH_VERSION(w)
+	{
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->gen, 3);
+		expect(w, "main:5");
+		image_code_at(&w->im, w->gen,
+			      &(struct image_code){ .name = "late", .first_line = 9 });
+		code_next_epoch(&w->rig.codes);
+		expect(w, "main:5 late:12");
+	}
+}
+
+Test(unwind, a_code_object_that_is_gone_does_not_make_a_frame_alive)
+{
+	EACH_VERSION(w)
+	{
+		image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->gen, 3);
+		expect(w, "main:5");
+		image_set(&w->im, w->gen, F_CODE_TYPE, w->im.none);
+		code_next_epoch(&w->rig.codes);
+		expect(w, "main:5");
+		expect(w, "main:5");
+	}
+}
+
 Test(unwind, a_3_13_frame_of_absurd_stacktop_is_dead)
 {
 	static const int32_t bad[] = { 0, 1, -2, INT32_MIN, 100, INT32_MAX };
