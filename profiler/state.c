@@ -46,7 +46,7 @@ unsigned state_take(struct sampler *s, struct thread *t, const struct capture *c
 
 unsigned state_keep(struct sampler *s, struct thread *t)
 {
-	struct activity_sample x = { .now = s->now };
+	struct activity_sample x = { .now = s->now, .still = true };
 
 	return compose(t, false, activity_of(&t->activity, s->target->pid, t->tid, &x));
 }
