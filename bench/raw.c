@@ -81,6 +81,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "cannot attach\n");
 		return 1;
 	}
+	sampler_keep_still(&s);
 	sample_for(&s, ns / 4);
 	for (int i = 0; i < rounds; i++) {
 		double samples = sample_for(&s, ns), reads = read_for(&s, ns);

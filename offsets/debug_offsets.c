@@ -71,6 +71,8 @@ enum word {
 	W_INTERP_GC,
 	W_GC_COLLECTING,
 	W_GC_FRAME,
+	W_GIL_LOCKED,
+	W_GIL_HOLDER,
 	W_OBJECT_SIZE,
 	W_OBJECT_TYPE,
 	W_FRAME_LOCALS,
@@ -94,6 +96,8 @@ static const uint16_t word_rows[NWORDS][NVERSIONS] = {
 	[W_FREE_THREADED] = { 0x010, 0x010, 0x010 },
 	[W_INTERP_GC] = { 0x050, 0x058, 0x058 },
 	[W_GC_COLLECTING] = { 0x240, 0x290, 0x2f8 },
+	[W_GIL_LOCKED] = { 0x088, 0x090, 0x090 },
+	[W_GIL_HOLDER] = { 0x090, 0x098, 0x098 },
 	[W_OBJECT_SIZE] = { 0x160, 0x190, 0x1d0 },
 	[W_OBJECT_TYPE] = { 0x168, 0x198, 0x1d8 },
 	[W_FRAME_LOCALS] = { 0x100, 0x118, 0x158 },
@@ -213,6 +217,17 @@ static void derive_exceptions(struct layout *l, unsigned minor)
 	l->exc_before_frame = 32;
 }
 
+/* struct _gil_runtime_state (pycore_gil.h): last_holder, locked (an int), switch_number. It
+ * lies in the interpreter, and is used by the main one and those that have a GIL of their
+ * own. A free-threaded build has it, too, but nothing to be told by it. */
+static void derive_gil(struct reader *r, struct layout *l)
+{
+	if (l->free_threaded)
+		return;
+	l->at[F_INTERP_GIL_HOLDER] = named_word(r, W_GIL_HOLDER);
+	l->at[F_INTERP_GIL_SWITCHES] = named_word(r, W_GIL_LOCKED) + 8;
+}
+
 /* _PyRemoteDebuggerSupport lies in the thread state (cpython/pystate.h). The runtime's int
  * `initialized`, which becomes 1 when imports and streams work, lies before the pointer
  * `finalizing`, with four bytes between them (pycore_runtime_structs.h). */
@@ -242,6 +257,7 @@ static void derive_by_version(struct reader *r, struct layout *l)
 		l->size[S_HEAPTYPE] = 936;
 	}
 	derive_exceptions(l, minor);
+	derive_gil(r, l);
 	if (minor >= 14)
 		derive_door(r, l);
 	if (minor >= 15)

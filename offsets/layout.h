@@ -55,6 +55,8 @@ enum layout_struct {
 	X(F_INTERP_GC_COLLECTING, S_INTERP, 4)                                         \
 	X(F_INTERP_GC_FRAME, S_INTERP, 8) /* below the collection; 3.15+ */            \
 	X(F_INTERP_MODULES, S_INTERP, 8)                                               \
+	X(F_INTERP_GIL_HOLDER, S_INTERP, 8)   /* the last one; with a GIL only */      \
+	X(F_INTERP_GIL_SWITCHES, S_INTERP, 8) /* how often that was another */         \
 	X(F_INTERP_GENERATION, S_INTERP, 8)   /* code objects freed; 3.14+ */          \
 	X(F_INTERP_REMOTE_DEBUG, S_INTERP, 4) /* 1: may be asked to run code; 3.14+ */ \
 	X(F_THREAD_NEXT, S_THREAD, 8)                                                  \

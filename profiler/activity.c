@@ -7,6 +7,7 @@
  *    nothing of a millisecond, and all of a second.
  *  - The third grows the moment the thread is switched in: a thread that was blocked, and
  *    for which it has not grown, is blocked.
+ *  - The second is what it waited in all before it got one, and is exact then.
  */
 #include "profiler/activity.h"
 
@@ -23,6 +24,7 @@ enum {
 	ASK_MIN_NS = MS,       /* nor one that stays where it is; and ... */
 	ASK_MAX_NS = 16 * MS,  /* ... the longer it does, the more seldom */
 	ACCOUNT_NS = 10 * MS,  /* CPU time is asked for so often at least */
+	SELDOM = 8,            /* ready for less than one part in so many */
 	CREDIT_NS = 25 * MS,   /* ticks and chance let it come late, and by so much */
 };
 
@@ -32,10 +34,11 @@ struct activity {
 	bool ready;
 	bool blocked; /* the last answer, not a presumption, and `times` is as of then */
 	bool accounts;
-	uint64_t ran_ns, times, accounted_at;
+	uint64_t ran_ns, waited_ns, times, accounted_at;
 	uint64_t asked_at, ask_next, interval;
 	uint64_t seen_at;
 	int64_t credit; /* CPU time less what samples stood for */
+	int64_t owed;   /* it was ready for so long, and no sample has said so */
 	/* Of late: what it ran for, and what it seemed to; is the one far less than the other? */
 	uint64_t window_at, window_ran, window_seemed;
 	bool doubtful;
@@ -85,9 +88,9 @@ static int64_t bounded(uint64_t ns)
 	return ns < (uint64_t)most ? (int64_t)ns : most;
 }
 
-/* What it ran for since the last time, onto the credit. Returns whether it was switched in
- * meanwhile, or may have been. */
-static bool account(struct activity *a, uint64_t now, uint64_t *ret_ran)
+/* What it ran for since the last time, onto the credit; and with it what it waited for a
+ * CPU. Returns whether it was switched in meanwhile, or may have been. */
+static bool account(struct activity *a, uint64_t now, uint64_t *ret_ran, uint64_t *ret_ready)
 {
 	struct proc_schedstat s;
 	char text[96];
@@ -95,9 +98,10 @@ static bool account(struct activity *a, uint64_t now, uint64_t *ret_ran)
 	bool known = n > 0 && proc_parse_schedstat(text, (size_t)n, &s) && s.times;
 	bool switched = true;
 
-	*ret_ran = 0;
+	*ret_ran = *ret_ready = 0;
 	if (known && a->accounts) {
 		*ret_ran = s.ran_ns - a->ran_ns;
+		*ret_ready = *ret_ran + s.waited_ns - a->waited_ns;
 		a->window_ran += *ret_ran;
 		switched = s.times != a->times;
 		a->credit += bounded(*ret_ran);
@@ -107,6 +111,7 @@ static bool account(struct activity *a, uint64_t now, uint64_t *ret_ran)
 	a->accounts = known;
 	if (known) {
 		a->ran_ns = s.ran_ns;
+		a->waited_ns = s.waited_ns;
 		a->times = s.times;
 	}
 	a->accounted_at = now;
@@ -132,18 +137,30 @@ static bool letter_says_ready(struct activity *a)
 	return n > 0 && proc_parse_stat(text, (size_t)n, &s) && s.state == 'R';
 }
 
+/* Was it given a CPU, and was hardly ever ready all the same? Then it hardly is now. */
+static bool was_seldom_ready(const struct activity *a, uint64_t ready, uint64_t span)
+{
+	return !a->ready && ready < span / SELDOM;
+}
+
 static void ask(struct activity *a, const struct activity_sample *x)
 {
-	uint64_t since = a->accounted_at, ran;
+	uint64_t since = a->accounted_at, ran, ready;
 	bool was = a->ready, knew = a->accounts;
-	bool switched = account(a, x->now, &ran);
+	bool switched = account(a, x->now, &ran, &ready);
 
-	if (x->traced)
+	knew &= a->accounts;
+	if (x->traced) {
 		/* It is off the CPU for our sake, and so its time is exact. */
-		a->ready = knew && a->accounts && ran * 2 >= x->now - since;
-	else if (!a->blocked || switched)
+		a->ready = knew && ran * 2 >= x->now - since;
+		a->blocked = !a->ready;
+	} else if (x->still && knew && switched && was_seldom_ready(a, ready, x->now - since)) {
+		a->owed += bounded(ready);
+		a->blocked = false;
+	} else if (!a->blocked || switched) {
 		a->ready = letter_says_ready(a);
-	a->blocked = !a->ready;
+		a->blocked = !a->ready;
+	}
 	a->asked_at = x->now;
 	if (x->moved || a->ready != was)
 		a->interval = ASK_MIN_NS;
@@ -155,14 +172,23 @@ static void ask(struct activity *a, const struct activity_sample *x)
 /* It executes Python and has moved: no need to ask. */
 static void presume(struct activity *a, const struct activity_sample *x)
 {
-	uint64_t ran;
+	uint64_t ran, ready;
 
 	if (x->now - a->accounted_at >= ACCOUNT_NS)
-		account(a, x->now, &ran);
+		account(a, x->now, &ran, &ready);
 	a->ready = true;
 	a->blocked = false;
 	a->interval = ASK_MIN_NS;
 	a->ask_next = x->now + ASK_MIN_NS;
+}
+
+/* Is it this sample that makes up for the time in which it was ready and nobody looked? */
+static bool is_owed(struct activity *a, const struct activity_sample *x, uint64_t stands_for)
+{
+	if (!x->still || !stands_for || a->owed < bounded(stands_for))
+		return false;
+	a->owed -= bounded(stands_for);
+	return true;
 }
 
 unsigned activity_judge(struct activity *a, const struct activity_sample *x)
@@ -178,7 +204,7 @@ unsigned activity_judge(struct activity *a, const struct activity_sample *x)
 		ask(a, x);
 	if (a->ready || (x->attached && x->moved))
 		a->window_seemed += stands_for;
-	if (!a->ready)
+	if (!a->ready && !is_owed(a, x, stands_for))
 		return 0;
 	if (x->traced || !a->accounts)
 		return ACTIVITY_READY | ACTIVITY_CPU;

@@ -4,7 +4,9 @@
  * Two questions. Ready (on a CPU or waiting for one) is a matter of the moment: a thread
  * that executes Python and has moved since the last sample is; of others the scheduler's
  * letter decides, asked for only as long as its count of switches says that it may have
- * changed. How many of the ready samples were on a CPU is a matter of accounting: a sample
+ * changed. One that stands still and is hardly ever ready, as one that looks now and then
+ * whether the GIL is free, is not asked for its letter: the time in which it was ready is
+ * known, and makes up whole samples. How many of the ready samples were on a CPU is a matter of accounting: a sample
  * spends the time that it stands for, the scheduler's nanoseconds pay for it, and a sample
  * that cannot be paid was not on a CPU. So on-CPU samples add up to CPU time.
  */
@@ -22,6 +24,7 @@ struct activity_sample {
 	uint64_t now;  /* ns */
 	bool attached; /* the thread was executing Python */
 	bool moved;    /* it has done something since the last sample */
+	bool still;    /* it has certainly not executed Python since then */
 	bool traced;   /* it is stopped for the sample, so that the letter says nothing */
 };
 

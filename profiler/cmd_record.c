@@ -188,6 +188,7 @@ static enum ps_status begin(struct recording *r, struct ps_err *err)
 			r->sampler.site.found_by, r->sampler.nthreads,
 			r->sampler.nthreads == 1 ? "" : "s");
 	sampler_name_threads(&r->sampler);
+	sampler_keep_still(&r->sampler);
 	return PS_OK;
 }
 

@@ -259,3 +259,12 @@ void sampler_name_threads(struct sampler *s)
 		in->names_dict = names_read(&n, name_thread, &naming) == PS_OK ? n.active : 0;
 	}
 }
+
+bool listing_has_unnamed(const struct sampler *s)
+{
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		if (!s->threads[i].named)
+			return true;
+	}
+	return false;
+}

@@ -10,4 +10,7 @@
  * what is known of them. PS_TORN: the lists changed while they were read; as before. */
 enum ps_status listing_refresh(struct sampler *s) PS_MUST_USE;
 
+/* Is there a thread whose name threading has not told yet? */
+bool listing_has_unnamed(const struct sampler *s);
+
 #endif

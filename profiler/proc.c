@@ -135,7 +135,7 @@ bool proc_parse_schedstat(const char *text, size_t len, struct proc_schedstat *r
 		if (i == from || (n < 2 && (i == len || text[i++] != ' ')))
 			return false;
 	}
-	*ret = (struct proc_schedstat){ .ran_ns = v[0], .times = v[2] };
+	*ret = (struct proc_schedstat){ .ran_ns = v[0], .waited_ns = v[1], .times = v[2] };
 	return true;
 }
 

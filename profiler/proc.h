@@ -44,8 +44,9 @@ bool proc_parse_status(const char *text, size_t len, struct proc_status *ret) PS
 
 /* The text of /proc/PID/task/TID/schedstat. */
 struct proc_schedstat {
-	uint64_t ran_ns; /* it has been on a CPU */
-	uint64_t times;  /* it was given one; 0: the kernel does not count */
+	uint64_t ran_ns;    /* it has been on a CPU */
+	uint64_t waited_ns; /* it was ready, and waited for one that it got in the end */
+	uint64_t times;     /* it was given one; 0: the kernel does not count */
 };
 bool proc_parse_schedstat(const char *text, size_t len, struct proc_schedstat *ret) PS_MUST_USE;
 

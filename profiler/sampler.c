@@ -2,6 +2,7 @@
 #include "profiler/sampler.h"
 
 #include "profiler/blocking.h"
+#include "profiler/keep.h"
 #include "profiler/listing.h"
 #include "profiler/look.h"
 #include "profiler/plan.h"
@@ -123,6 +124,7 @@ enum ps_status sampler_follow_exec(struct sampler *s, struct ps_err *err)
 	drop_threads(s);
 	s->site = site;
 	s->exceptions.proved = false;
+	s->gil = (struct gil){ 0 };
 	s->look_span = look_span(&s->site.layout);
 	code_cache_forget(&s->codes, &s->site.layout);
 	unwinder_forget(&s->unwinder);
@@ -452,6 +454,7 @@ static enum ps_status sample_steps(struct sampler *s, struct sample *x)
 static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct capture *c)
 {
 	struct sample x = { .thread = t, .capture = c };
+	stack_id before = t->stack;
 	enum ps_status st;
 
 	if (!c->state) {
@@ -472,6 +475,8 @@ static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct 
 		return st;
 	if (st)
 		s->counts.lost[why_lost(st, &x)] += 1;
+	else
+		keep_settle(s, t, !x.unwound.cut && !x.unwound.told, before);
 	return PS_OK;
 }
 
@@ -480,32 +485,28 @@ static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct 
 /* Threads from `from` on, as many as one batch takes; *ret_next is behind the last. */
 static enum ps_status tick_batch(struct sampler *s, uint32_t from, uint32_t *ret_next)
 {
-	uint32_t looked = 0, next = from;
+	uint32_t looked = 0, next = from, read = 0;
 
 	capture_reset(s->batch);
 	if (from == 0 && (s->now >= s->next_look || s->now < s->churn_until)) {
 		s->next_look = s->now + LOOK_NS;
 		looked = look_plan(s);
 	}
-	while (next < s->nthreads && capture_add(s->batch, &s->threads[next]))
+	while (next < s->nthreads &&
+	       (keep_may(s, &s->threads[next]) || capture_add(s->batch, &s->threads[next])))
 		next++;
 	PS_TRY(capture_read(s->batch));
 	look_take(s, looked);
 	for (uint32_t i = from; i < next; i++) {
-		capture_get(s->batch, i - from, &s->capture);
+		if (keep_may(s, &s->threads[i])) {
+			PS_TRY(keep_sample(s, &s->threads[i]));
+			continue;
+		}
+		capture_get(s->batch, read++, &s->capture);
 		PS_TRY(sample_thread(s, &s->threads[i], &s->capture));
 	}
 	*ret_next = next;
 	return PS_OK;
-}
-
-static bool any_unnamed(const struct sampler *s)
-{
-	for (uint32_t i = 0; i < s->nthreads; i++) {
-		if (!s->threads[i].named)
-			return true;
-	}
-	return false;
 }
 
 static enum ps_status refresh(struct sampler *s)
@@ -526,7 +527,7 @@ static enum ps_status refresh(struct sampler *s)
 			return st;
 	}
 	if (s->now >= s->next_names || s->unnamed_rounds == 0) {
-		bool soon = any_unnamed(s) && s->unnamed_rounds < NAMES_ROUNDS;
+		bool soon = listing_has_unnamed(s) && s->unnamed_rounds < NAMES_ROUNDS;
 
 		sampler_name_threads(s);
 		s->unnamed_rounds++;
@@ -550,6 +551,7 @@ static enum ps_status tick_all(struct sampler *s)
 	if (code_make_room(&s->codes))
 		unwinder_forget(&s->unwinder); /* it goes by the codes' indices */
 	start_epoch_by_time(s);
+	PS_TRY(keep_look(s));
 	for (uint32_t from = 0, next; from < s->nthreads || from == 0; from = next) {
 		PS_TRY(tick_batch(s, from, &next));
 		if (next == from && next < s->nthreads) {

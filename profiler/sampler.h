@@ -12,6 +12,7 @@
 #include "profiler/collection.h"
 #include "profiler/exceptions.h"
 #include "profiler/facts.h"
+#include "profiler/gil.h"
 #include "profiler/locate.h"
 #include "profiler/profile.h"
 #include "profiler/target.h"
@@ -48,6 +49,8 @@ struct sampler {
 	func_id no_python;  /* what a thread without Python frames is shown as */
 	func_id collecting; /* and a garbage collection */
 	struct exceptions exceptions;
+	struct gil gil;
+	bool keeps_still; /* see sampler_keep_still() */
 
 	struct interpreter *interpreters;
 	uint32_t ninterpreters, first_looked;
@@ -79,6 +82,11 @@ void sampler_close(struct sampler *s);
 
 /* From now on stop the target for each sample, see blocking.h. */
 enum ps_status sampler_use_blocking(struct sampler *s, struct ps_err *err) PS_MUST_USE;
+
+/* From now on a thread that has certainly stood still since its last sample (gil.h) is not
+ * read again: that sample counts once more. Only its activity is asked for; whether it
+ * waits for the GIL is as of when it was read. */
+void sampler_keep_still(struct sampler *s);
 
 /* One sample of each thread, which stands for weight periods. Samples that are lost are
  * counted. PS_GONE, PS_EXEC, PS_DENIED and PS_NOMEM end the ticking; nothing else does. */

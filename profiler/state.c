@@ -9,6 +9,22 @@ static bool has_moved(const struct thread *t)
 	return t->nsame != t->nframes || t->nframes != t->nbefore;
 }
 
+static unsigned compose(const struct thread *t, bool attached, unsigned activity)
+{
+	unsigned state = 0;
+
+	if (attached)
+		state |= STATE_GIL | STATE_WORK;
+	if (activity & ACTIVITY_READY)
+		state |= STATE_WORK;
+	if (activity & ACTIVITY_CPU)
+		state |= STATE_CPU;
+	if (t->exception)
+		state |= STATE_EXCEPTION;
+	/* Without a Python frame there is nothing that it could be at work on. */
+	return t->nframes ? state : state & ~(unsigned)(STATE_WORK | STATE_CPU);
+}
+
 unsigned state_take(struct sampler *s, struct thread *t, const struct capture *c, bool may_read)
 {
 	const struct layout *l = &s->site.layout;
@@ -19,20 +35,18 @@ unsigned state_take(struct sampler *s, struct thread *t, const struct capture *c
 		.moved = ((t->status ^ status) & l->gil_holder) || has_moved(t),
 		.traced = s->blocking != NULL,
 	};
-	unsigned activity = activity_of(&t->activity, s->target->pid, t->tid, &x), state = 0;
+	unsigned activity = activity_of(&t->activity, s->target->pid, t->tid, &x);
 
 	t->status = status;
 	t->gil_requested = layout_get(l, c->state, F_THREAD_GIL_REQUESTED) != 0;
 	t->nbefore = t->nframes;
 	t->exception = exceptions_of(&s->exceptions, t, c, may_read);
-	if (x.attached)
-		state |= STATE_GIL | STATE_WORK;
-	if (activity & ACTIVITY_READY)
-		state |= STATE_WORK;
-	if (activity & ACTIVITY_CPU)
-		state |= STATE_CPU;
-	if (t->exception)
-		state |= STATE_EXCEPTION;
-	/* Without a Python frame there is nothing that it could be at work on. */
-	return t->nframes ? state : state & ~(unsigned)(STATE_WORK | STATE_CPU);
+	return compose(t, x.attached, activity);
+}
+
+unsigned state_keep(struct sampler *s, struct thread *t)
+{
+	struct activity_sample x = { .now = s->now, .still = true };
+
+	return compose(t, false, activity_of(&t->activity, s->target->pid, t->tid, &x));
 }

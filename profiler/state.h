@@ -9,4 +9,7 @@
  * exception in it. may_read: further calls were needed for this sample anyway. */
 unsigned state_take(struct sampler *s, struct thread *t, const struct capture *c, bool may_read);
 
+/* The same of a thread that was detached at its last sample and has stood still since. */
+unsigned state_keep(struct sampler *s, struct thread *t);
+
 #endif

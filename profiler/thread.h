@@ -92,6 +92,8 @@ struct thread {
 	bool truncated;
 	stack_id stack; /* of the last usable sample, the whole of it */
 	uint32_t samples;
+	uint32_t settled_at; /* the look (gil.h) after which the last sample was certain; 0: none */
+	uint32_t doubted_at; /* the one after which it was another, though it stood still */
 
 	uint32_t status; /* of the last sample, the thread's status word */
 	bool gil_requested;

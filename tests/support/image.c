@@ -416,6 +416,34 @@ void image_handle(struct image_thread *t, raddr exception)
 	image_set(t->im, image_get(t->im, t->at, F_THREAD_EXC_INFO), F_EXC_VALUE, exception);
 }
 
+static void attach(struct image *im, raddr thread, bool attached)
+{
+	uint64_t status = image_get(im, thread, F_THREAD_STATUS);
+	uint64_t bit = im->layout.gil_holder;
+
+	image_set(im, thread, F_THREAD_STATUS, attached ? status | bit : status & ~bit);
+}
+
+void image_take_gil(struct image_thread *t)
+{
+	raddr main = image_get(t->im, t->im->runtime, F_RUNTIME_INTERPRETERS_MAIN);
+	raddr holder = image_get(t->im, main, F_INTERP_GIL_HOLDER);
+
+	if (holder)
+		attach(t->im, holder, false);
+	attach(t->im, t->at, true);
+	if (holder == t->at)
+		return;
+	image_set(t->im, main, F_INTERP_GIL_HOLDER, t->at);
+	image_set(t->im, main, F_INTERP_GIL_SWITCHES,
+		  image_get(t->im, main, F_INTERP_GIL_SWITCHES) + 1);
+}
+
+void image_drop_gil(struct image_thread *t)
+{
+	attach(t->im, t->at, false);
+}
+
 void image_collect(struct image *im, raddr frame)
 {
 	image_set(im, im->interpreter, F_INTERP_GC_COLLECTING, frame != 0);

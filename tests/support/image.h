@@ -103,6 +103,10 @@ void image_pop(struct image_thread *t);
  * resumed later handle things of their own. */
 void image_raise(struct image_thread *t, raddr exception);
 void image_handle(struct image_thread *t, raddr exception);
+/* The thread takes the GIL from whoever of the main interpreter has it, and is attached. */
+void image_take_gil(struct image_thread *t);
+/* It lets go of it; as the words of the GIL have it, it still is the last holder. */
+void image_drop_gil(struct image_thread *t);
 /* Begins a collection of the newest interpreter that stands on that frame; 0 ends it. */
 void image_collect(struct image *im, raddr frame);
 /* Moves the top frame to another unit. */

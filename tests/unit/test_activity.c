@@ -16,7 +16,7 @@ enum { MS = 1000000, BOTH = ACTIVITY_READY | ACTIVITY_CPU };
 struct world {
 	int schedstat, stat;
 	struct activity *a;
-	uint64_t now, ran, times;
+	uint64_t now, ran, waited, times;
 };
 
 static void put(int fd, const char *text)
@@ -38,7 +38,8 @@ static void set_accounts(struct world *w)
 {
 	char text[64];
 
-	snprintf(text, sizeof text, "%ju 5 %ju\n", (uintmax_t)w->ran, (uintmax_t)w->times);
+	snprintf(text, sizeof text, "%ju %ju %ju\n", (uintmax_t)w->ran, (uintmax_t)w->waited,
+		 (uintmax_t)w->times);
 	put(w->schedstat, text);
 }
 
@@ -65,7 +66,8 @@ static void end(struct world *w)
 static unsigned judge(struct world *w, bool attached, bool moved)
 {
 	w->now += MS;
-	return activity_judge(w->a, &(struct activity_sample){ w->now, attached, moved, false });
+	return activity_judge(w->a, &(struct activity_sample){
+					    .now = w->now, .attached = attached, .moved = moved });
 }
 
 /* The same, and the thread ran for so much of it. */
@@ -188,6 +190,89 @@ Test(activity, who_was_blocked_and_was_not_switched_in_is_blocked)
 	end(&w);
 }
 
+static unsigned judge_still(struct world *w)
+{
+	w->now += MS;
+	return activity_judge(w->a, &(struct activity_sample){ .now = w->now, .still = true });
+}
+
+/* It looks each five milliseconds whether the GIL is free, and its letter is not asked for:
+ * here it would always be the wrong one. The time that this takes is told all the same. */
+Test(activity, who_waits_for_the_gil_is_ready_as_far_as_it_was)
+{
+	enum { SAMPLES = 20000 };
+
+	for (char letter = 'R'; letter <= 'S'; letter++) {
+		unsigned cpu = 0, ready = 0;
+		struct world w;
+
+		begin(&w);
+		judge(&w, false, false);
+		set_letter(&w, letter);
+		for (int i = 0; i < SAMPLES; i++) {
+			unsigned got;
+
+			if (i % 5 == 4) {
+				w.times++;
+				w.ran += MS / 20;    /* 1 %, */
+				w.waited += MS / 10; /* and 2 % */
+				set_accounts(&w);
+			}
+			got = judge_still(&w);
+			ready += (got & ACTIVITY_READY) != 0;
+			cpu += (got & ACTIVITY_CPU) != 0;
+		}
+		cr_expect(ready >= SAMPLES * 29 / 1000 && ready <= SAMPLES * 3 / 100,
+			  "%c: %u of %d are ready", letter, ready, SAMPLES);
+		cr_expect(cpu >= SAMPLES * 9 / 1000 && cpu <= SAMPLES * 1 / 100 + 30,
+			  "%c: %u of %d are on a CPU", letter, cpu, SAMPLES);
+		end(&w);
+	}
+}
+
+/* In C code that let the GIL go: it was switched in just before it was asked for, and not
+ * once since then. */
+Test(activity, who_begins_to_compute_without_the_gil_is_found_out)
+{
+	struct world w;
+
+	begin(&w);
+	for (int i = 0; i < 100; i++)
+		cr_assert_eq(judge_still(&w), 0, "sample %d", i);
+	w.times++;
+	set_letter(&w, 'R');
+	w.ran += MS / 100;
+	for (int i = 0; i < 100; i++) {
+		set_accounts(&w);
+		if (i > 40)
+			cr_expect_eq(judge_still(&w), BOTH, "sample %d", i);
+		else
+			judge_still(&w);
+		w.ran += MS;
+	}
+	end(&w);
+}
+
+/* It was given a CPU, and then waits for one: nothing grows before it has it. */
+Test(activity, who_waits_for_a_cpu_is_ready_though_nothing_says_so_but_its_letter)
+{
+	struct world w;
+
+	begin(&w);
+	for (int i = 0; i < 100; i++)
+		judge_still(&w);
+	w.times++;
+	set_accounts(&w);
+	set_letter(&w, 'R');
+	for (int i = 0; i < 100; i++) {
+		unsigned got = judge_still(&w);
+
+		if (i > 40)
+			cr_expect(got & ACTIVITY_READY, "sample %d", i);
+	}
+	end(&w);
+}
+
 Test(activity, without_accounts_the_letter_decides)
 {
 	for (int has_file = 0; has_file < 2; has_file++) {
@@ -226,12 +311,16 @@ Test(activity, of_a_stopped_thread_the_time_since_the_last_stop_decides)
 		w.ran += runs ? MS * 9 / 10 : MS / 100;
 		w.times++;
 		set_accounts(&w);
-		got = activity_judge(w.a, &(struct activity_sample){ w.now, false, true, true });
+		got = activity_judge(w.a, &(struct activity_sample){
+						  .now = w.now, .moved = true, .traced = true });
 		if (i)
 			cr_expect_eq(got, runs ? BOTH : 0, "sample %d", i);
 	}
 	w.now += MS;
-	cr_expect_eq(activity_judge(w.a, &(struct activity_sample){ w.now, true, true, true }),
+	cr_expect_eq(activity_judge(w.a, &(struct activity_sample){ .now = w.now,
+								    .attached = true,
+								    .moved = true,
+								    .traced = true }),
 		     BOTH);
 	end(&w);
 }

@@ -148,7 +148,7 @@ Test(proc, schedstat_is_three_numbers)
 {
 	static const char *const bad[] = { "",     "x",     "7",      "7 ",    "7 5",
 					   "7 5 ", "7 5 x", "7  5 6", " 7 5 6" };
-	struct proc_schedstat s = { 77, 77 };
+	struct proc_schedstat s = { .ran_ns = 77, .times = 77 };
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		cr_expect_not(
@@ -157,6 +157,7 @@ Test(proc, schedstat_is_three_numbers)
 	cr_expect_eq(s.ran_ns, 77, "unchanged on failure");
 	cr_expect(proc_parse_schedstat(tail_page("123456789 5 6\n", 14), 14, &s));
 	cr_expect_eq(s.ran_ns, 123456789);
+	cr_expect_eq(s.waited_ns, 5);
 	cr_expect_eq(s.times, 6);
 	cr_expect(proc_parse_schedstat(tail_page("0 0 0", 5), 5, &s));
 	cr_expect_eq(s.times, 0);
