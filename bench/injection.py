@@ -1,94 +1,220 @@
 # SPDX-License-Identifier: MIT
-"""Running code in a program: how soon it begins, how long the program stands for it, and
-whether anything is left in the program after many times."""
+"""Running code in a program: whether each script runs exactly once, how soon it begins, how long
+the program stands for it, and whether anything is left in the program after many of them; and
+whether a recording beside them notices."""
 
 import os
 import re
-import statistics
 import subprocess
 import time
 
 import profilers
+import stats
 from interpreters import HERE
 
 SAID = re.compile(r"picked up after ([\d.]+) ms; .* stood for ([\d.]+) ms")
-CODE = "import sys, time; sys.modules['__main__'].note(time.monotonic_ns())"
+CODE = "import sys; print(sys.modules['__main__'].note({}))"
 THEIRS = "import sys, time; t = time.monotonic_ns(); sys.remote_exec(int(sys.argv[1]), sys.argv[2]); print(t)"
-BY_ANOTHER = "sys.remote_exec"
+BY_ANOTHER, OF_ANOTHER = "sys.remote_exec", 50
+WARM, MARKS = 50, 20
+TOLD_MAX = 10  # failures that are told one by one
+# What the program's main thread can stand in, when no script runs in it.
+CHAINS = {("<module>",), ("<module>", "work"), ("<module>", "work", "<genexpr>")}
 
 
-def can(python):
-    """Is this one that pysample runs code in?"""
-    return tuple(map(int, python.version.split("."))) >= (3, 14)
+def has_door(python):
+    return not python.pypy and python.minor >= 14
 
 
-def target(python):
-    return python.target(os.path.join(HERE, "targets", "host.py"))
+def can_record(python):
+    return not python.pypy and python.minor >= 13
 
 
-def state(t):
-    """(times a script ran, when the last began, blocks of memory, open files) as the program says."""
-    return [int(v) for v in t.ask("state").split()]
+# --- One injection.
 
-
-def by_pysample(pysample, t):
+def by_pysample(pysample, t, number):
     """Milliseconds from the command to the script's first line, from the request to it, and that
     the program stood."""
     began = time.monotonic_ns()
-    result = subprocess.run([pysample, "exec", "-v", str(t.pid), "-c", CODE], capture_output=True, text=True,
-                            stdin=subprocess.DEVNULL)
+    result = subprocess.run([pysample, "exec", "-v", str(t.pid), "-c", CODE.format(number)], capture_output=True,
+                            text=True, stdin=subprocess.DEVNULL)
     said = SAID.search(result.stderr)
-    if result.returncode or not said:
-        raise profilers.Failed(f"exit {result.returncode}: {result.stderr.strip()}")
-    return (state(t)[1] - began) / 1e6, float(said[1]), float(said[2])
+    if result.returncode or not said or not result.stdout.strip().isdigit():
+        raise profilers.Failed(f"number {number}: exit {result.returncode}: {result.stderr.strip()}")
+    return (int(result.stdout) - began) / 1e6, float(said[1]), float(said[2])
 
 
-def by_remote_exec(python, t):
+def by_remote_exec(python, t, number):
     """Milliseconds from the call to the script's first line; its interpreter runs already."""
     with open(os.path.join(t.outside, "theirs.py"), "w") as f:
-        f.write(CODE)
-    ran = state(t)[0]
+        f.write(CODE.format(number).replace("print", ""))
     result = subprocess.run(python.command("-c", THEIRS, str(t.pid), f"{t.inside}/theirs.py"), capture_output=True,
                             text=True, stdin=subprocess.DEVNULL)
     if result.returncode:
         raise profilers.Failed(result.stderr.strip())
     until = time.monotonic() + 10
-    while state(t)[0] == ran:
+    while True:
+        once, _, last, _ = ask(t, number, number + 1)
+        if once:
+            return (last - int(result.stdout)) / 1e6
         if time.monotonic() > until:
             raise profilers.Failed("it did not run within 10 s")
-    return (state(t)[1] - int(result.stdout)) / 1e6
 
 
-def measure(python, times, pysample=profilers.PYSAMPLE):
-    """Rows of what was measured, in turns, and what is left afterwards."""
-    rows, failures = [], []
-    with target(python) as t:
-        for _ in range(3):  # what a first time makes in the program: modules, caches
-            by_pysample(pysample, t)
-        before, ours, theirs = state(t), [], []
-        for _ in range(times):
-            try:
-                ours.append(by_pysample(pysample, t))
-            except profilers.Failed as e:
-                failures.append(f"pysample exec under {python.version}: {e}")
-        after = state(t)
-        for _ in range(min(times, 50)):
-            try:
-                theirs.append(by_remote_exec(python, t))
-            except profilers.Failed as e:
-                failures.append(f"{BY_ANOTHER} under {python.version}: {e}")
+# --- What is in the program.
+
+def ask(t, first, end):
+    return [int(v) for v in t.ask(f"{first} {end}").split()]
+
+
+def state(t, done):
+    """After so many injections: bytes of its own memory, open files, blocks of memory."""
+    blocks = ask(t, 0, 1)[3]
+    with open(f"/proc/{t.pid}/status") as f:
+        memory = re.search(r"RssAnon:\s+(\d+) kB", f.read())
+    return {"done": done, "memory": int(memory[1]) * 1024, "fds": len(os.listdir(f"/proc/{t.pid}/fd")),
+            "blocks": blocks}
+
+
+def left_files(t):
+    return len(os.listdir(os.path.join(t.outside, "tmp")))
+
+
+# --- A recording beside it.
+
+def judge(stacks, script):
+    """(samples of the program's main thread, those of them that are impossible). What a script
+    does is its own: a stack counts as far as the program's own frames go."""
+    samples = bad = 0
+    for stack, n in stacks.items():
+        if not stack or stack[0][:2] != ("<module>", script):
+            continue
+        own = []
+        for name, file, _ in stack:
+            if file != script:
                 break
-        left = [n for n in os.listdir(os.path.join(python.root, "tmp")) if n.startswith(".pysample-")]
-    rows.append({"python": python.version, "times": times, "ran": after[0] - before[0], "blocks": after[2] - before[2],
-                 "files": after[3] - before[3], "left": len(left), "whole": [o[0] for o in ours],
-                 "picked": [o[1] for o in ours], "stood": [o[2] for o in ours], "theirs": theirs})
-    return rows, failures
+            own.append(name)
+        samples += n
+        bad += n * (tuple(own) not in CHAINS)
+    return samples, bad
+
+
+def told_of(recording, script):
+    samples, bad = judge(recording.stacks, script)
+    return {"hz": recording.hz, "usable": recording.usable, "samples": samples, "impossible": bad,
+            "seconds": recording.seconds}
+
+
+# --- All of it.
+
+def summary(values):
+    return {"n": len(values), "middle": stats.quantile(values, 0.5), "most_of": stats.quantile(values, 0.95),
+            "least": min(values, default=None), "most": max(values, default=None)}
+
+
+class Measurement:
+    """The injections into one program, what came of them, and its state now and then."""
+
+    def __init__(self, python, t, times, pysample):
+        self.python, self.t, self.times, self.pysample = python, t, times, pysample
+        self.done, self.until = 0, None
+        self.took, self.marks, self.failed, self.failures = [], [], 0, []
+
+    def fail(self, who, words):
+        self.failed += 1
+        if self.failed <= TOLD_MAX:
+            self.failures.append(f"{who} under {self.python.label}: {words}")
+
+    def warm(self):
+        """What a first time makes in the program: modules, caches. Numbers behind all others."""
+        for i in range(min(WARM, self.times)):
+            by_pysample(self.pysample, self.t, self.times + i)
+
+    def inject(self):
+        every = max(1, self.times // MARKS)
+        self.marks.append(state(self.t, 0))
+        for number in range(self.times):
+            if self.until and time.monotonic() > self.until:
+                break
+            self.done = number + 1
+            try:
+                self.took.append(by_pysample(self.pysample, self.t, number))
+            except profilers.Failed as e:
+                self.fail("pysample exec", e)
+                if self.t.process.poll() is not None:
+                    return
+            if self.done % every == 0:
+                self.marks.append(state(self.t, self.done))
+        self.marks.append(state(self.t, self.done))
+
+    def beside(self, seconds):
+        """The injections beside a recording; before them, a recording without."""
+        if not can_record(self.python):
+            self.inject()
+            return None, None
+        recorder = profilers.Pysample(self.pysample)
+        alone = recorder.record(self.t, 1000, seconds)
+        with recorder.running(self.t, 1000) as run:
+            self.inject()
+            with_them = run.finish()
+        return told_of(alone, self.t.script), told_of(with_them, self.t.script)
+
+    def others(self):
+        """Python's own client, where there is one."""
+        theirs = []
+        for i in range(min(self.times, OF_ANOTHER) if has_door(self.python) else 0):
+            try:
+                theirs.append(by_remote_exec(self.python, self.t, self.times + WARM + i))
+            except profilers.Failed as e:
+                self.fail(BY_ANOTHER, e)
+                break
+        return theirs
+
+    def row(self, alone, with_them):
+        once, never, _, _ = ask(self.t, 0, self.done)
+        first, last = self.marks[0], self.marks[-1]
+        later = [m for m in self.marks if m["done"] >= self.done / 2]
+        return {"python": self.python.label, "way": way(self.python), "asked": self.times, "times": self.done, "once": once,
+                "never": never, "more": self.done - once - never, "failed": self.failed,
+                "fds": last["fds"] - first["fds"], "files": left_files(self.t),
+                "blocks": last["blocks"] - first["blocks"], "memory": last["memory"] - first["memory"],
+                "slope": stats.slope([(m["done"], m["memory"]) for m in later]), "marks": self.marks,
+                "whole": summary([v[0] for v in self.took]), "picked": summary([v[1] for v in self.took]),
+                "stood": summary([v[2] for v in self.took]), "alone": alone, "beside": with_them}
+
+
+def way(python):
+    return "PyPy's door" if python.pypy else "door" if has_door(python) else "ring"
+
+
+def measure(python, times, seconds, minutes=None, pysample=profilers.PYSAMPLE):
+    """(rows, failures): one row, or none if it could not be measured at all. After so many minutes
+    it ends with as many injections as there were."""
+    numbers = times + WARM + OF_ANOTHER
+    with python.target(os.path.join(HERE, "targets", "host.py"), str(numbers)) as t:
+        m = Measurement(python, t, times, pysample)
+        m.until = minutes and time.monotonic() + 60 * minutes
+        try:
+            m.warm()
+            alone, with_them = m.beside(seconds)
+            row = m.row(alone, with_them)
+            row["theirs"] = summary(m.others())
+        except (profilers.Failed, RuntimeError, OSError) as e:
+            m.fail("exec", e)
+            return [], m.failures
+    if m.failed > TOLD_MAX:
+        m.failures.append(f"under {python.label} {m.failed - TOLD_MAX} more failed")
+    return [row], m.failures
 
 
 def line_of(row):
-    def middle(v):
-        return f"{statistics.median(v):.2f}" if v else "–"
+    def ms(s):
+        return f"{s['middle']:.2f} ms ({s['most_of']:.2f})" if s["n"] else "–"
 
-    return (f"{row['python']:5} {row['times']} times: ran {row['ran']}, begun {middle(row['whole'])} ms after the command, "
-            f"{middle(row['picked'])} ms after the request, stood {middle(row['stood'])} ms; left: {row['blocks']} blocks, "
-            f"{row['files']} files, {row['left']} folders; {BY_ANOTHER}: {middle(row['theirs'])} ms")
+    def rate(r):
+        return f"{r['hz']:.0f} Hz, {r['usable']:.2f} %, {r['impossible']} of {r['samples']} impossible" if r else "–"
+
+    return (f"{row['python']:8} {row['times']} times: once {row['once']}, never {row['never']}, more often {row['more']}; "
+            f"command {ms(row['whole'])}, request {ms(row['picked'])}, stood {ms(row['stood'])}; "
+            f"left: {row['fds']} descriptors, {row['files']} files, {row['memory']} bytes, {row['slope']:.2f} for each; "
+            f"recording alone {rate(row['alone'])}; beside {rate(row['beside'])}; {BY_ANOTHER} {ms(row['theirs'])}")

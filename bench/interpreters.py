@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The interpreters that the bench measures on: those of the cached root file system."""
+"""The interpreters that the bench measures on: those of the cached root file system; and what else
+this machine has, for what can be done to more of them."""
 
 import contextlib
+import glob
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +14,8 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 CACHE = os.environ.get("PYSAMPLE_CACHE", os.path.join(ROOT, ".cache"))
+PROBE = ("import sys, json; own = getattr(sys, 'pypy_version_info', ())[:3]; print(json.dumps(["
+         "'%d.%d.%d' % sys.version_info[:3], sys.version_info[1], '.'.join(map(str, own))]))")
 
 
 def enter_private_mounts():
@@ -69,13 +74,14 @@ class Target:
 class Chrooted:
     """A Python in a root file system that is entered by chroot."""
 
-    def __init__(self, root, version):
-        self.root, self.version = root, version
-        self.exact = subprocess.run(self.command("--version"), capture_output=True, text=True,
-                                    check=True).stdout.split()[1]
+    def __init__(self, root, version, program=None):
+        self.root, self.version, self.program = root, version, program or f"python{version}"
+        told = subprocess.run(self.command("-c", PROBE), capture_output=True, text=True, check=True).stdout
+        self.exact, self.minor, self.pypy = json.loads(told)
+        self.label = f"PyPy {self.pypy}" if self.pypy else self.exact
 
     def command(self, *args):
-        return ["chroot", self.root, f"python{self.version}", *args]
+        return ["chroot", self.root, self.program, *args]
 
     def has_tachyon(self):
         return self.version == "3.15"
@@ -98,9 +104,11 @@ class Chrooted:
     def target(self, script, *args, beside=()):
         """Runs the script until the block ends; it prints "ready" when it is."""
         with self.folder(script, *beside) as (outside, inside):
+            os.mkdir(os.path.join(outside, "tmp"))  # its own: what is left there is its, or ours
             process = subprocess.Popen(
                 self.command("-B", f"{inside}/{os.path.basename(script)}", *args), text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                env={**environment(), "TMPDIR": f"{inside}/tmp"})
             try:
                 if process.stdout.readline().strip() != "ready":
                     raise RuntimeError(f"{script} did not start under {self.version}")
@@ -110,6 +118,16 @@ class Chrooted:
                 process.wait()
                 process.stdin.close()
                 process.stdout.close()
+
+
+class Outside(Chrooted):
+    """A Python of this machine itself."""
+
+    def __init__(self, path, version):
+        super().__init__("/", version, path)
+
+    def command(self, *args):
+        return [self.program, *args]
 
 
 def environment():
@@ -127,3 +145,21 @@ def find(versions=None):
     if not found:
         raise SystemExit("no interpreters: run scripts/rootfs first")
     return found
+
+
+def hosts(versions=None):
+    """Those that pysample runs code in: of pyenv or PATH the newest of each minor version from 3.8
+    on, and the root file system's, PyPy too. `versions` may also be exact, or "pypy"."""
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    found = []
+    for minor in range(8, 16):
+        paths = sorted(glob.glob(os.path.join(pyenv, f"versions/3.{minor}.*/bin/python3.{minor}")),
+                       key=lambda p: int(p.split("/")[-3].split(".")[2].split("-")[0]))
+        other = shutil.which(f"python3.{minor}")
+        if paths or (other and "/shims/" not in other):
+            found.append(Outside((paths or [other])[-1], f"3.{minor}"))
+    root = os.path.join(CACHE, "rootfs")
+    for version, program in (("3.13", None), ("3.14", None), ("3.15", None), ("pypy", "pypy3")):
+        if os.path.exists(os.path.join(root, "usr", "bin", program or "python" + version)):
+            found.append(Chrooted(root, version, program))
+    return [p for p in found if not versions or p.version in versions or p.exact in versions]

@@ -413,10 +413,16 @@ static bool scan_memory(struct search *s)
 	return false;
 }
 
-/* By its symbols and its version, not by a name: its memory holds no table. */
-static bool is_surely_pypy(const struct search *s)
+/* By its symbols and its version, not by a name: PyPy and what is older than 3.13 have no table in
+ * their memory, and to look through all of it takes a tenth of a second. */
+static bool has_surely_no_table(const struct search *s)
 {
-	return s->other.kind == PYTHON_PYPY && s->other.parts == 3 && !s->other.guessed;
+	enum { FIRST_WITH = 0x030d0000 };
+
+	if (s->other.parts < 3 || s->other.guessed)
+		return false;
+	return s->other.kind == PYTHON_PYPY ||
+	       (s->other.kind == PYTHON_CPYTHON && s->other.version < FIRST_WITH);
 }
 
 static enum ps_status refuse_other(const struct search *s, struct ps_err *err)
@@ -465,7 +471,7 @@ enum ps_status locate_with(struct target *t, const struct locate_how *how, struc
 	if (st == PS_GONE && !target_ended(t))
 		return ps_fail(err, PS_NOT_READY, "process %d has no memory yet", t->pid);
 	PS_TRY(st);
-	if (search_files(&s) || (!how->files_only && !is_surely_pypy(&s) && scan_memory(&s)))
+	if (search_files(&s) || (!how->files_only && !has_surely_no_table(&s) && scan_memory(&s)))
 		st = PS_OK;
 	else
 		st = conclude(&s, err);

@@ -64,12 +64,39 @@ def test_the_whole_is_written(tmp_path):
         assert words in text
 
 
+def injected(**more):
+    def told(middle):
+        return {"n": 3, "middle": middle, "most_of": middle + 1, "least": middle, "most": middle + 1}
+
+    return {"python": "3.13.0", "way": "ring", "asked": 10000, "times": 10000, "once": 10000, "never": 0, "more": 0, "failed": 0,
+            "fds": 0, "files": 0, "blocks": 5, "memory": 8192, "slope": 0.5, "marks": [], "whole": told(10), "picked": told(2),
+            "stood": told(0.1), "theirs": {"n": 0}, "alone": None, "beside": None, **more}
+
+
 def test_injections_are_reported():
-    row = {"python": "3.15", "times": 3, "ran": 3, "blocks": 5, "files": 0, "left": 0, "whole": [9.0, 10.0, 11.0],
-           "picked": [1.0, 2.0, 3.0], "stood": [0.1, 0.1, 0.1], "theirs": []}
+    recorded = {"hz": 1000.0, "usable": 100.0, "samples": 20000, "impossible": 0, "seconds": 20}
+    row = injected(alone=recorded, beside={**recorded, "hz": 998.0, "impossible": 2})
     results = {"exec": part(rows=[row])}
     words = "\n".join(report.injections(results["exec"]) + report.goals(results))
-    assert "| 3.15 | 3 | 3 | 10.00 ms (9.00 to 11.00) | 2.00 ms (1.00 to 3.00) | 0.10 ms (0.10 to 0.10) | 5, 0, 0 | – |" in words
-    assert "| request to start of the script, busy program, 3.15 | ≤ 5 ms | 2.00 ms | yes |" in words
-    row["ran"] = 4
-    assert "**no**" in "\n".join(report.goals(results))
+    for line in ("| 3.13.0 | ring | 10 000 | 10 000 | 0 | 0 | 0 | 10.00 ms (11.00) | 2.00 ms (3.00) | 0.10 ms (1.10) | – |",
+                 "| 3.13.0 | 0 | 0 | 5 | 8 KiB | 0.5 bytes |",
+                 "| 3.13.0 | 1000 Hz | 998 Hz | 100.000 % | 100.000 % | 0 of 20 000 | 2 of 20 000 |",
+                 "| request to start of the script, busy program, 3.13.0 | ≤ 5 ms | 2.00 ms | yes |",
+                 "| time that the program stands for it, 3.13.0 | ≤ 1 ms | 0.10 ms | yes |",
+                 "| injections that ran exactly once, 3.13.0 | 10 000 | 10 000 | yes |"):
+        assert line in words, words
+    assert "**no**" not in words
+
+
+def test_injections_that_do_not_reach_their_goals_are_said():
+    for more in ({"once": 9999, "never": 1}, {"once": 9999, "more": 1}, {"times": 40, "once": 40}, {"fds": 1}, {"files": 1},
+                 {"slope": 100.0}, {"picked": {"n": 1, "middle": 6, "most_of": 7}}, {"stood": {"n": 1, "middle": 2, "most_of": 3}}):
+        assert "\n".join(report.goals({"exec": part(rows=[injected(**more)])})).count("**no**") == 1, more
+
+
+def test_injections_alone_compare_nobody(tmp_path):
+    alone = part(rows=[injected(way="door")], facts={**FACTS, "pythons": {}, "support": {}, "versions": {}})
+    report.write({"exec": alone}, str(tmp_path))
+    text = (tmp_path / "README.md").read_text()
+    assert "## Running code in a program" in text and "Who was compared" not in text
+    assert "stands for it" not in text
