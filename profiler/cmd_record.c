@@ -253,13 +253,17 @@ static void report_hidden(const struct recording *r)
 {
 	struct profile_total total;
 	uint64_t hidden = 0, all = 0;
+	const char *words = mode_words[r->options->view.mode].hidden;
 
 	for (size_t pos = 0; profile_next_total(r->profile, &pos, &total); all += total.count)
 		hidden += view_shows(&r->options->view, &total) ? 0 : total.count;
-	if (hidden)
+	if (hidden && hidden * 1000 < all)
+		fprintf(stderr,
+			"Not shown: less than 0.1 %% of the threads' time, in which they %s\n",
+			words);
+	else if (hidden)
 		fprintf(stderr, "Not shown: %.1f %% of the threads' time, in which they %s\n",
-			100.0 * (double)hidden / (double)all,
-			mode_words[r->options->view.mode].hidden);
+			100.0 * (double)hidden / (double)all, words);
 }
 
 static int report_nothing(const struct recording *r)
