@@ -74,9 +74,12 @@ static void raise_file_limit(void)
 static enum ps_status follow_exec(struct recording *r, struct ps_err *err)
 {
 	struct patience p = patience_of(r);
-	enum ps_status st;
+	uint64_t now = clock_now();
+	enum ps_status st = attach_await_program(&r->sampler, &p);
 
-	r->replaced_at = clock_now();
+	if (st)
+		return st == PS_GONE ? st : PS_OK; /* the loop will see that patience is over */
+	r->replaced_at = now;
 	proc_comm(r->pid, r->pid, r->successor);
 	if (r->options->verbose)
 		fprintf(stderr, "pysample: the target replaced its program by %s; following it\n",
