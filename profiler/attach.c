@@ -114,6 +114,26 @@ enum ps_status attach(int pid, const struct patience *p, struct target *target,
 	return attach_by(pid, p, target, open_sampler, &o, err);
 }
 
+enum ps_status attach_await_program(struct sampler *s, const struct patience *p)
+{
+	struct target *t = s->target;
+
+	for (;;) {
+		enum ps_status st = target_follow_exec(t, NULL);
+		uint64_t next = clock_now() + WAIT_MIN;
+
+		/* What may not be opened is another program as well. */
+		if (st != PS_GONE && !target_execed(t))
+			return PS_OK;
+		if (target_ended(t))
+			return PS_GONE;
+		if (is_over(p))
+			return PS_NOT_READY;
+		(void)(s->blocking ? blocking_sleep_until(s->blocking, next)
+				   : clock_sleep_until(next));
+	}
+}
+
 enum ps_status attach_follow_exec(struct sampler *s, const struct patience *p, struct ps_err *err)
 {
 	uint64_t began = clock_now(), pause = WAIT_MIN;

@@ -25,7 +25,12 @@ typedef enum ps_status attach_fn(struct target *t, void *ctx, struct ps_err *err
 enum ps_status attach_by(int pid, const struct patience *p, struct target *target, attach_fn *find,
 			 void *ctx, struct ps_err *err) PS_MUST_USE;
 
-/* The same for a target whose program was replaced, with its sampler. One that is no Python
+/* A process that ends gives its memory back first, which takes a while if that is much, and
+ * looks meanwhile like one whose program was replaced. Waits until it is known: PS_OK: it has
+ * another program; PS_GONE: it has ended; PS_NOT_READY: patience ended. */
+enum ps_status attach_await_program(struct sampler *s, const struct patience *p) PS_MUST_USE;
+
+/* As attach() for a target whose program was replaced, with its sampler. One that is no Python
  * is given some seconds to become one again, and as long as it lives if we started it.
  * PS_GONE, PS_DENIED, PS_NOT_PYTHON, PS_UNSUPPORTED, PS_NOT_READY as attach() has them. */
 enum ps_status attach_follow_exec(struct sampler *s, const struct patience *p,

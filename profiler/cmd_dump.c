@@ -64,7 +64,11 @@ static void print_activity(const struct sampler *s, const struct thread *t, FILE
 	char where[64];
 
 	if (t->status & s->site.layout.gil_holder) {
-		fputs(s->site.layout.free_threaded ? "active" : "active+gil", out);
+		if (waiting_is_stopped(s->target->pid, t->tid))
+			fputs("stopped by a signal", out);
+		else
+			fputs("active", out);
+		fputs(s->site.layout.free_threaded ? "" : "+gil", out);
 	} else if (t->gil_requested) {
 		fputs("waiting for the GIL", out);
 	} else if (waiting_on_cpu(s->target->pid, t->tid)) {

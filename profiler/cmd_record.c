@@ -74,9 +74,12 @@ static void raise_file_limit(void)
 static enum ps_status follow_exec(struct recording *r, struct ps_err *err)
 {
 	struct patience p = patience_of(r);
-	enum ps_status st;
+	uint64_t now = clock_now();
+	enum ps_status st = attach_await_program(&r->sampler, &p);
 
-	r->replaced_at = clock_now();
+	if (st)
+		return st == PS_GONE ? st : PS_OK; /* the loop will see that patience is over */
+	r->replaced_at = now;
 	proc_comm(r->pid, r->pid, r->successor);
 	if (r->options->verbose)
 		fprintf(stderr, "pysample: the target replaced its program by %s; following it\n",
@@ -254,13 +257,17 @@ static void report_hidden(const struct recording *r)
 {
 	struct profile_total total;
 	uint64_t hidden = 0, all = 0;
+	const char *words = mode_words[r->options->view.mode].hidden;
 
 	for (size_t pos = 0; profile_next_total(r->profile, &pos, &total); all += total.count)
 		hidden += view_shows(&r->options->view, &total) ? 0 : total.count;
-	if (hidden)
+	if (hidden && hidden * 1000 < all)
+		fprintf(stderr,
+			"Not shown: less than 0.1 %% of the threads' time, in which they %s\n",
+			words);
+	else if (hidden)
 		fprintf(stderr, "Not shown: %.1f %% of the threads' time, in which they %s\n",
-			100.0 * (double)hidden / (double)all,
-			mode_words[r->options->view.mode].hidden);
+			100.0 * (double)hidden / (double)all, words);
 }
 
 static int report_nothing(const struct recording *r)

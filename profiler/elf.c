@@ -42,6 +42,8 @@ static void note_symbol(const char *name, const GElf_Sym *sym, struct elf_python
 	} else if (strcmp(name, "PyRun_SimpleString") == 0) {
 		e->has_run = true;
 		e->run = sym->st_value;
+	} else if (strcmp(name, "_PyThreadState_Current") == 0) {
+		e->is_old = true;
 	} else if (strcmp(name, PYPY_DOOR_SYMBOL) == 0) {
 		e->requests = sym->st_value;
 		e->requests_room = pypy_door_path_room(sym->st_size);
@@ -81,7 +83,8 @@ static void read_dynamic(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct
 		if (!gelf_getdyn(data, (int)i, &d) || d.d_tag == DT_NULL)
 			return;
 		name = d.d_tag == DT_NEEDED ? elf_strptr(elf, header->sh_link, d.d_un.d_val) : NULL;
-		if (name && strncmp(name, "libpython3", 10) == 0)
+		if (name &&
+		    (strncmp(name, "libpython3", 10) == 0 || strncmp(name, "libpython2", 10) == 0))
 			e->needs_library = true;
 	}
 }

@@ -167,15 +167,15 @@ static bool take_level(struct cursor *c, uint32_t *version)
 	return true;
 }
 
-static bool take_version(struct cursor c, uint32_t *ret)
+/* Behind "3." */
+static bool take_version(struct cursor c, char major, uint32_t *ret)
 {
 	unsigned minor, micro;
 	uint32_t version;
 
-	if (!take_text(&c, "3.") || !take_number(&c, &minor) || !take_text(&c, ".") ||
-	    !take_number(&c, &micro))
+	if (!take_number(&c, &minor) || !take_text(&c, ".") || !take_number(&c, &micro))
 		return false;
-	version = 3u << 24 | minor << 16 | micro << 8;
+	version = (uint32_t)(major - '0') << 24 | minor << 16 | micro << 8;
 	if (!take_level(&c, &version))
 		return false;
 	take_text(&c, "+"); /* a build between two releases */
@@ -185,14 +185,14 @@ static bool take_version(struct cursor c, uint32_t *ret)
 	return true;
 }
 
-bool identity_find_version(const char *bytes, size_t len, uint32_t *ret)
+bool identity_find_version(const char *bytes, size_t len, char major, uint32_t *ret)
 {
-	const char *end = bytes + len, *at = bytes;
+	const char *end = bytes + len, *at = bytes, start[] = { major, '.' };
 
-	while (at < end && (at = memmem(at, (size_t)(end - at), "3.", 2))) {
+	while (at < end && (at = memmem(at, (size_t)(end - at), start, sizeof start))) {
 		bool inside = at > bytes && (at[-1] == '.' || (at[-1] >= '0' && at[-1] <= '9'));
 
-		if (!inside && take_version((struct cursor){ at, end }, ret))
+		if (!inside && take_version((struct cursor){ at + sizeof start, end }, major, ret))
 			return true;
 		at++;
 	}

@@ -32,8 +32,8 @@ void identity_describe_version(const struct identity *i, char ret[static 32]);
 bool identity_by_name(const char *name, size_t len, struct identity *ret);
 
 /* The text that every CPython and PyPy makes its sys.version of: "3.10.13 (main, ...". The
- * first in these bytes; false: none. */
-bool identity_find_version(const char *bytes, size_t len, uint32_t *ret);
+ * first of this major version, '2' or '3', in these bytes; false: none. */
+bool identity_find_version(const char *bytes, size_t len, char major, uint32_t *ret);
 
 /* --- what pysample can do --- */
 

@@ -211,7 +211,7 @@ static bool read_version_word(struct search *s, const struct map *file, const st
 
 /* Before that, the text that sys.version was made of: a static buffer, so behind the data
  * of its file, in the memory that has no file because it began as zeros. */
-static bool read_version_text(struct search *s, const struct map *file, uint32_t *ret)
+static bool read_version_text(struct search *s, const struct map *file, char major, uint32_t *ret)
 {
 	SCOPE_FREE char *bytes = malloc(VERSION_DATA_MAX);
 	uint64_t end = 0; /* of the file's data so far */
@@ -227,7 +227,7 @@ static bool read_version_text(struct search *s, const struct map *file, uint32_t
 		if (ours)
 			end = m.end;
 		if (m.writable && target_read(s->target, m.start, bytes, len) == PS_OK &&
-		    identity_find_version(bytes, len, ret))
+		    identity_find_version(bytes, len, major, ret))
 			return true;
 	}
 	return false;
@@ -242,7 +242,9 @@ static void note_other(struct search *s, const struct map *file, const struct el
 
 	map_basename(file, &name, &len);
 	if (!read_version_word(s, file, e, &i.version) &&
-	    (kind == PYTHON_PYPY || !read_version_text(s, file, &i.version))) {
+	    (kind == PYTHON_PYPY ||
+	     (!read_version_text(s, file, '3', &i.version) &&
+	      !(e->is_old && read_version_text(s, file, '2', &i.version))))) {
 		i.parts = 0;
 		i.version = 0;
 		if (identity_by_name(name, len, &named) && named.kind == kind)
@@ -310,7 +312,7 @@ static bool try_file(struct search *s, const struct file *f)
 	if (e->has_symbol && elf_file_offset(e, e->symbol, &offset) &&
 	    try_offset(s, &f->map, offset, false))
 		return true;
-	if (!e->has_section && !e->has_symbol)
+	if (!e->has_section && !e->has_symbol && !e->is_old)
 		tell(s, LOCATE_FILE, &f->map, 0, PS_NOT_PYTHON, "it has no runtime");
 	else
 		note_other(s, &f->map, e, PYTHON_CPYTHON);

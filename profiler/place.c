@@ -122,10 +122,23 @@ static bool folder_forbids(const char *path, const struct stat *file)
 	return forbids;
 }
 
-static enum ps_status check_old_file(struct place *p, const struct stat *st, struct ps_err *err)
+/* A link stays, what it leads to is replaced. Any other name is kept as the user gave it. */
+static void follow_link(struct place *p)
 {
+	struct stat st;
 	char *real;
 
+	if (lstat(p->path, &st) != 0 || !S_ISLNK(st.st_mode))
+		return;
+	real = realpath(p->path, NULL);
+	if (real) {
+		free(p->path);
+		p->path = real;
+	}
+}
+
+static enum ps_status check_old_file(struct place *p, const struct stat *st, struct ps_err *err)
+{
 	if (S_ISDIR(st->st_mode))
 		return refuse(p->path, "it is a directory", err);
 	if (S_ISBLK(st->st_mode) || S_ISSOCK(st->st_mode))
@@ -137,11 +150,7 @@ static enum ps_status check_old_file(struct place *p, const struct stat *st, str
 		p->direct = true;
 		return PS_OK;
 	}
-	real = realpath(p->path, NULL);
-	if (real) {
-		free(p->path);
-		p->path = real;
-	}
+	follow_link(p);
 	if (folder_forbids(p->path, st))
 		return refuse(p->path,
 			      "it is another user's, in a folder where only they may "

@@ -38,7 +38,8 @@ static enum sign sign_of_file(struct surveyor *s, int pid, const struct map *m,
 	if (!m->writable)
 		return SIGN_NONE;
 	e = elf_cache_find(&s->files, pid, m);
-	return e && (e->has_section || e->has_symbol || e->is_pypy) ? SIGN_FILE : SIGN_NONE;
+	return e && (e->has_section || e->has_symbol || e->is_old || e->is_pypy) ? SIGN_FILE
+										 : SIGN_NONE;
 }
 
 /* named: the most that any mapped file's name tells. */

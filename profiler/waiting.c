@@ -45,11 +45,21 @@ static const struct {
 #endif
 };
 
-bool waiting_on_cpu(int pid, int tid)
+static bool has_state(int pid, int tid, char state)
 {
 	struct proc_stat stat;
 
-	return tid && proc_read_stat(pid, tid, &stat) == PS_OK && stat.state == 'R';
+	return tid && proc_read_stat(pid, tid, &stat) == PS_OK && stat.state == state;
+}
+
+bool waiting_on_cpu(int pid, int tid)
+{
+	return has_state(pid, tid, 'R');
+}
+
+bool waiting_is_stopped(int pid, int tid)
+{
+	return has_state(pid, tid, 'T');
 }
 
 static bool describe_state(int pid, int tid, char *ret)

@@ -9,6 +9,7 @@ import process
 import pytest
 
 FOUND, WHY_NOT = interpreters.find()
+OLD = [] if WHY_NOT else interpreters.on_machine(interpreters.OLD)
 # Tests run it in folders of their own.
 PYSAMPLE = os.environ.get("PYSAMPLE", "")
 PYSAMPLE = PYSAMPLE and os.path.abspath(PYSAMPLE)
@@ -23,7 +24,7 @@ def pytest_configure(config):
 
 
 def pytest_report_header(config):
-    return "interpreters: " + ", ".join(i.name for i in FOUND)
+    return "interpreters: " + ", ".join(i.name for i in FOUND + OLD)
 
 
 def newest_of_each(found):
@@ -43,9 +44,10 @@ def newest_of_each(found):
 
 def pytest_generate_tests(metafunc):
     """A test that takes `python` is run with every interpreter that pysample reads; `one`
-    is the newest of them, `foreign` each that it does not read, `host` each minor version that
-    it can run code in: `door` those that have a door of their own for it (PEP 768), `ring`
-    those that have not, `pypy` those that are PyPy; `every` each minor version that there is."""
+    is the newest of them, `foreign` each that it does not read, those that it can do nothing
+    with at all included, `host` each minor version that it can run code in: `door` those that
+    have a door of their own for it (PEP 768), `ring` those that have not, `pypy` those that are
+    PyPy; `every` each minor version that there is."""
     supported = [i for i in FOUND if i.supported]
     hosts = newest_of_each([i for i in FOUND if i.executable])
     kinds = {
@@ -58,7 +60,7 @@ def pytest_generate_tests(metafunc):
             and i.version < (3, 14)
         ],
         "pypy": [i for i in FOUND if i.executable and i.implementation == "pypy"],
-        "foreign": [i for i in FOUND if not i.supported],
+        "foreign": [i for i in FOUND if not i.supported] + OLD,
         "every": newest_of_each(FOUND),
     }
     for name, values in kinds.items():

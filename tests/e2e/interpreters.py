@@ -15,7 +15,7 @@ ROOTFS = os.path.join(CACHE, "rootfs")
 SUPPORTED = ((3, 13), (3, 14), (3, 15))
 
 PROBE = (
-    "import sys, json, os; print(json.dumps([sys.implementation.name,"
+    "import sys, json, os; print(json.dumps(['pypy' if hasattr(sys, 'pypy_version_info') else 'cpython',"
     " list(sys.version_info[:3]), os.path.realpath(sys.executable), sys.prefix,"
     " list(getattr(sys, 'pypy_version_info', ()))[:3]]))"
 )
@@ -88,14 +88,18 @@ def in_rootfs():
     return found
 
 
-def on_machine():
+OLD = ["2.7", *(f"3.{minor}" for minor in range(8))]
+NEW = [f"3.{minor}" for minor in range(8, 16)]
+
+
+def on_machine(versions):
     """CPythons on PATH and under pyenv, each once. Shims and what does not run are no news."""
     pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     paths = []
-    for minor in range(8, 16):
+    for version in versions:
         for folder in os.environ.get("PATH", "").split(os.pathsep):
-            paths += glob.glob(os.path.join(folder, f"python3.{minor}"))
-        paths += sorted(glob.glob(os.path.join(pyenv, f"versions/3.{minor}.*/bin/python3.{minor}")))
+            paths += glob.glob(os.path.join(folder, f"python{version}"))
+        paths += sorted(glob.glob(os.path.join(pyenv, f"versions/{version}.*/bin/python{version}")))
     found = {}
     for path in paths:
         real = os.path.realpath(path)
@@ -111,7 +115,7 @@ def on_machine():
 def find():
     if os.geteuid() != 0:
         return [], "these tests run interpreters by chroot and need root"
-    found = in_rootfs() + on_machine()
+    found = in_rootfs() + on_machine(NEW)
     if not any(i.supported for i in found):
         return [], (
             f"no CPython 3.13 to 3.15 was found in {ROOTFS}, on PATH or under pyenv:"

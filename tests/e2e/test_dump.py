@@ -113,7 +113,10 @@ def test_a_stopped_target_is_read_as_it_stands(python, start, pysample):
     child = start(python, "stopped.py")
     truth = child.said()
     process.until(lambda: process.state(child.pid) == "T", "the target to stop itself")
-    agree(pysample("dump", child.pid), truth)
+    result = pysample("dump", child.pid)
+    agree(result, truth)
+    (thread,) = expect.dump(result.out)
+    assert thread.state == "stopped by a signal+gil"
     assert process.state(child.pid) == "T"
 
 

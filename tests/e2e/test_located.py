@@ -427,7 +427,7 @@ def test_what_becomes_a_python_that_is_not_read_is_saved_and_said(foreign, repla
     assert result.code == 1, result
     assert first in expect.collapsed(read(file))
     assert "ended when the target became another program (" in result.err, result
-    name = "PyPy" if foreign.implementation == "pypy" else "CPython 3."
+    name = "PyPy" if foreign.implementation == "pypy" else "CPython "
     assert name in result.err and "replaced its program" in result.err, result
     assert f"Wrote collapsed: {file}" in result.err, result
 

@@ -365,6 +365,22 @@ def test_the_end_of_the_target_ends_it_and_the_file_is_written(
     assert any("spin (" in s for s in expect.collapsed(read(file)))
 
 
+@pytest.mark.parametrize("blocking", [[], ["--blocking"]], ids=["reading", "blocking"])
+def test_giving_back_much_memory_at_the_end_is_not_taken_for_exec(
+    one, blocking, start, pysample, folder
+):
+    child = start(one, "ends.py", 0, 1 << 28)
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    p = pysample.start("record", child.pid, "-v", *blocking, "-o", file)
+    process.sampling(p)
+    child.go()
+    assert child.wait() == 0
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    assert "program" not in result.err and "ended with the target\n" in result.err, result
+
+
 def test_death_at_any_moment_is_no_failure(one, start, pysample, folder):
     """Killed after ever longer: before, while and after it is opened and read."""
     for i in range(25):

@@ -14,7 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		identity_describe(&i, said);
 		CHECK(said[0]);
 	}
-	if (identity_find_version(text, size, &version))
-		CHECK(version >> 24 == 3);
+	for (char major = '2'; major <= '3'; major++) {
+		if (identity_find_version(text, size, major, &version))
+			CHECK(version >> 24 == (uint32_t)(major - '0'));
+	}
 	return 0;
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Works until it is sent a byte, and ends as it is asked to: with a status, or killed."""
+"""Works until it is sent a byte, and ends as it is asked to: with a status, or killed. A second
+argument is how many bytes it holds meanwhile."""
 
 import os
 import signal
@@ -22,6 +23,7 @@ def spin():
         n += 1
 
 
+held = b"x" * int(*sys.argv[2:])
 threading.Thread(target=end, args=(sys.argv[1],), daemon=True).start()
 say(pid=os.getpid())
 spin()

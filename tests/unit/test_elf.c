@@ -59,6 +59,25 @@ Test(elf, finds_the_symbol_without_the_section)
 	cr_expect(p.has_symbol);
 }
 
+Test(elf, knows_those_from_before_the_runtime_by_a_symbol)
+{
+	enum { NAME_AT = 50 };
+	struct elf_python p;
+	struct tiny_elf e;
+
+	tiny_elf_make(&e);
+	cr_assert_eq(find(&e, sizeof e, &p), PS_OK);
+	cr_expect_not(p.is_old);
+	strcpy(e.strings + NAME_AT, "_PyThreadState_Current");
+	e.section[3].sh_size = sizeof e.strings;
+	e.symbol[4].st_name = NAME_AT;
+	cr_assert_eq(find(&e, sizeof e, &p), PS_OK);
+	cr_expect(p.is_old);
+	e.symbol[4].st_shndx = SHN_UNDEF;
+	cr_assert_eq(find(&e, sizeof e, &p), PS_OK);
+	cr_expect_not(p.is_old, "what is not defined here is another file's");
+}
+
 Test(elf, tells_whether_it_is_linked_with_a_libpython)
 {
 	static const struct {
@@ -67,7 +86,8 @@ Test(elf, tells_whether_it_is_linked_with_a_libpython)
 		bool needs;
 	} rows[] = { { "libpython3.13.so.1.0", DT_NEEDED, true },
 		     { "libpython3.15t.so.1.0", DT_NEEDED, true },
-		     { "libpython2.7.so.1.0", DT_NEEDED, false },
+		     { "libpython2.7.so.1.0", DT_NEEDED, true },
+		     { "libpythonic.so", DT_NEEDED, false },
 		     { "libpthread.so.0", DT_NEEDED, false },
 		     { "libpython3.13.so.1.0", DT_SONAME, false } };
 	enum { NAME_AT = 50 };

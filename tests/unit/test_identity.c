@@ -159,9 +159,21 @@ Test(identity, versions_in_text)
 	for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
 		size_t len = strlen(rows[r].text);
 		uint32_t v = 77;
-		bool found = identity_find_version(tail_page(rows[r].text, len), len, &v);
+		bool found = identity_find_version(tail_page(rows[r].text, len), len, '3', &v);
 
 		cr_expect_eq(found, rows[r].version != 0, "'%s'", rows[r].text);
 		cr_expect_eq(v, rows[r].version ? rows[r].version : 77, "'%s'", rows[r].text);
 	}
+}
+
+Test(identity, the_major_version_that_is_asked_for)
+{
+	static const char text[] = "2.7.18 (default, 3.6.15 (y";
+	const char *bytes = tail_page(text, sizeof text);
+	uint32_t v = 77;
+
+	cr_expect(identity_find_version(bytes, sizeof text, '2', &v));
+	cr_expect_eq(v, 0x020712f0);
+	cr_expect(identity_find_version(bytes, sizeof text, '3', &v));
+	cr_expect_eq(v, 0x03060ff0);
 }

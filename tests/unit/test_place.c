@@ -239,6 +239,17 @@ Test(place, a_folder_and_what_is_not_there_are_refused)
 	cr_expect_eq(files(), 0);
 }
 
+Test(place, a_file_that_is_there_is_called_as_it_was_given)
+{
+	struct place p;
+
+	put("file.txt", "old", 0640);
+	cr_assert_eq(chdir(in_folder("")), 0);
+	cr_assert_eq(place_open("file.txt", &p, NULL), PS_OK);
+	cr_expect_str_eq(p.path, "file.txt");
+	place_close(&p);
+}
+
 Test(place, a_link_stays_and_what_it_names_is_replaced)
 {
 	char target[16];
