@@ -122,9 +122,41 @@ def bare():
         work(20000)
 
 
+def forks():
+    """Its child does the rest, and is told of before it can have done anything."""
+    child = os.fork()
+    if child:
+        say(child=child)
+        os._exit(os.waitpid(child, 0)[1] >> 8)
+    busy()
+
+
+def without_main():
+    """The main thread ends; another one executes, and says the rest."""
+    import ctypes
+
+    def run():
+        busy()
+        end()
+        os._exit(0)
+
+    threading.Thread(target=run).start()
+    ctypes.CDLL(None).pthread_exit(None)
+
+
 def forkless():
     resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
     busy()
+
+
+def crowded():
+    """Eight that execute bytecode beside the main thread."""
+    others = [threading.Thread(target=busy) for _ in range(8)]
+    for t in others:
+        t.start()
+    busy()
+    for t in others:
+        t.join()
 
 
 def threads(interval=0.005):
@@ -153,23 +185,42 @@ while not select({wait}):
 """
 
 
-def interpreters():
-    """Another interpreter with a GIL of its own executes in a thread; the main one waits."""
-    import _interpreters
+def load_interpreters():
+    """create(), exec(number, code), destroy(number)"""
+    try:
+        import _interpreters as module
+    except ImportError:  # before 3.13
+        import _xxsubinterpreters as module
 
-    number = _interpreters.create("isolated")
+        return module.create, module.run_string, module.destroy
+    return module.create, module.exec, module.destroy
+
+
+def interpreters():
+    """Another interpreter (with a GIL of its own where it can) executes in a thread; the main one
+    waits."""
+    create, execute, _ = load_interpreters()
+    number = create()
     began, say_began = os.pipe()
     wait, release = os.pipe()
     inside = INSIDE.format(say=say_began, wait=wait)
     inside = "import select as s\nselect = lambda f: s.select([f], [], [], 0)[0]\n" + inside
-    thread = threading.Thread(target=_interpreters.exec, args=(number, inside))
+    thread = threading.Thread(target=execute, args=(number, inside))
     thread.start()
-    say(tid=int(os.read(began, 20)), interpreter=number)
+    say(tid=int(os.read(began, 20)), interpreter=int(number))
     os.read(0, 1)
     os.write(release, b"x")
     thread.join()
     for fd in (began, say_began, wait, release):
         os.close(fd)
+
+
+def interpreters_beside():
+    """Another one is there, and nothing runs in it."""
+    create, _, destroy = load_interpreters()
+    number = create()
+    busy()
+    destroy(number)
 
 
 def printing():
@@ -189,7 +240,7 @@ def printing():
 
 def refusing():
     def hook(event, args):
-        if event in ("cpython.remote_debugger_script", "compile"):
+        if event in ("cpython.remote_debugger_script", "remote_exec", "compile"):
             ran.append(event)
             raise RuntimeError("not here")
 
@@ -206,16 +257,23 @@ def closed():
         work(500)
 
 
+def end():
+    after = state()
+    for _ in range(100):  # a thread that ends has the C library load what it ends with, after join()
+        if after == before:
+            break
+        time.sleep(0.05)
+        after = state()
+    say(ran=ran, same=before == after, before=before, after=after)
+
+
+if "CHROOT" in os.environ:  # its temporary folder becomes all that it sees
+    os.chroot(os.environ["TMPDIR"])
+    os.chdir("/")
 if sys.argv[2:]:  # as which user
     os.setgid(int(sys.argv[2]))
     os.setuid(int(sys.argv[2]))
 before = state()
 say(tid=tid(), pid=os.getpid())
 globals()[sys.argv[1]]()
-after = state()
-for _ in range(100):  # a thread that ends has the C library load what it ends with, after join()
-    if after == before:
-        break
-    time.sleep(0.05)
-    after = state()
-say(ran=ran, same=before == after, before=before, after=after)
+end()
