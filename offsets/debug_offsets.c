@@ -215,7 +215,9 @@ static void derive_exceptions(struct layout *l, unsigned minor)
 
 /* _PyRemoteDebuggerSupport lies in the thread state (cpython/pystate.h). The runtime's int
  * `initialized`, which becomes 1 when imports and streams work, lies before the pointer
- * `finalizing`, with four bytes between them (pycore_runtime_structs.h). */
+ * `finalizing`, with four bytes between them (pycore_runtime_structs.h). The ints `tracing` and
+ * `what_event` stand right before `current_frame`, and the former is raised around audit hooks,
+ * too (cpython/pystate.h; sys_audit_tstate() in Python/sysmodule.c). */
 static void derive_door(struct reader *r, struct layout *l)
 {
 	uint32_t door = named_word(r, W_DOOR);
@@ -224,7 +226,8 @@ static void derive_door(struct reader *r, struct layout *l)
 					.pending = door + named_word(r, W_DOOR_PENDING),
 					.path = door + named_word(r, W_DOOR_PATH),
 					.path_size = named_word(r, W_DOOR_PATH_SIZE),
-					.initialized = named_word(r, W_RUNTIME_FINALIZING) - 8 };
+					.initialized = named_word(r, W_RUNTIME_FINALIZING) - 8,
+					.tracing = l->at[F_THREAD_FRAME] - 8 };
 }
 
 static void derive_by_version(struct reader *r, struct layout *l)

@@ -86,6 +86,15 @@ static enum ps_status admits(struct host *h, const struct host_thread *t, struct
 	return PS_OK;
 }
 
+static bool in_hook(struct host *h, const struct host_thread *t)
+{
+	const struct layout *l = &((struct door *)h->own)->sampler.site.layout;
+	raddr at = t->state.at + l->door.tracing;
+	int32_t tracing = 0;
+
+	return target_read(&h->target, at, &tracing, sizeof tracing) == PS_OK && tracing;
+}
+
 static enum ps_status prepare(struct host *h, struct request *r, struct ps_err *err)
 {
 	const struct layout *l = &((struct door *)h->own)->sampler.site.layout;
@@ -119,7 +128,12 @@ static void close_door(struct host *h)
 }
 
 const struct host_ops host_door = {
-	.look = look, .admits = admits, .prepare = prepare, .refused = refused, .close = close_door
+	.look = look,
+	.admits = admits,
+	.in_hook = in_hook,
+	.prepare = prepare,
+	.refused = refused,
+	.close = close_door,
 };
 
 /* A thread that is asked in the middle of the interpreter's start runs the script where there

@@ -138,7 +138,7 @@ SITUATIONS = {
     "has many threads that all execute": plainly("crowded"),
     "has threads that execute, and a main thread that waits": plainly("threads"),
     "has several interpreters, and the main one executes": plainly("interpreters_beside"),
-    "has several interpreters, and the main one waits": in_another_interpreter,
+    "has several interpreters, and another one than the main one executes": in_another_interpreter,
     "is in a chroot, as another user": chrooted,
     "is in a pid, mount and network namespace of its own": in_namespaces,
     "was started with `-X disable-remote-debug`": plainly(

@@ -185,29 +185,18 @@ while not select({wait}):
 """
 
 
-def load_interpreters():
-    """create(), exec(number, code), destroy(number)"""
-    try:
-        import _interpreters as module
-    except ImportError:  # before 3.13
-        import _xxsubinterpreters as module
-
-        return module.create, module.run_string, module.destroy
-    return module.create, module.exec, module.destroy
-
-
 def interpreters():
-    """Another interpreter (with a GIL of its own where it can) executes in a thread; the main one
-    waits."""
-    create, execute, _ = load_interpreters()
-    number = create()
+    """Another interpreter with a GIL of its own executes in a thread; the main one waits."""
+    import _interpreters
+
+    number = _interpreters.create("isolated")
     began, say_began = os.pipe()
     wait, release = os.pipe()
     inside = INSIDE.format(say=say_began, wait=wait)
     inside = "import select as s\nselect = lambda f: s.select([f], [], [], 0)[0]\n" + inside
-    thread = threading.Thread(target=execute, args=(number, inside))
+    thread = threading.Thread(target=_interpreters.exec, args=(number, inside))
     thread.start()
-    say(tid=int(os.read(began, 20)), interpreter=int(number))
+    say(tid=int(os.read(began, 20)), interpreter=number)
     os.read(0, 1)
     os.write(release, b"x")
     thread.join()
@@ -217,10 +206,13 @@ def interpreters():
 
 def interpreters_beside():
     """Another one is there, and nothing runs in it."""
-    create, _, destroy = load_interpreters()
-    number = create()
+    try:
+        import _interpreters
+    except ImportError:  # before 3.13
+        import _xxsubinterpreters as _interpreters
+    number = _interpreters.create()
     busy()
-    destroy(number)
+    _interpreters.destroy(number)
 
 
 def printing():
