@@ -215,10 +215,10 @@ static void derive_exceptions(struct layout *l, unsigned minor)
 
 /* _PyRemoteDebuggerSupport lies in the thread state (cpython/pystate.h). The runtime's int
  * `initialized`, which becomes 1 when imports and streams work, lies before the pointer
- * `finalizing`, with four bytes between them (pycore_runtime_structs.h). The ints `tracing` and
- * `what_event` stand right before `current_frame`, and the former is raised around audit hooks,
- * too (cpython/pystate.h; sys_audit_tstate() in Python/sysmodule.c). */
-static void derive_door(struct reader *r, struct layout *l)
+ * `finalizing`, with four bytes between them (pycore_runtime_structs.h). The ints `tracing` and `what_event` are the last before
+ * `current_frame`, with four bytes between them in 3.14, and the former is raised around audit
+ * hooks as well (cpython/pystate.h; sys_audit_tstate() in Python/sysmodule.c). */
+static void derive_door(struct reader *r, unsigned minor, struct layout *l)
 {
 	uint32_t door = named_word(r, W_DOOR);
 
@@ -227,7 +227,7 @@ static void derive_door(struct reader *r, struct layout *l)
 					.path = door + named_word(r, W_DOOR_PATH),
 					.path_size = named_word(r, W_DOOR_PATH_SIZE),
 					.initialized = named_word(r, W_RUNTIME_FINALIZING) - 8,
-					.tracing = l->at[F_THREAD_FRAME] - 8 };
+					.tracing = l->at[F_THREAD_FRAME] - (minor == 14 ? 12 : 8) };
 }
 
 static void derive_by_version(struct reader *r, struct layout *l)
@@ -246,7 +246,7 @@ static void derive_by_version(struct reader *r, struct layout *l)
 	}
 	derive_exceptions(l, minor);
 	if (minor >= 14)
-		derive_door(r, l);
+		derive_door(r, minor, l);
 	if (minor >= 15)
 		l->at[F_INTERP_GC_FRAME] = named_word(r, W_INTERP_GC) + named_word(r, W_GC_FRAME);
 	l->clears_executable = minor >= 14;

@@ -4,6 +4,7 @@
 
 #include "profiler/checks.h"
 #include "profiler/clock.h"
+#include "profiler/names.h"
 
 #include <stdlib.h>
 
@@ -13,6 +14,22 @@ struct door {
 	struct profile *profile;
 	struct sampler sampler;
 };
+
+/* One that is being made executes bytecode as well, of its own modules, and a script would find
+ * neither path nor streams there; __main__ is made when it has all of that (init_interp_main()
+ * in Python/pylifecycle.c). */
+static bool is_ready(const struct sampler *s, const struct thread *t)
+{
+	struct names names = { .target = s->target,
+			       .layout = &s->site.layout,
+			       .interpreter = t->interpreter };
+
+	for (uint32_t i = 0; i < s->ninterpreters; i++) {
+		if (s->interpreters[i].at == t->interpreter && s->interpreters[i].id == 0)
+			return true; /* wait_until_initialized() */
+	}
+	return names_has_module(&names, "__main__");
+}
 
 static bool is_main(const struct sampler *s, const struct thread *t)
 {
@@ -35,7 +52,7 @@ static enum ps_status list(struct host *h, const struct sampler *s)
 		const struct thread *t = &s->threads[i];
 
 		if (!t->alive || !t->tid || !t->has_frames ||
-		    t->status & s->site.layout.status_gone)
+		    t->status & s->site.layout.status_gone || !is_ready(s, t))
 			continue;
 		h->threads[h->nthreads++] = (struct host_thread){
 			.state = { .at = t->at, .interpreter = t->interpreter, .ident = t->ident },

@@ -98,6 +98,12 @@ def in_another_interpreter(world):
     return child
 
 
+def beside_another_interpreter(world):
+    child = world.doing("interpreters_beside")
+    assert child.said() == {"there": True}
+    return child
+
+
 def embedded(world):
     source = os.path.join(world.place.outside, "elsewhere.c")
     library = os.path.join(world.place.outside, "elsewhere.so")
@@ -109,6 +115,12 @@ def embedded(world):
     # The program that enters the chroot does not find it, and says so.
     child = world.doing("busy", env={"LD_PRELOAD": inside}, stderr=subprocess.DEVNULL)
     assert child.tid != child.pid
+    return child
+
+
+def others_execute(world):
+    child = world.doing("threads")
+    process.until(lambda: process.waits_for_input(child.pid), "its main thread to wait")
     return child
 
 
@@ -136,8 +148,8 @@ SITUATIONS = {
     "is stopped (SIGSTOP, Ctrl-Z)": stopped,
     "was forked a moment ago": forked,
     "has many threads that all execute": plainly("crowded"),
-    "has threads that execute, and a main thread that waits": plainly("threads"),
-    "has several interpreters, and the main one executes": plainly("interpreters_beside"),
+    "has threads that execute, and a main thread that waits": others_execute,
+    "has several interpreters, and the main one executes": beside_another_interpreter,
     "has several interpreters, and another one than the main one executes": in_another_interpreter,
     "is in a chroot, as another user": chrooted,
     "is in a pid, mount and network namespace of its own": in_namespaces,
@@ -162,10 +174,12 @@ def goes_on(child):
 
 
 def runs(child, run_in, row):
-    result = run_in(child, "print('here')\n" + MARK.format(1), options=LONG)
+    elsewhere = "another one than the main one" in row  # whose modules are its own
+    code = "print('here')\n" + ("" if elsewhere else MARK.format(1))
+    result = run_in(child, code, options=LONG)
     assert (result.code, result.out, result.err) == (0, "here\n", ""), result
     goes_on(child)
-    return [1]
+    return [] if elsewhere else [1]
 
 
 def does_not_run(child, run_in, row):
@@ -252,3 +266,22 @@ def test_cell(host, situation, host_in, run_in, places):
     said = child.said()
     assert [mark for mark in said["ran"] if mark == 1] == ran and said["same"], said
     assert child.wait() == 0
+
+
+# The same ways in, for a debugger -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [in_namespaces, chrooted])
+def test_debug(host, place, host_in, pysample, places, folder):
+    child = place(World(host, host_in, places(host)))
+    commands = os.path.join(folder, "commands")
+    with open(commands, "w") as f:
+        f.write("p 6 * 7\nimport sys\np sys.argv[1:]\nq\n")
+    with open(commands) as f:
+        result = pysample("debug", *LONG, child.pid, stdin=f)
+    if place is chrooted:  # pdb is imported in the program, and is not there
+        assert result.code == 1 and "bdb" in result.err, result
+    else:
+        assert result.code == 0 and "\n42\n" in result.out and "['busy']" in result.out, result
+    assert child.temporary() == []
+    ended_well(child)

@@ -3,6 +3,7 @@
 what it is told until it gets a byte (or, where it cannot, for ever), and then says what ran in
 it: scripts leave their marks in `ran`."""
 
+import gc
 import itertools
 import json
 import os
@@ -100,6 +101,7 @@ def wait_for_events():
         await got.wait()
 
     asyncio.run(main())
+    gc.collect()  # PyPy closes the loop's files then
 
 
 def in_c():
@@ -137,6 +139,7 @@ def without_main():
 
     def run():
         busy()
+        before["fds"] = state()["fds"]  # pthread_exit() has the C library open a file for good
         end()
         os._exit(0)
 
@@ -150,8 +153,8 @@ def forkless():
 
 
 def crowded():
-    """Eight that execute bytecode beside the main thread."""
-    others = [threading.Thread(target=busy) for _ in range(8)]
+    """Four that execute bytecode beside the main thread."""
+    others = [threading.Thread(target=busy) for _ in range(4)]
     for t in others:
         t.start()
     busy()
@@ -211,8 +214,17 @@ def interpreters_beside():
     except ImportError:  # before 3.13
         import _xxsubinterpreters as _interpreters
     number = _interpreters.create()
+    say(there=True)
     busy()
     _interpreters.destroy(number)
+
+
+def making_interpreters():
+    """All the while."""
+    import _interpreters
+
+    while not told():
+        _interpreters.destroy(_interpreters.create())
 
 
 def printing():
@@ -228,6 +240,62 @@ def printing():
     busy()
     over.set()
     other.join()
+
+
+def slow_hook():
+    """Its hook says yes, after two seconds in which it executes."""
+
+    def hook(event, args):
+        if event == "cpython.remote_debugger_script":
+            began = time.monotonic()
+            while time.monotonic() < began + 2.2:
+                work(100)
+
+    sys.addaudithook(hook)
+    busy()
+
+
+def wait_in_c():
+    """Until the thread is cancelled, or for ever."""
+    import ctypes
+
+    ctypes.CDLL(None).pause()
+
+
+def cancel(ident):
+    import ctypes
+
+    ctypes.CDLL(None).pthread_cancel(ctypes.c_ulong(ident))
+
+
+def thread_ends():
+    """One that waits in C, told by a byte, and does not come back to Python before that."""
+
+    def run():
+        say(thread=tid())
+        wait_in_c()
+
+    other = threading.Thread(target=run, daemon=True)
+    other.start()
+    os.read(0, 1)
+    cancel(other.ident)
+    busy()
+    end()
+    os._exit(0)
+
+
+def main_ends():
+    """The same with the main thread, and another one then executes."""
+    main = threading.get_ident()
+
+    def run():
+        os.read(0, 1)
+        cancel(main)
+        while True:
+            work(100)
+
+    threading.Thread(target=run).start()
+    wait_in_c()
 
 
 def refusing():
