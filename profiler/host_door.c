@@ -17,17 +17,24 @@ struct door {
 
 /* One that is being made executes bytecode as well, of its own modules, and a script would find
  * neither path nor streams there; __main__ is made when it has all of that (init_interp_main()
- * in Python/pylifecycle.c). */
+ * in Python/pylifecycle.c). One that is being taken down has lost them. The ints _initialized,
+ * _ready and finalizing stand behind id, id_refcount, requires_idref and _whence
+ * (pycore_interp_structs.h); where the first two are not 1, that is not so. */
 static bool is_ready(const struct sampler *s, const struct thread *t)
 {
+	raddr states = t->interpreter + s->site.layout.at[F_INTERP_ID] + 32;
 	struct names names = { .target = s->target,
 			       .layout = &s->site.layout,
 			       .interpreter = t->interpreter };
+	int32_t state[3] = { 0 };
 
 	for (uint32_t i = 0; i < s->ninterpreters; i++) {
 		if (s->interpreters[i].at == t->interpreter && s->interpreters[i].id == 0)
 			return true; /* wait_until_initialized() */
 	}
+	if (target_read(s->target, states, state, sizeof state) ||
+	    (state[0] == 1 && state[1] == 1 && state[2]))
+		return false;
 	return names_has_module(&names, "__main__");
 }
 

@@ -269,6 +269,7 @@ def test_a_target_that_ends_meanwhile(host, host_in, run_in, pysample):
 
 def test_the_main_thread_ends_while_it_is_asked(host, host_in, pysample):
     child = host_in(host, "main_ends")
+    process.until(lambda: process.at_rest(child.pid), "its threads to wait")
     p = pysample.start("exec", "--timeout", "1h", child.pid, "-c", "print(1)")
     process.until(child.temporary, "the script to be laid down")
     process.sampling(p, 20)

@@ -61,6 +61,7 @@ def test_threads_that_execute_are_preferred(door, host_in, run_in):
 def test_a_thread_that_ends_is_not_waited_for(door, host_in, pysample):
     child = host_in(door, "thread_ends")
     tid = child.said()["thread"]
+    process.until(lambda: process.at_rest(child.pid), "its threads to wait")
     p = pysample.start("exec", "--timeout", "1h", "--thread", tid, child.pid, "-c", MARK.format(1))
     process.until(child.temporary, "the script to be laid down")
     process.sampling(p, 20)
