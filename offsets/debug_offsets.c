@@ -230,8 +230,10 @@ static void derive_gil(struct reader *r, struct layout *l)
 
 /* _PyRemoteDebuggerSupport lies in the thread state (cpython/pystate.h). The runtime's int
  * `initialized`, which becomes 1 when imports and streams work, lies before the pointer
- * `finalizing`, with four bytes between them (pycore_runtime_structs.h). */
-static void derive_door(struct reader *r, struct layout *l)
+ * `finalizing`, with four bytes between them (pycore_runtime_structs.h). The ints `tracing` and `what_event` are the last before
+ * `current_frame`, with four bytes between them in 3.14, and the former is raised around audit
+ * hooks as well (cpython/pystate.h; sys_audit_tstate() in Python/sysmodule.c). */
+static void derive_door(struct reader *r, unsigned minor, struct layout *l)
 {
 	uint32_t door = named_word(r, W_DOOR);
 
@@ -239,7 +241,8 @@ static void derive_door(struct reader *r, struct layout *l)
 					.pending = door + named_word(r, W_DOOR_PENDING),
 					.path = door + named_word(r, W_DOOR_PATH),
 					.path_size = named_word(r, W_DOOR_PATH_SIZE),
-					.initialized = named_word(r, W_RUNTIME_FINALIZING) - 8 };
+					.initialized = named_word(r, W_RUNTIME_FINALIZING) - 8,
+					.tracing = l->at[F_THREAD_FRAME] - (minor == 14 ? 12 : 8) };
 }
 
 static void derive_by_version(struct reader *r, struct layout *l)
@@ -259,7 +262,7 @@ static void derive_by_version(struct reader *r, struct layout *l)
 	derive_exceptions(l, minor);
 	derive_gil(r, l);
 	if (minor >= 14)
-		derive_door(r, l);
+		derive_door(r, minor, l);
 	if (minor >= 15)
 		l->at[F_INTERP_GC_FRAME] = named_word(r, W_INTERP_GC) + named_word(r, W_GC_FRAME);
 	l->clears_executable = minor >= 14;

@@ -94,6 +94,8 @@ static enum ps_status validate_door(const struct layout *l, struct ps_err *err)
 	if (room < 8 || d->breaker > room - 8 || d->pending > room - 4 || d->path_size > room ||
 	    d->path > room - d->path_size)
 		return ps_fail(err, PS_FORMAT, "door: does not fit in %" PRIu32 " bytes", room);
+	if (d->tracing % 4 || d->tracing > room - 4)
+		return ps_fail(err, PS_FORMAT, "door: its thread state is too short");
 	if (d->initialized % 8 || d->initialized > l->size[S_RUNTIME] - 4)
 		return ps_fail(err, PS_FORMAT, "door: its runtime is too short");
 	if (d->breaker % 8 || d->pending % 4 || d->path < d->pending + 4 ||

@@ -124,6 +124,7 @@ struct layout_door {
 	uint32_t path;        /* of the script, ends with a NUL */
 	uint32_t path_size;   /* bytes; 0: this version has no door */
 	uint32_t initialized; /* in the runtime, an int: 0 while it starts up */
+	uint32_t tracing;     /* an int: not 0 while it is in an audit hook, or a trace function */
 };
 
 struct layout {

@@ -82,8 +82,8 @@ enum ps_status attach_by(int pid, const struct patience *p, struct target *targe
 		if (!st)
 			return PS_OK;
 		if (target_ended(target)) {
-			st = ps_fail(err, PS_GONE,
-				     "process %d ended before a sample could be taken", pid);
+			st = ps_fail(err, PS_GONE, "process %d ended before anything was done",
+				     pid);
 			break;
 		}
 		if (is_over(p) || !may_change(st, target, p, began, false))

@@ -28,6 +28,7 @@ const struct check checks[] = {
 	{ "ptrace",          "no ptrace",      STAGE_STOP, PS_DENIED, false, check_ptrace },
 	{ "way in",          "not yet",        STAGE_EXEC, PS_UNSUPPORTED, false, check_way_in },
 	{ "remote debugging", "disabled",      STAGE_EXEC, PS_DENIED, false, check_remote_debug },
+	{ "audit hooks",     "audit hooks",    STAGE_EXEC, PS_DENIED, false, check_hooks },
 	{ "writing",         "no writing",     STAGE_EXEC, PS_DENIED, false, check_writing },
 	{ "at work",         "",               STAGE_EXEC, PS_NOT_READY, false, check_at_work },
 	/* clang-format on */

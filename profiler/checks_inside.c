@@ -116,6 +116,10 @@ enum verdict check_way_in(const struct diagnosis *d, struct ps_err *say)
 	if (!is_known(in))
 		return no_python(say);
 	way = identity_exec_way(&in->identity);
+	if (way == EXEC_PENDING_CALL && in->ring_why.msg[0]) {
+		*say = in->ring_why;
+		return VERDICT_BAD;
+	}
 	if (way != EXEC_NOT_YET)
 		return check_say(say, VERDICT_GOOD, "%s", ways[way]);
 	check_say(say, VERDICT_BAD, "pysample cannot run code in this one yet");
@@ -188,6 +192,31 @@ enum verdict check_remote_debug(const struct diagnosis *d, struct ps_err *say)
 	if (in->remote_debug == ANSWER_YES)
 		return check_say(say, VERDICT_GOOD, "it is on");
 	return explain_switch(in, say);
+}
+
+/* They can be seen before 3.14 only, and there they are in the way whatever they would say:
+ * request_ring.c. */
+enum verdict check_hooks(const struct diagnosis *d, struct ps_err *say)
+{
+	const struct inside *in = &d->inside;
+
+	if (!in->looked)
+		return not_looked(say);
+	if (!is_known(in))
+		return no_python(say);
+	if (identity_exec_way(&in->identity) != EXEC_PENDING_CALL)
+		return check_say(say, VERDICT_GOOD,
+				 "if the program has some, they are asked, and may refuse");
+	if (in->hooks == ANSWER_UNKNOWN)
+		return check_say(say, VERDICT_UNSURE, "they cannot be read");
+	if (in->hooks == ANSWER_NO)
+		return check_say(say, VERDICT_GOOD, "the program has none");
+	check_say(say, VERDICT_BAD,
+		  "the program has some, and before 3.14 one that refused would raise an error in "
+		  "the program itself");
+	ps_hint(say, "start the program without them; CPython 3.14 and later has a way that they "
+		     "can refuse");
+	return VERDICT_BAD;
 }
 
 enum verdict check_writing(const struct diagnosis *d, struct ps_err *say)

@@ -33,6 +33,7 @@ enum verdict check_version(const struct diagnosis *d, struct ps_err *say);
 enum verdict check_started(const struct diagnosis *d, struct ps_err *say);
 enum verdict check_runtime(const struct diagnosis *d, struct ps_err *say);
 enum verdict check_way_in(const struct diagnosis *d, struct ps_err *say);
+enum verdict check_hooks(const struct diagnosis *d, struct ps_err *say);
 enum verdict check_remote_debug(const struct diagnosis *d, struct ps_err *say);
 enum verdict check_writing(const struct diagnosis *d, struct ps_err *say);
 enum verdict check_at_work(const struct diagnosis *d, struct ps_err *say);

@@ -109,6 +109,11 @@ enum ps_status host_admits(struct host *h, const struct host_thread *t, struct p
 	return ops_of(h)->admits(h, t, err);
 }
 
+bool host_in_hook(struct host *h, const struct host_thread *t)
+{
+	return ops_of(h)->in_hook && ops_of(h)->in_hook(h, t);
+}
+
 enum ps_status host_gone(struct host *h, struct ps_err *err)
 {
 	enum { PATIENCE_MS = 1000, MS = 1000000 };

@@ -40,6 +40,9 @@ enum ps_status host_look(struct host *h, struct ps_err *err) PS_MUST_USE;
 /* Does the interpreter of that thread take requests? PS_DENIED, with why not and what helps. */
 enum ps_status host_admits(struct host *h, const struct host_thread *t,
 			   struct ps_err *err) PS_MUST_USE;
+/* Is that thread in code of the program's that is asked before a script is run (an audit hook)?
+ * False as well where that is not to be seen. */
+bool host_in_hook(struct host *h, const struct host_thread *t);
 /* Makes r, which is zeroed, ready for requests to this host. */
 enum ps_status host_prepare(struct host *h, struct request *r, struct ps_err *err) PS_MUST_USE;
 
@@ -55,6 +58,7 @@ enum ps_status host_refused(const struct host *h, const char *folder, struct ps_
 struct host_ops {
 	enum ps_status (*look)(struct host *h, struct ps_err *err);
 	enum ps_status (*admits)(struct host *h, const struct host_thread *t, struct ps_err *err);
+	bool (*in_hook)(struct host *h, const struct host_thread *t); /* NULL: never */
 	enum ps_status (*prepare)(struct host *h, struct request *r, struct ps_err *err);
 	enum ps_status (*refused)(const struct host *h, const char *folder, struct ps_err *err);
 	void (*close)(struct host *h);

@@ -4,6 +4,7 @@
 
 #include "profiler/checks.h"
 #include "profiler/clock.h"
+#include "profiler/names.h"
 
 #include <stdlib.h>
 
@@ -13,6 +14,29 @@ struct door {
 	struct profile *profile;
 	struct sampler sampler;
 };
+
+/* One that is being made executes bytecode as well, of its own modules, and a script would find
+ * neither path nor streams there; __main__ is made when it has all of that (init_interp_main()
+ * in Python/pylifecycle.c). One that is being taken down has lost them. The ints _initialized,
+ * _ready and finalizing stand behind id, id_refcount, requires_idref and _whence
+ * (pycore_interp_structs.h); where the first two are not 1, that is not so. */
+static bool is_ready(const struct sampler *s, const struct thread *t)
+{
+	raddr states = t->interpreter + s->site.layout.at[F_INTERP_ID] + 32;
+	struct names names = { .target = s->target,
+			       .layout = &s->site.layout,
+			       .interpreter = t->interpreter };
+	int32_t state[3] = { 0 };
+
+	for (uint32_t i = 0; i < s->ninterpreters; i++) {
+		if (s->interpreters[i].at == t->interpreter && s->interpreters[i].id == 0)
+			return true; /* wait_until_initialized() */
+	}
+	if (target_read(s->target, states, state, sizeof state) ||
+	    (state[0] == 1 && state[1] == 1 && state[2]))
+		return false;
+	return names_has_module(&names, "__main__");
+}
 
 static bool is_main(const struct sampler *s, const struct thread *t)
 {
@@ -35,7 +59,7 @@ static enum ps_status list(struct host *h, const struct sampler *s)
 		const struct thread *t = &s->threads[i];
 
 		if (!t->alive || !t->tid || !t->has_frames ||
-		    t->status & s->site.layout.status_gone)
+		    t->status & s->site.layout.status_gone || !is_ready(s, t))
 			continue;
 		h->threads[h->nthreads++] = (struct host_thread){
 			.state = { .at = t->at, .interpreter = t->interpreter, .ident = t->ident },
@@ -86,6 +110,15 @@ static enum ps_status admits(struct host *h, const struct host_thread *t, struct
 	return PS_OK;
 }
 
+static bool in_hook(struct host *h, const struct host_thread *t)
+{
+	const struct layout *l = &((struct door *)h->own)->sampler.site.layout;
+	raddr at = t->state.at + l->door.tracing;
+	int32_t tracing = 0;
+
+	return target_read(&h->target, at, &tracing, sizeof tracing) == PS_OK && tracing;
+}
+
 static enum ps_status prepare(struct host *h, struct request *r, struct ps_err *err)
 {
 	const struct layout *l = &((struct door *)h->own)->sampler.site.layout;
@@ -119,7 +152,12 @@ static void close_door(struct host *h)
 }
 
 const struct host_ops host_door = {
-	.look = look, .admits = admits, .prepare = prepare, .refused = refused, .close = close_door
+	.look = look,
+	.admits = admits,
+	.in_hook = in_hook,
+	.prepare = prepare,
+	.refused = refused,
+	.close = close_door,
 };
 
 /* A thread that is asked in the middle of the interpreter's start runs the script where there

@@ -2,17 +2,13 @@
 /* CPython 3.8 to 3.13: pending calls, which the main thread alone makes. */
 #include "profiler/host.h"
 
-#include "profiler/mapped.h"
 #include "profiler/proc.h"
-#include "profiler/ring_site.h"
-#include "profiler/scope.h"
+#include "profiler/ring_find.h"
 #include "profiler/tids.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { MAPS_TEXT_MAX = 64 << 20, LOOKS_MAX = 4 };
+enum { LOOKS_MAX = 4 };
 
 struct ring {
 	struct ring_site site;
@@ -20,66 +16,16 @@ struct ring {
 	struct tids tids;
 };
 
-static enum ps_status read_target(void *from, raddr at, void *into, size_t len)
-{
-	return target_read(from, at, into, len);
-}
-
 static struct ring_memory memory_of(struct target *t)
 {
-	return (struct ring_memory){ read_target, t };
+	return (struct ring_memory){ ring_find_read, t };
 }
 
 /* --- finding it --- */
 
-static enum ps_status read_addresses(struct target *t, const struct locate_file *f,
-				     struct ring_site *s, struct ps_err *err)
-{
-	const struct elf_python *e = &f->elf;
-	SCOPE_FREE char *maps = NULL;
-	uint64_t runtime = e->has_section ? e->section : e->symbol;
-	char name[64];
-	size_t len;
-
-	snprintf(name, sizeof name, "task/%d/maps", t->read_tid);
-	PS_TRY(proc_read_file(t->pid, name, MAPS_TEXT_MAX, &maps, &len, err));
-	s->base[RING_RUNTIME] = mapped_address(maps, len, &f->map, e, runtime, false);
-	if (e->has_run)
-		s->function = mapped_address(maps, len, &f->map, e, e->run, true);
-	if (!s->base[RING_RUNTIME])
-		return ps_fail(err, PS_UNSUPPORTED, "its runtime is not mapped");
-	if (s->function)
-		return PS_OK;
-	ps_fail(err, PS_UNSUPPORTED,
-		"the file that its interpreter is in does not say where PyRun_SimpleString is");
-	ps_hint(err, "its symbols were stripped; a build with a dynamic symbol table has it");
-	return PS_UNSUPPORTED;
-}
-
-/* Threads and calls that come and go meanwhile make it look broken for a moment. */
-static enum ps_status find_site(struct target *t, struct ring *ring, struct ps_err *err)
-{
-	const struct ring_memory m = memory_of(t);
-	enum ps_status st = PS_FORMAT;
-
-	for (unsigned i = 0; (st == PS_FORMAT || st == PS_FAULT) && i < LOOKS_MAX; i++)
-		st = ring_site_find(&ring->site, &m, err);
-	return st;
-}
-
 static bool is_hopeless(enum ps_status st)
 {
 	return st == PS_GONE || st == PS_DENIED || st == PS_NOMEM || st == PS_NOT_PYTHON;
-}
-
-static enum ps_status refuse(const struct ring *ring, struct ps_err *err)
-{
-	char python[64];
-
-	identity_describe(&ring->identity, python);
-	ps_fail(err, PS_UNSUPPORTED, "running code in %s is not possible yet", python);
-	ps_hint(err, "of CPython 3.8 to 3.13 it is possible in builds for x86-64 that have a GIL");
-	return PS_UNSUPPORTED;
 }
 
 static enum ps_status find(struct target *t, void *ctx, struct ps_err *err)
@@ -87,21 +33,13 @@ static enum ps_status find(struct target *t, void *ctx, struct ps_err *err)
 	struct ring *ring = ctx;
 	struct locate_file file = { 0 };
 	struct locate_how how = { .file = &file };
-	const struct ring_layout *layout;
 	struct site ignored;
 	enum ps_status st;
 
 	st = locate_with(t, &how, &ignored, &ring->identity, err);
 	if (is_hopeless(st))
 		return st;
-	layout = identity_exec_way(&ring->identity) == EXEC_PENDING_CALL
-			 ? ring_layout_find(ring->identity.version)
-			 : NULL;
-	if (!layout || !file.known)
-		return refuse(ring, err);
-	ring->site = (struct ring_site){ .layout = *layout };
-	PS_TRY(read_addresses(t, &file, &ring->site, err));
-	return find_site(t, ring, err);
+	return ring_find(t, &file, &ring->identity, &ring->site, err);
 }
 
 enum ps_status host_ring_open(int pid, const struct patience *p, struct host *ret,

@@ -51,6 +51,10 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
         except OSError:
             pass
 
+    def is_child():
+        """The script has forked, and this is the copy: the pipe stays its parent's."""
+        return posix.getpid() != pid
+
     def let_go(held=channel):
         fd, held[0] = held[0], -1
         try:
@@ -75,6 +79,8 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
             _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
     def send_piece(data):
+        if is_child():
+            let_go()
         given_up = time.monotonic() + WAIT_MAX
         while data and channel[0] >= 0:
             try:
@@ -101,12 +107,16 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
             if at >= len(data):
                 return
 
+    def is_connected():
+        """What is written now is for pysample."""
+        return channel[0] >= 0 and _thread.get_ident() == me and not is_child()
+
     class Bytes:
         def __init__(self, kind, real):
             self._kind, self._real = kind, real
 
         def write(self, data):
-            if _thread.get_ident() != me or channel[0] < 0:
+            if not is_connected():
                 return self._real.write(data)
             data = bytes(data)
             send(self._kind, data)
@@ -116,16 +126,25 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
             return getattr(self._real, attribute)
 
     class Stream:
-        """What this thread writes goes to pysample, what others write where it always does."""
+        """What this thread writes goes to pysample, what others write where it always does.
+
+        Scripts that run in several threads at once put their streams one upon the other, and
+        do not end in the order in which they began. So one that ends before another that
+        stands on it stays below that one, marked as over, and the other one takes it away."""
 
         def __init__(self, kind, real):
             self._kind, self._real = kind, real
+            self._pysample_is_over = False
 
-        def _is_ours(self):
-            return channel[0] >= 0 and _thread.get_ident() == me
+        def _pysample_below(self):
+            """The first one below that is in use."""
+            below = self._real
+            while is_over(below):
+                below = below._real
+            return below
 
         def write(self, text):
-            if self._is_ours():
+            if is_connected():
                 if not isinstance(text, str):
                     raise TypeError("write() argument must be str, not " + type(text).__name__)
                 send(self._kind, text)
@@ -138,11 +157,11 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
                 self.write(line)
 
         def flush(self):
-            if not self._is_ours() and self._real is not None:
+            if not is_connected() and self._real is not None:
                 self._real.flush()
 
         def isatty(self):
-            return False if self._is_ours() or self._real is None else self._real.isatty()
+            return False if is_connected() or self._real is None else self._real.isatty()
 
         def writable(self):
             return True
@@ -205,19 +224,37 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
             return describe(error)
         return None
 
+    def is_over(stream):
+        """By its class, for what wraps one of ours may pass its attributes on."""
+        return hasattr(type(stream), "_pysample_below") and stream._pysample_is_over
+
+    def take_off(name, stream):
+        """Only what is still ours: the script may have put something else there. Another thread
+        may end its own stream between any two steps of this."""
+        stream._pysample_is_over = True
+        at = stream
+        while is_over(at) and getattr(sys, name, None) is at:
+            at = at._pysample_below()
+            setattr(sys, name, at)
+
     def run_connected():
         # A program may have deleted them; while it ends, the interpreter has.
-        before = getattr(sys, "stdout", None), getattr(sys, "stderr", None)
-        out, err = Stream(b"o", before[0]), Stream(b"e", before[1])
-        sys.stdout, sys.stderr = out, err
+        streams = {
+            "stdout": Stream(b"o", getattr(sys, "stdout", None)),
+            "stderr": Stream(b"e", getattr(sys, "stderr", None)),
+        }
+        for name in streams:
+            setattr(sys, name, streams[name])
         try:
             return run()
         finally:
-            # Only what is still ours: the script may have put something else there.
-            if getattr(sys, "stdout", None) is out:
-                sys.stdout = before[0]
-            if getattr(sys, "stderr", None) is err:
-                sys.stderr = before[1]
+            for name in streams:
+                take_off(name, streams[name])
+
+    def tell(trouble):
+        """To those who look after the program, for pysample is not there."""
+        if trouble is not None and getattr(sys, "stderr", None) is not None:
+            sys.stderr.write(trouble)
 
     if sys.implementation.name == "pypy":
         close_own_file()
@@ -239,11 +276,12 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
         send(b"b", b"%d" % getattr(_thread, "get_native_id", _thread.get_ident)())
         if detach:
             let_go()
-            trouble = run()
-            if trouble is not None and sys.stderr is not None:
-                sys.stderr.write(trouble)
+            tell(run())
             return
         trouble = run_connected()
+        if is_child():
+            tell(trouble)
+            return
         if trouble is not None:
             send(b"x", trouble)
         send(b"d")

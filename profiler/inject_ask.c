@@ -121,13 +121,15 @@ enum ps_status inject_ask(struct inject *in, const struct host_thread *t, const 
 /* Threads end under us, and another tool's request may be in the way for a moment. */
 enum ps_status inject_ask_somebody(struct inject *in, struct ps_err *err)
 {
-	uint64_t until = clock_now() + in->order.patience_ns;
+	bool first = !in->asked_at; /* else another one had been asked, and time goes on */
+	uint64_t until = (first ? clock_now() : in->asked_at) + in->order.patience_ns;
 	const struct host_thread *t;
 	enum ps_status st;
 
 	do {
 		PS_TRY(choose(in, &t, err));
-		in->asked_at = clock_now();
+		if (first)
+			in->asked_at = clock_now();
 		st = inject_ask(in, t, PARCEL_SCRIPT, err);
 		if (st == PS_NOT_READY)
 			(void)clock_sleep_until(clock_now() + 10 * MS);

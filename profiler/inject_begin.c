@@ -2,6 +2,7 @@
 #include "profiler/inject_parts.h"
 
 #include "profiler/clock.h"
+#include "profiler/proc.h"
 #include "profiler/waiting.h"
 
 #include <string.h>
@@ -38,6 +39,51 @@ static bool can_wake(const struct inject *in)
 	return in->host.way == EXEC_DOOR;
 }
 
+static const struct host_thread *find_asked(const struct inject *in)
+{
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		if (in->host.threads[i].tid == in->tid)
+			return &in->host.threads[i];
+	}
+	return NULL;
+}
+
+/* With its request, of which nothing will be heard any more, and in whose place is anything. */
+static bool asked_has_ended(struct inject *in)
+{
+	enum { LOOK_EVERY = 20 * MS };
+	struct proc_stat stat;
+
+	if (in->host.any_takes || clock_now() - in->lived_at < LOOK_EVERY)
+		return false;
+	in->lived_at = clock_now();
+	return (proc_read_stat(in->host.target.pid, in->tid, &stat) || stat.state == 'Z' ||
+		stat.state == 'X') &&
+	       parcel_has_script(&in->parcel); /* else it ran there before that */
+}
+
+static enum ps_status after_end(struct inject *in, struct ps_err *err)
+{
+	enum request_state was;
+	enum ps_status st;
+
+	if (in->order.thread != INJECT_ANY && !in->host.main_only) {
+		if (inject_ends_soon(in))
+			return inject_ended(in, err);
+		return ps_fail(err, PS_NOT_READY,
+			       "thread %d of process %d has ended without picking the script up; "
+			       "it was withdrawn and did not run",
+			       in->tid, in->host.target.pid);
+	}
+	(void)!request_withdraw(in->guard.request, &was);
+	in->taken_at = 0;
+	in->refusals = 0;
+	in->probed = in->again = false;
+	st = inject_ask_somebody(in, err);
+	/* A process that ends loses its threads a little before that. */
+	return st == PS_NOT_READY && inject_ends_soon(in) ? inject_ended(in, err) : st;
+}
+
 /* While it waits. */
 static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *err)
 {
@@ -63,20 +109,19 @@ static enum ps_status nudge(struct inject *in, bool signalled, struct ps_err *er
 	return move(in, t, err);
 }
 
-static const struct host_thread *find_asked(const struct inject *in)
+static bool is_in_hook(struct inject *in)
 {
-	for (unsigned i = 0; i < in->host.nthreads; i++) {
-		if (in->host.threads[i].tid == in->tid)
-			return &in->host.threads[i];
-	}
-	return NULL;
+	const struct host_thread *t = find_asked(in);
+
+	return t && host_in_hook(&in->host, t);
 }
 
 /* Picked up, but the script does not say that it runs: it may be held up before that, or it was
  * refused. As long as it has not been opened, an empty script behind it tells: the thread takes
  * that once it has done with the first one. Once it was opened, the thread is at it, and takes
  * the empty one in the middle of it, if there are others that want the GIL, say: then the only
- * proof is that the time is over.
+ * proof is that the time is over. Nor does it tell anything while the thread is in a hook, which
+ * takes its time to say yes or no, and in which the empty one is taken as well.
  *
  * One refusal is none: where the thread was interrupted in code whose builtins have no __import__,
  * as the classes that namedtuple() makes, the interpreter cannot open the script either (3.15.2:
@@ -88,6 +133,10 @@ static enum ps_status after_taken(struct inject *in, struct ps_err *err)
 
 	if (parcel_was_opened(&in->parcel))
 		return PS_NOT_READY;
+	if (is_in_hook(in)) {
+		in->renewed_at = clock_now();
+		return PS_NOT_READY;
+	}
 	if (in->probed) { /* and that was taken, too */
 		if (++in->refusals >= REFUSALS)
 			return parcel_claim(&in->parcel)
@@ -146,12 +195,21 @@ static void explain_wait(const struct inject *in, struct ps_err *err)
 static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err *err)
 {
 	struct ps_err wait = { 0 };
+	bool in_hook = is_in_hook(in);
 	enum request_state was;
 
 	explain_wait(in, &wait); /* before it is stopped for the withdrawal */
 	(void)!request_withdraw(in->guard.request, &was);
 	if (!parcel_claim(&in->parcel))
 		return PS_OK;
+	if (in->taken_at && !interrupted && in_hook) {
+		ps_fail(err, PS_NOT_READY,
+			"an audit hook of process %d has not come to an end within %.3g s; the "
+			"script was withdrawn and did not run",
+			in->host.target.pid, (double)in->order.patience_ns / 1e9);
+		ps_hint(err, "wait longer (--timeout)");
+		return PS_NOT_READY;
+	}
 	if (in->taken_at && !interrupted)
 		return host_refused(&in->host, in->parcel.inside, err);
 	if (interrupted)
@@ -193,6 +251,10 @@ static enum ps_status one_round(struct inject *in, struct inject_message *ret, s
 	/* It opens the pipe, unlinks itself, and says that it runs, in this order. */
 	if (left && in->channel.ended)
 		return silent(in, err);
+	if (asked_has_ended(in)) {
+		st = after_end(in, err);
+		return st ? st : PS_NOT_READY;
+	}
 	if (state == REQUEST_WAITS) {
 		st = nudge(in, signalled, err);
 		return st ? st : PS_NOT_READY;

@@ -32,7 +32,7 @@ struct inject {
 	bool began;
 	bool finished;
 	unsigned late; /* messages that came when its time was over */
-	uint64_t asked_at, taken_at, began_at, looked_at, renewed_at;
+	uint64_t asked_at, taken_at, began_at, looked_at, lived_at, renewed_at;
 };
 
 bool inject_is_interrupted(const struct inject *in);

@@ -3,6 +3,7 @@
 
 #include "profiler/mapped.h"
 #include "profiler/proc.h"
+#include "profiler/ring_find.h"
 #include "profiler/scope.h"
 
 #include <stdio.h>
@@ -99,9 +100,23 @@ static void read_start(struct target *t, struct inside *in)
 				       : ANSWER_NO;
 }
 
+/* What stands in the way only for a moment is no reason here. */
+static void look_at_ring(struct target *t, const struct locate_file *file, struct inside *in)
+{
+	const struct ring_memory m = { ring_find_read, t };
+	struct ring_site site;
+	enum ps_status st = ring_find(t, file, &in->identity, &site, &in->ring_why);
+
+	if (st != PS_UNSUPPORTED)
+		in->ring_why = (struct ps_err){ 0 };
+	if (!st)
+		in->hooks = ring_site_has_hooks(&site, &m) ? ANSWER_YES : ANSWER_NO;
+}
+
 void inside_look(struct target *t, struct elf_cache *files, struct inside *ret)
 {
-	struct locate_how how = { .files_only = files, .files = files };
+	struct locate_file file = { 0 };
+	struct locate_how how = { .files_only = files, .files = files, .file = &file };
 
 	*ret = (struct inside){ .looked = true };
 	if (!files) {
@@ -111,6 +126,8 @@ void inside_look(struct target *t, struct elf_cache *files, struct inside *ret)
 	ret->located = locate_with(t, &how, &ret->site, &ret->identity, &ret->why);
 	if (!ret->located)
 		ret->remote_debug = read_switch(t, &ret->site);
+	if (identity_exec_way(&ret->identity) == EXEC_PENDING_CALL)
+		look_at_ring(t, &file, ret);
 	/* PyPy has no switch that could be read: its start is all there is. */
 	if (!files || ret->identity.kind == PYTHON_PYPY)
 		read_start(t, ret);

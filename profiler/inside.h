@@ -27,6 +27,9 @@ struct inside {
 	struct site site; /* if located */
 	struct identity identity;
 	enum answer remote_debug; /* the interpreter's own switch: 3.14 and later */
+	/* Of CPython 3.8 to 3.13, its ring of pending calls: */
+	struct ps_err ring_why; /* it cannot be used; empty: it can, or there is none */
+	enum answer hooks;      /* has the program audit hooks? */
 
 	/* Only if thorough; what the start says of PyPy always. */
 	struct inside_try tries[INSIDE_TRIES_MAX];

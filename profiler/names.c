@@ -124,13 +124,27 @@ static enum ps_status dict_get(struct names *c, raddr dict, size_t max, const ch
 	return st ? st : *ret ? PS_OK : PS_TORN;
 }
 
-static enum ps_status find_active(struct names *c)
+static enum ps_status find_module(struct names *c, const char *name, raddr *ret)
 {
-	raddr modules, threading, dict;
+	raddr modules;
 
 	PS_TRY(target_read(c->target, c->interpreter + c->layout->at[F_INTERP_MODULES], &modules,
 			   8));
-	PS_TRY(dict_get(c, modules, MODULES_MAX, "threading", &threading));
+	return dict_get(c, modules, MODULES_MAX, name, ret);
+}
+
+bool names_has_module(struct names *c, const char *name)
+{
+	raddr module;
+
+	return find_module(c, name, &module) == PS_OK;
+}
+
+static enum ps_status find_active(struct names *c)
+{
+	raddr threading, dict;
+
+	PS_TRY(find_module(c, "threading", &threading));
 	PS_TRY(target_read(c->target, threading + c->layout->object_size, &dict, 8));
 	return dict_get(c, dict, NAMED_MAX, "_active", &c->active);
 }

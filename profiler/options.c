@@ -380,7 +380,8 @@ static enum ps_status bad_rest(const struct options *o, const char *given, bool 
 	if (both)
 		ps_fail(err, PS_USAGE, "'%s' and a command after --: which of them?", given);
 	else if (!given)
-		ps_fail(err, PS_USAGE, "which process? Neither a PID nor a command is given");
+		ps_fail(err, PS_USAGE, "which process? %s is given",
+			o->command == COMMAND_RECORD ? "Neither a PID nor a command" : "No PID");
 	else if (o->pid)
 		ps_fail(err, PS_USAGE, "'%s' is one too many: there is a PID already", given);
 	else

@@ -271,10 +271,15 @@ static bool is_deep(const struct ring_site *s, const struct ring_memory *m, radd
 	       !is_at_least(s, m, RW_C_DEPTH_LEFT, thread, C_SPARE);
 }
 
+bool ring_site_has_hooks(const struct ring_site *s, const struct ring_memory *m)
+{
+	return !is_0(s, m, RW_HOOKS, 0) || !is_0(s, m, RW_RUNTIME_HOOKS, 0);
+}
+
 static enum ps_status check_hooks(const struct ring_site *s, const struct ring_memory *m,
 				  struct ps_err *err)
 {
-	if (is_0(s, m, RW_HOOKS, 0) && is_0(s, m, RW_RUNTIME_HOOKS, 0))
+	if (!ring_site_has_hooks(s, m))
 		return PS_OK;
 	ps_fail(err, PS_DENIED,
 		"the program has audit hooks, and in CPython 3.%d one that refused the script "

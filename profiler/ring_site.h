@@ -58,6 +58,8 @@ bool ring_site_holds(const struct ring_site *s, const struct ring_memory *m, rad
  * any more. */
 enum ps_status ring_site_ready(const struct ring_site *s, const struct ring_memory *m, raddr thread,
 			       struct ps_err *err) PS_MUST_USE;
+/* Has the program audit hooks, in Python or in C? */
+bool ring_site_has_hooks(const struct ring_site *s, const struct ring_memory *m);
 /* Is the lock of the ring free? */
 bool ring_site_unlocked(const struct ring_site *s, const struct ring_memory *m);
 

@@ -125,6 +125,9 @@ enum ps_status target_open(int pid, struct target *ret, struct ps_err *err)
 		return denied_explain(pid, err);
 	if (pid <= 0 || proc_read_stat(pid, pid, &stat) != PS_OK)
 		return not_shown(pid, err);
+	if (stat.kernel)
+		return ps_fail(err, PS_NOT_PYTHON, "%d is a thread of the kernel, and no program",
+			       pid);
 	if (proc_read_status(pid, pid, &status) == PS_OK && status.tgid != pid) {
 		ps_fail(err, PS_USAGE, "%d is a thread of process %d", pid, status.tgid);
 		ps_hint(err, "give the process: %d", status.tgid);

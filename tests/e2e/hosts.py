@@ -13,20 +13,25 @@ MARK = "import sys; sys.modules['__main__'].ran.append({})"
 @pytest.fixture
 def host_in(start, places):
     """host_in(interpreter, doing) → Child that does so; .tid is its main thread as it says, and
-    .temporary() what is in its temporary folder, which is its own."""
+    .temporary() what is in its temporary folder, which is its own. With root, that is in a
+    folder to which it is to change its root."""
     made = []
 
-    def run(interpreter, doing, user=None, script="host.py", **how):
+    def run(interpreter, doing, user=None, script="host.py", root=False, **how):
         place = places(interpreter)
         folder = tempfile.mkdtemp(dir=place.outside)
         made.append(folder)
         os.chmod(folder, 0o1777)
         inside = os.path.join(place.inside, os.path.basename(folder))
+        temporary = os.path.join(folder, "tmp") if root else folder
+        if root:
+            os.mkdir(temporary)
+            os.chmod(temporary, 0o1777)
         env = {**interpreter.environment(), **how.pop("env", {}), "TMPDIR": inside}
         child = start(interpreter, script, doing, *([user] if user else []), env=env, **how)
         child.tid = child.said()["tid"]
         child.folder = folder
-        child.temporary = lambda: os.listdir(folder)
+        child.temporary = lambda: os.listdir(temporary)
         return child
 
     yield run

@@ -10,19 +10,6 @@ from hosts import MARK, ended_well, host_in, run_in  # noqa: F401
 from process import until
 
 
-@pytest.mark.parametrize("how", ["option", "variable"])
-def test_switched_off(door, host_in, run_in, how):
-    if how == "option":
-        child = host_in(door, "busy", options=["-X", "disable-remote-debug"])
-    else:
-        child = host_in(door, "busy", env={"PYTHON_DISABLE_REMOTE_DEBUG": "1"})
-    result = run_in(child, MARK.format(1))
-    words = {"option": "-X disable-remote-debug", "variable": "PYTHON_DISABLE_REMOTE_DEBUG"}[how]
-    assert result.code == 4 and words in result.err and "hint" in result.err, result
-    assert child.temporary() == []
-    ended_well(child)
-
-
 def test_an_audit_hook_that_refuses(door, host_in, run_in):
     child = host_in(door, "refusing", stderr=subprocess.DEVNULL)
     result = run_in(child, MARK.format(1))
@@ -31,6 +18,19 @@ def test_an_audit_hook_that_refuses(door, host_in, run_in):
     child.go()
     ran = child.said()["ran"]
     assert "cpython.remote_debugger_script" in ran and 1 not in ran, ran
+
+
+def test_an_audit_hook_that_takes_its_time(door, host_in, run_in):
+    """It has refused nothing as long as it is at work."""
+    child = host_in(door, "slow_hook")
+    result = run_in(child, "print(1)", options=["--timeout", "10m"])
+    assert (result.code, result.out) == (0, "1\n"), result
+    ended_well(child)
+    child = host_in(door, "slow_hook", stderr=subprocess.DEVNULL)
+    result = run_in(child, MARK.format(1), options=["--timeout", "600ms"])
+    # On a busy machine it may not have been picked up by then.
+    assert result.code == 3 and "withdrawn and did not run" in result.err, result
+    ended_well(child)
 
 
 def test_code_without_an_import_of_its_own(door, host_in, run_in):
@@ -55,6 +55,43 @@ def test_threads_that_execute_are_preferred(door, host_in, run_in):
         assert (result.code, result.out) == (0, f"{tid}\n"), result
     result = run_in(child, code, options=["--thread", "main", "--timeout", "300ms"])
     assert result.code == 3 and str(child.tid) in result.err, result
+    ended_well(child)
+
+
+def test_a_thread_that_ends_is_not_waited_for(door, host_in, pysample):
+    child = host_in(door, "thread_ends")
+    tid = child.said()["thread"]
+    process.until(lambda: process.at_rest(child.pid), "its threads to wait")
+    p = pysample.start("exec", "--timeout", "1h", "--thread", tid, child.pid, "-c", MARK.format(1))
+    process.until(child.temporary, "the script to be laid down")
+    process.sampling(p, 20)
+    child.go()
+    result = pysample.finish(p)
+    assert result.code == 3 and f"thread {tid} of" in result.err, result
+    assert "has ended" in result.err and "did not run" in result.err, result
+    assert child.temporary() == []
+    child.go()
+    assert child.said()["ran"] == []
+
+
+def test_scripts_that_overlap(door, host_in, pysample, places):
+    """The first one ends before the second, whose streams stand upon its own."""
+    child = host_in(door, "threads")
+    place = places(door)
+    running = []
+    for tid in [t for t in os.listdir(f"/proc/{child.pid}/task") if int(t) != child.pid][:3]:
+        gate = f"{os.path.basename(child.folder)}-{tid}"
+        code = "import os, time; print('in', flush=True)\n"
+        code += f"while not os.path.exists({os.path.join(place.inside, gate)!r}): time.sleep(0.01)"
+        code += "\nprint('out')"
+        p = pysample.start("exec", "--timeout", "10m", "--thread", tid, child.pid, "-c", code)
+        assert p.stdout.read(3) == b"in\n"
+        running.append((p, os.path.join(place.outside, gate)))
+    for p, gate in running:
+        with open(gate, "w"):
+            pass
+        result = pysample.finish(p)
+        assert (result.code, result.out) == (0, "out\n"), result
     ended_well(child)
 
 
@@ -111,6 +148,15 @@ def test_other_interpreters(door, host_in, run_in):
     child.go()
     said = child.said()
     assert said["ran"] == [] and child.wait() == 0, said
+
+
+def test_an_interpreter_that_is_being_made_is_not_asked(door, host_in, run_in):
+    """Scripts would find no modules there."""
+    child = host_in(door, "making_interpreters")
+    for i in range(10):
+        result = run_in(child, f"import json; print({i})", options=["--timeout", "10m"])
+        assert (result.code, result.out) == (0, f"{i}\n"), result
+    ended_well(child)
 
 
 def test_what_runs_beside_is_not_disturbed(door, host_in, run_in, pysample, folder):

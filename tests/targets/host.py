@@ -3,6 +3,7 @@
 what it is told until it gets a byte (or, where it cannot, for ever), and then says what ran in
 it: scripts leave their marks in `ran`."""
 
+import gc
 import itertools
 import json
 import os
@@ -100,6 +101,7 @@ def wait_for_events():
         await got.wait()
 
     asyncio.run(main())
+    gc.collect()  # PyPy closes the loop's files then
 
 
 def in_c():
@@ -122,9 +124,42 @@ def bare():
         work(20000)
 
 
+def forks():
+    """Its child does the rest, and is told of before it can have done anything."""
+    child = os.fork()
+    if child:
+        say(child=child)
+        os._exit(os.waitpid(child, 0)[1] >> 8)
+    busy()
+
+
+def without_main():
+    """The main thread ends; another one executes, and says the rest."""
+    import ctypes
+
+    def run():
+        busy()
+        before["fds"] = state()["fds"]  # pthread_exit() has the C library open a file for good
+        end()
+        os._exit(0)
+
+    threading.Thread(target=run).start()
+    ctypes.CDLL(None).pthread_exit(None)
+
+
 def forkless():
     resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
     busy()
+
+
+def crowded():
+    """Four that execute bytecode beside the main thread."""
+    others = [threading.Thread(target=busy) for _ in range(4)]
+    for t in others:
+        t.start()
+    busy()
+    for t in others:
+        t.join()
 
 
 def threads(interval=0.005):
@@ -172,6 +207,29 @@ def interpreters():
         os.close(fd)
 
 
+def interpreters_beside():
+    """Another one is there, and nothing runs in it."""
+    try:
+        import _interpreters
+    except ImportError:  # before 3.13
+        import _xxsubinterpreters as _interpreters
+    number = _interpreters.create()
+    say(there=True)
+    busy()
+    _interpreters.destroy(number)
+
+
+def making_interpreters():
+    """Some dozens, and then it executes."""
+    import _interpreters
+
+    for _ in range(40):
+        _interpreters.create()
+    busy()
+    end()
+    os._exit(0)
+
+
 def printing():
     """Another thread prints all the while."""
     over = threading.Event()
@@ -187,9 +245,65 @@ def printing():
     other.join()
 
 
+def slow_hook():
+    """Its hook says yes, after two seconds in which it executes."""
+
+    def hook(event, args):
+        if event == "cpython.remote_debugger_script":
+            began = time.monotonic()
+            while time.monotonic() < began + 2.2:
+                work(100)
+
+    sys.addaudithook(hook)
+    busy()
+
+
+def wait_in_c():
+    """Until the thread is cancelled, or for ever."""
+    import ctypes
+
+    ctypes.CDLL(None).pause()
+
+
+def cancel(ident):
+    import ctypes
+
+    ctypes.CDLL(None).pthread_cancel(ctypes.c_ulong(ident))
+
+
+def thread_ends():
+    """One that waits in C, told by a byte, and does not come back to Python before that."""
+
+    def run():
+        say(thread=tid())
+        wait_in_c()
+
+    other = threading.Thread(target=run, daemon=True)
+    other.start()
+    os.read(0, 1)
+    cancel(other.ident)
+    busy()
+    end()
+    os._exit(0)
+
+
+def main_ends():
+    """The same with the main thread, and another one then executes."""
+    main = threading.get_ident()
+
+    def run():
+        os.read(0, 1)
+        cancel(main)
+        while True:
+            work(100)
+
+    threading.Thread(target=run).start()
+    wait_in_c()
+
+
 def refusing():
     def hook(event, args):
-        if event in ("cpython.remote_debugger_script", "compile"):
+        if event in ("cpython.remote_debugger_script", "remote_exec", "compile"):
             ran.append(event)
             raise RuntimeError("not here")
 
@@ -206,16 +320,23 @@ def closed():
         work(500)
 
 
+def end():
+    after = state()
+    for _ in range(100):  # a thread that ends has the C library load what it ends with, after join()
+        if after == before:
+            break
+        time.sleep(0.05)
+        after = state()
+    say(ran=ran, same=before == after, before=before, after=after)
+
+
+if "CHROOT" in os.environ:  # its temporary folder becomes all that it sees
+    os.chroot(os.environ["TMPDIR"])
+    os.chdir("/")
 if sys.argv[2:]:  # as which user
     os.setgid(int(sys.argv[2]))
     os.setuid(int(sys.argv[2]))
 before = state()
 say(tid=tid(), pid=os.getpid())
 globals()[sys.argv[1]]()
-after = state()
-for _ in range(100):  # a thread that ends has the C library load what it ends with, after join()
-    if after == before:
-        break
-    time.sleep(0.05)
-    after = state()
-say(ran=ran, same=before == after, before=before, after=after)
+end()
