@@ -3,6 +3,7 @@
 #include "profiler/commands.h"
 #include "profiler/debug_session.h"
 #include "profiler/scope.h"
+#include "profiler/visible.h"
 #include "profiler/waiting.h"
 
 #include <errno.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #define PATIENCE_NS ((uint64_t)10000000000)
+
+enum { DEBUG_PROMPT_MAX = 512 }; /* more of it is not shown */
 
 struct debugging {
 	const struct options *options;
@@ -19,6 +22,11 @@ struct debugging {
 	bool stopped; /* a signal asks us to end */
 	bool broken;  /* Ctrl-C */
 	bool ended;   /* the target's last message came while a completion was waited for */
+	bool kept;    /* this message came while the thread was being stopped */
+	struct debug_message message;
+	bool asked; /* a line is wanted, after this prompt */
+	size_t prompt_len;
+	char prompt[DEBUG_PROMPT_MAX];
 	struct debug_order order;
 };
 
@@ -41,19 +49,12 @@ static void put(int fd, const char *bytes, size_t len)
 
 static void show(int fd, const char *text, size_t len)
 {
-	enum { PIECE = 4096 };
-	char visible[4 * PIECE];
+	char visible[VISIBLE_MAX(CHANNEL_PIECE)];
 
-	if (!isatty(fd)) {
+	if (isatty(fd))
+		put(fd, visible, visible_text(text, len, false, visible));
+	else
 		put(fd, text, len);
-		return;
-	}
-	for (size_t at = 0, n; at < len; at += n) {
-		n = len - at < PIECE ? len - at : PIECE;
-		if (n == PIECE && (unsigned char)text[at + n - 1] == 0xc2)
-			n--; /* it is looked at together with what follows */
-		put(fd, visible, line_make_visible(text + at, n, visible));
-	}
 }
 
 static void note(const char *text, size_t len)
@@ -75,11 +76,30 @@ static void take_signals(struct debugging *d)
 	}
 }
 
-static bool has_news(const struct debugging *d)
+static bool has_signal(const struct debugging *d)
 {
-	struct pollfd p = { .fd = debug_fd(d->session), .events = POLLIN };
+	struct pollfd p = { .fd = line_signal_fd(d->lines), .events = POLLIN };
 
 	return poll(&p, 1, 0) > 0;
+}
+
+/* What the program says is shown, for it may wait for that. True: there is something else, which is
+ * left to talk(). One that talks without end gets its turns, and no more. */
+static bool has_news(struct debugging *d)
+{
+	enum { TURN = 16 };
+	enum ps_status st = PS_OK;
+
+	for (unsigned i = 0; st == PS_OK && !d->kept && i < TURN; i++) {
+		struct debug_message *m = &d->message;
+
+		st = debug_next(d->session, m, NULL);
+		if (st == PS_OK && m->said == DEBUG_OUT)
+			show(STDOUT_FILENO, m->text, m->len);
+		else if (st == PS_OK)
+			d->kept = true;
+	}
+	return d->kept || (st && st != PS_NOT_READY);
 }
 
 /* While an injection waits to be picked up. */
@@ -115,27 +135,34 @@ static size_t complete(void *ctx, const char *line, size_t len, char *ret)
 			d->ended = true;
 			return 0;
 		}
-		if (st == PS_OK)
-			continue; /* said by an attribute that was looked at */
-		poll(p, 2, -1);
-		if (p[1].revents)
+		if (st != PS_OK) /* else it was said by an attribute that was looked at */
+			poll(p, 2, -1);
+		if (has_signal(d))
 			return 0; /* it takes too long */
 	}
 }
 
-static enum ps_status answer(struct debugging *d, const struct debug_message *m, struct ps_err *err)
+static enum ps_status tell(struct debugging *d, enum debug_told told, const char *text, size_t len,
+			   struct ps_err *err)
+{
+	d->asked = false;
+	return debug_tell(d->session, told, text, len, err);
+}
+
+/* Not as long as there are news: then the line is still wanted. */
+static enum ps_status answer(struct debugging *d, struct ps_err *err)
 {
 	const char *line = "";
 	size_t len = 0;
 
 	for (;;) {
-		switch (line_read(d->lines, m->text, m->len, &line, &len)) {
+		switch (line_read(d->lines, d->prompt, d->prompt_len, &line, &len)) {
 		case LINE_ENTERED:
-			return debug_tell(d->session, DEBUG_LINE, line, len, err);
+			return tell(d, DEBUG_LINE, line, len, err);
 		case LINE_EOF:
-			return debug_tell(d->session, DEBUG_EOF, "", 0, err);
+			return tell(d, DEBUG_EOF, "", 0, err);
 		case LINE_BROKEN:
-			return debug_tell(d->session, DEBUG_BREAK_OFF, "", 0, err);
+			return tell(d, DEBUG_BREAK_OFF, "", 0, err);
 		case LINE_STOP:
 			d->stopped = true;
 			return PS_OK;
@@ -196,6 +223,24 @@ static void wait_for_news(const struct debugging *d)
 	poll(p, 3, -1);
 }
 
+static enum ps_status last_words(const struct debug_message *m, struct ps_err *err)
+{
+	char visible[VISIBLE_MAX(PS_MSG_MAX)];
+	size_t len = m->len < PS_MSG_MAX ? m->len : PS_MSG_MAX;
+
+	if (!m->len)
+		return PS_OK;
+	len = visible_text(m->text, len, false, visible);
+	return ps_fail(err, PS_UNSUPPORTED, "%.*s", (int)len, visible);
+}
+
+static void ask(struct debugging *d, const struct debug_message *m)
+{
+	d->asked = true;
+	d->prompt_len = m->len < sizeof d->prompt ? m->len : sizeof d->prompt;
+	memcpy(d->prompt, m->text, d->prompt_len);
+}
+
 /* *ret_over: that was the last message. */
 static enum ps_status take(struct debugging *d, const struct debug_message *m, bool *ret_over,
 			   struct ps_err *err)
@@ -208,25 +253,35 @@ static enum ps_status take(struct debugging *d, const struct debug_message *m, b
 		note(m->text, m->len);
 		return PS_OK;
 	case DEBUG_PROMPT:
-		return answer(d, m, err);
+		ask(d, m);
+		return PS_OK;
 	case DEBUG_WORDS: /* of a completion that took too long */
 		return PS_OK;
 	case DEBUG_END:
 		*ret_over = true;
-		if (m->len)
-			return ps_fail(err, PS_UNSUPPORTED, "%.*s", (int)m->len, m->text);
-		return PS_OK;
+		return last_words(m, err);
 	}
 	return PS_OK;
 }
 
+static enum ps_status next(struct debugging *d, struct debug_message *ret, struct ps_err *err)
+{
+	if (!d->kept)
+		return debug_next(d->session, ret, err);
+	d->kept = false;
+	*ret = d->message;
+	return PS_OK;
+}
+
+/* One that talks without end must not keep us from hearing signals. */
 static enum ps_status talk(struct debugging *d, struct ps_err *err)
 {
 	struct debug_message m;
 	bool over = false;
 
 	while (!over && !d->ended && !d->stopped) {
-		enum ps_status st = debug_next(d->session, &m, err);
+		bool signal = has_signal(d);
+		enum ps_status st = signal ? PS_NOT_READY : next(d, &m, err);
 
 		if (st == PS_OK) {
 			PS_TRY(take(d, &m, &over, err));
@@ -234,10 +289,14 @@ static enum ps_status talk(struct debugging *d, struct ps_err *err)
 		}
 		if (st != PS_NOT_READY)
 			return st;
+		if (d->asked) { /* and signals mean something else */
+			PS_TRY(answer(d, err));
+			continue;
+		}
 		take_signals(d);
 		if (d->broken)
 			PS_TRY(stop_thread(d, err));
-		else if (!d->stopped)
+		else if (!signal)
 			wait_for_news(d);
 	}
 	return PS_OK;

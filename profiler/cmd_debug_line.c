@@ -5,6 +5,7 @@
 #include "profiler/cmd_debug_line.h"
 
 #include "profiler/scope.h"
+#include "profiler/visible.h"
 
 #include <errno.h>
 #include <histedit.h>
@@ -26,37 +27,15 @@ struct line_reader {
 	History *history;
 	mbstate_t state; /* of a character that has come in part */
 	enum line_event why;
-	wchar_t added[4 * ADDED_MAX + 1]; /* by Tab; ends with 0 */
+	/* Comes before what is typed: by Tab, or from a line that was interrupted. Ends with 0. */
+	wchar_t added[VISIBLE_MAX(ADDED_MAX) + 1];
 	size_t added_taken;
-	char prompt[4 * PROMPT_MAX + 1];
+	char prompt[VISIBLE_MAX(PROMPT_MAX) + 1];
 	char words[WORDS_MAX_BYTES];
 	size_t used, taken; /* bytes in buffer; of them, handed out */
 	bool ended;
 	char buffer[LINE_MAX_BYTES + 1];
 };
-
-size_t line_make_visible(const char *text, size_t len, char *ret)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-		/* U+0080 to U+009F steer as well. */
-		bool steers = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ||
-			      (c >= 0x80 && c <= 0x9f && i && (unsigned char)text[i - 1] == 0xc2);
-
-		if (steers) {
-			ret[n++] = '\\';
-			ret[n++] = 'x';
-			ret[n++] = digits[c >> 4];
-			ret[n++] = digits[c & 15];
-		} else {
-			ret[n++] = (char)c;
-		}
-	}
-	return n;
-}
 
 /* --- signals as events --- */
 
@@ -131,10 +110,10 @@ static char *show_prompt(EditLine *edit)
 
 static void show_word(const char *word, size_t len)
 {
-	char visible[4 * ADDED_MAX];
+	char visible[VISIBLE_MAX(ADDED_MAX)];
 
 	len = len < ADDED_MAX ? len : ADDED_MAX;
-	fwrite(visible, 1, line_make_visible(word, len, visible), stdout);
+	fwrite(visible, 1, visible_text(word, len, false, visible), stdout);
 }
 
 static void show_words(const char *words, size_t len)
@@ -168,10 +147,10 @@ static bool is_blank(const char *text, size_t len)
 
 static void add(struct line_reader *r, const char *text, size_t len)
 {
-	char visible[4 * ADDED_MAX + 1];
+	char visible[VISIBLE_MAX(ADDED_MAX) + 1];
 	size_t n;
 
-	visible[line_make_visible(text, len, visible)] = '\0';
+	visible[visible_text(text, len, false, visible)] = '\0';
 	n = mbstowcs(r->added, visible, sizeof r->added / sizeof *r->added - 1);
 	r->added[n == (size_t)-1 ? 0 : n] = 0;
 	r->added_taken = 0;
@@ -197,6 +176,19 @@ static void complete(struct line_reader *r)
 	}
 }
 
+/* Something is to be shown first: the line comes back with the next prompt. */
+static void keep_typed(struct line_reader *r)
+{
+	const LineInfoW *line = el_wline(r->edit);
+	size_t n = (size_t)(line->lastchar - line->buffer);
+	const size_t room = sizeof r->added / sizeof *r->added - 1;
+
+	n = n < room ? n : room;
+	wmemcpy(r->added, line->buffer, n);
+	r->added[n] = 0;
+	r->added_taken = 0;
+}
+
 static int read_character(EditLine *edit, wchar_t *ret)
 {
 	struct line_reader *r = reader_of(edit);
@@ -209,8 +201,11 @@ static int read_character(EditLine *edit, wchar_t *ret)
 			*ret = r->added[r->added_taken++];
 			return 1;
 		}
-		if (!wait_for_input(r))
+		if (!wait_for_input(r)) {
+			if (r->why == LINE_NEWS)
+				keep_typed(r);
 			return -1;
+		}
 		if (read(STDIN_FILENO, &c, 1) != 1) {
 			r->why = LINE_EOF;
 			return 0;
@@ -254,10 +249,12 @@ static enum line_event read_edited(struct line_reader *r, const char **ret, size
 	HistEvent event;
 	int n = 0;
 
+	if (r->why != LINE_NEWS) {
+		r->added[0] = 0;
+		r->added_taken = 0;
+	}
 	r->why = LINE_EOF;
 	memset(&r->state, 0, sizeof r->state);
-	r->added[0] = 0;
-	r->added_taken = 0;
 	/* Before the prompt is there: what is typed at once must not be echoed twice. */
 	el_set(r->edit, EL_PREP_TERM, 1);
 	line = el_gets(r->edit, &n);
@@ -320,14 +317,20 @@ static enum line_event read_plain(struct line_reader *r, const char **ret, size_
 
 /* --- both --- */
 
+/* libedit does not survive a prompt that is no text in this locale. */
+static void set_prompt(struct line_reader *r, const char *prompt, size_t len)
+{
+	r->prompt[visible_text(prompt, len, false, r->prompt)] = '\0';
+	if (mbstowcs(NULL, r->prompt, 0) == (size_t)-1)
+		r->prompt[visible_text(prompt, len, true, r->prompt)] = '\0';
+}
+
 enum line_event line_read(struct line_reader *r, const char *prompt, size_t prompt_len,
 			  const char **ret, size_t *ret_len)
 {
 	if (!r->edit)
 		return read_plain(r, ret, ret_len);
-	if (prompt_len > PROMPT_MAX)
-		prompt_len = PROMPT_MAX;
-	r->prompt[line_make_visible(prompt, prompt_len, r->prompt)] = '\0';
+	set_prompt(r, prompt, prompt_len < PROMPT_MAX ? prompt_len : PROMPT_MAX);
 	return read_edited(r, ret, ret_len);
 }
 

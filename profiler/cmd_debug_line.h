@@ -41,7 +41,8 @@ void line_close(struct line_reader *r);
 /* Is there a person at a terminal? */
 bool line_is_terminal(const struct line_reader *r);
 
-/* *ret: the line without its end, until the next call. */
+/* *ret: the line without its end, until the next call. After LINE_NEWS the next call goes on with
+ * what was typed. */
 enum line_event line_read(struct line_reader *r, const char *prompt, size_t prompt_len,
 			  const char **ret, size_t *ret_len);
 
@@ -49,9 +50,5 @@ enum line_event line_read(struct line_reader *r, const char *prompt, size_t prom
 enum line_event line_take_signal(struct line_reader *r);
 /* Readable when there is one. */
 int line_signal_fd(const struct line_reader *r);
-
-/* What would steer a terminal becomes visible instead ("\x1b"), but for line ends and tabs.
- * ret has room for 4 * len. Returns the length. */
-size_t line_make_visible(const char *text, size_t len, char *ret);
 
 #endif

@@ -85,6 +85,7 @@ def pysample_debug():
     class Connection:
         def __init__(self, folder):
             self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+            self.socket.settimeout(None)  # the program may have set one for all that it makes
             self.received = b""
             self.lost = False
             self.connect(folder)
@@ -105,14 +106,17 @@ def pysample_debug():
             data = text.encode("utf-8", "backslashreplace")
             at = 0
             while not self.lost:
-                piece = data[at : at + PIECE]
+                end = min(at + PIECE, len(data))
+                while end < len(data) and data[end] & 0xC0 == 0x80:
+                    end -= 1  # no character in two pieces
+                piece = data[at:end]
                 try:
                     self.socket.sendall(
                         kind + len(piece).to_bytes(4, "little") + piece, _socket.MSG_NOSIGNAL
                     )
                 except OSError:
                     self.lost = True
-                at += PIECE
+                at = end
                 if at >= len(data):
                     return
 
@@ -583,7 +587,11 @@ def pysample_debug():
             same = len(word)
             while same < min(len(first), len(last)) and first[same] == last[same]:
                 same += 1
-            return "\n".join([first[len(word) : same]] + words[:CANDIDATES_MAX])
+            answer = "\n".join([first[len(word) : same]] + words[:CANDIDATES_MAX])
+            data = answer.encode("utf-8", "backslashreplace")
+            if len(data) > PIECE:  # the answer is one message
+                data = data[:PIECE].rpartition(b"\n")[0]
+            return data.decode("utf-8")
 
         def words_for(self, line, word, begin, is_command):
             stripped = line.lstrip()

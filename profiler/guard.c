@@ -40,7 +40,7 @@ static void wait_until_claimed(struct parcel *p)
 {
 	enum { PATIENCE_MS = 1000 };
 
-	p->folder = openat(p->parent, p->name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
+	parcel_find(p);
 	for (unsigned ms = 0; ms < PATIENCE_MS && parcel_has_script(p); ms++)
 		(void)clock_sleep_until(clock_now() + MS);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/parcel.h"
 
+#include "profiler/parcel_folder.h"
 #include "profiler/proc.h"
 #include "profiler/scope.h"
 
@@ -103,13 +104,32 @@ static bool make_name(char ret[static PARCEL_NAME_MAX])
 	return true;
 }
 
+/* We may be allowed more than the target: it, which says where its folder is, must not be given one
+ * where it could not make one itself. (What other groups or lists allow it is not looked at: then
+ * it is another folder.) */
+static bool is_open_to(const struct parcel *p, int folder)
+{
+	enum { ENTER_AND_WRITE = 3 };
+	struct stat st;
+	unsigned shift;
+
+	if (fstat(folder, &st))
+		return false;
+	shift = st.st_uid == p->uid ? 6 : st.st_gid == p->gid ? 3 : 0;
+	if (p->uid == geteuid() || (st.st_mode >> shift & ENTER_AND_WRITE) == ENTER_AND_WRITE)
+		return true;
+	errno = EACCES;
+	return false;
+}
+
 /* Can a folder be made here? Not tried: what is made before the guard is there, nobody removes
  * for us. */
-static bool has_room(int folder)
+static bool has_room(const struct parcel *p, int folder)
 {
 	struct statvfs fs;
 
-	if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) || fstatvfs(folder, &fs))
+	if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) || !is_open_to(p, folder) ||
+	    fstatvfs(folder, &fs))
 		return false;
 	errno = fs.f_flag & ST_RDONLY ? EROFS : ENOSPC;
 	return !(fs.f_flag & ST_RDONLY) && (!fs.f_blocks || fs.f_bavail) &&
@@ -124,7 +144,7 @@ static bool try_folder(int root, const char *path, struct parcel *p)
 	p->parent = open_in_root(root, path);
 	if (p->parent < 0)
 		return false;
-	if (has_room(p->parent)) {
+	if (has_room(p, p->parent)) {
 		while (n > 1 && path[n - 1] == '/')
 			n--;
 		snprintf(p->inside, sizeof p->inside, "%.*s/%s", (int)n, path, p->name);
@@ -217,15 +237,6 @@ static bool give(const struct parcel *p, int fd)
 	return p->uid == geteuid() || fchownat(fd, "", p->uid, p->gid, AT_EMPTY_PATH) == 0;
 }
 
-/* The folder that was just made, and not something that was put in its place. */
-static bool is_ours(int folder)
-{
-	struct stat st;
-
-	return fstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-	       (st.st_mode & 077) == 0;
-}
-
 enum ps_status parcel_add_pipe(struct parcel *p, const char *name, int *ret, struct ps_err *err)
 {
 	SCOPE_CLOSE int pipe = -1;
@@ -244,10 +255,14 @@ enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *er
 {
 	if (mkdirat(p->parent, p->name, 0700))
 		return failed(p, "make the folder", err);
-	p->folder = openat(p->parent, p->name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
-	if (p->folder < 0 || !is_ours(p->folder))
+	p->folder = parcel_folder_open(p->parent, p->name);
+	if (p->folder < 0)
 		return failed(p, "open the folder", err);
-	return parcel_add_pipe(p, PARCEL_CHANNEL, ret_channel, err);
+	if (parcel_folder_is_fresh(p->folder))
+		return parcel_add_pipe(p, PARCEL_CHANNEL, ret_channel, err);
+	parcel_close(p); /* nothing is removed from there */
+	return ps_fail(err, PS_IO, "the folder %s in the target's view was replaced by another",
+		       p->inside);
 }
 
 enum ps_status parcel_listen(struct parcel *p, int *ret_socket, struct ps_err *err)
@@ -328,14 +343,25 @@ bool parcel_was_opened(struct parcel *p)
 	return p->opened;
 }
 
+void parcel_find(struct parcel *p)
+{
+	struct stat st;
+
+	if (p->folder >= 0)
+		return;
+	p->folder = parcel_folder_open(p->parent, p->name);
+	if (p->folder >= 0 &&
+	    (fstat(p->folder, &st) || (st.st_uid != p->uid && st.st_uid != geteuid()))) {
+		close(p->folder);
+		p->folder = -1;
+	}
+}
+
 void parcel_remove(struct parcel *p)
 {
 	if (p->parent < 0)
 		return;
-	/* A guard has no descriptor of a folder that was made after it. */
-	if (p->folder < 0)
-		p->folder =
-			openat(p->parent, p->name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
+	parcel_find(p);
 	if (p->folder >= 0) {
 		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 			unlinkat(p->folder, names[i], 0);

@@ -65,6 +65,8 @@ void parcel_watch(struct parcel *p);
 /* True as well if that cannot be known. */
 bool parcel_was_opened(struct parcel *p);
 
+/* In a copy of before parcel_make(), as a guard has it: opens the folder, if it is there. */
+void parcel_find(struct parcel *p);
 /* Removes all of it that is there, and closes it. */
 void parcel_remove(struct parcel *p);
 /* Leaves it to another. */

@@ -42,6 +42,13 @@ class Terminal:
     def text(self):
         return STEERING.sub(b"", self.raw).replace(b"\r", b"").decode("utf-8", "replace")
 
+    def poll(self):
+        """Reads if there is something; did it?"""
+        if self.closed or not select.select([self.master], [], [], 0)[0]:
+            return False
+        self.read(0)
+        return True
+
     def read(self, deadline):
         ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
         assert ready, f"nothing more came in {process.PATIENCE} s after: {self.text()!r}"

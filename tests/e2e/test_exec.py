@@ -356,6 +356,25 @@ def test_a_thread_that_has_no_room_for_more_calls(door, host_in, run_in):
         assert child.temporary() == []
 
 
+WHERE = """
+import sys
+frame = sys._getframe()
+while "folder" not in frame.f_locals:
+    frame = frame.f_back
+print(frame.f_locals["folder"].decode())
+"""
+
+
+def test_a_folder_that_only_we_may_write_to_is_not_used_for_another_user(host, host_in, run_in):
+    child = host_in(host, "busy", user=65534)
+    name = "/" + os.path.basename(child.folder) + "/"
+    assert name in run_in(child, WHERE).out
+    os.chmod(child.folder, 0o755)
+    result = run_in(child, WHERE)
+    assert result.code == 0 and name not in result.out, result
+    ended_well(child)
+
+
 def test_usage(pysample, folder):
     for args, words in (
         (["exec"], ["which process"]),

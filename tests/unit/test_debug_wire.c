@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "profiler/cmd_debug_line.h"
 #include "profiler/debug_wire.h"
 
 #include <criterion/criterion.h>
@@ -113,25 +112,4 @@ Test(debug_wire, what_is_told_arrives_as_it_was)
 	l.target = -1;
 	cr_assert_eq(debug_wire_tell(l.channel.fd, DEBUG_LINE, "p 1", 3), PS_IO);
 	teardown(&l);
-}
-
-Test(debug_line, what_would_steer_a_terminal_is_made_visible)
-{
-	static const struct {
-		const char *text, *seen;
-	} cases[] = {
-		{ "plain\n\ttext", "plain\n\ttext" },
-		{ "\x1b[2J", "\\x1b[2J" },
-		{ "a\rb\x7f", "a\\x0db\\x7f" },
-		{ "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },
-		{ "\xc2\x9b", "\xc2\\x9b" },
-	};
-
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		char seen[256];
-		size_t n = line_make_visible(cases[i].text, strlen(cases[i].text), seen);
-
-		cr_assert_eq(n, strlen(cases[i].seen), "%zu", i);
-		cr_assert_eq(memcmp(seen, cases[i].seen, n), 0, "%zu", i);
-	}
 }

@@ -2,6 +2,8 @@
 /* A parcel for this very process. */
 #include "profiler/parcel.h"
 
+#include "profiler/parcel_folder.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -100,6 +102,41 @@ Test(parcel, no_link_is_followed)
 	unlink(name);
 	rmdir(elsewhere);
 	unlink(p.inside);
+}
+
+/* It may mount there what is not its own, in its own namespace: /proc lies in / like that. */
+Test(parcel, another_mount_is_not_entered)
+{
+	int root = open("/", O_DIRECTORY | O_RDONLY), folder;
+
+	errno = 0;
+	cr_expect_eq(parcel_folder_open(root, "proc"), -1);
+	cr_expect_eq(errno, EXDEV);
+	folder = parcel_folder_open(root, "etc");
+	cr_expect_geq(folder, 0);
+	cr_expect_not(parcel_folder_is_fresh(folder), "it is not of the kind that we make");
+	close(folder);
+	close(root);
+}
+
+/* Who owns the folder around it may move another of ours there, with all that is in it. */
+Test(parcel, a_folder_that_was_used_is_not_the_one_that_was_just_made)
+{
+	char folder[] = "/tmp/pysample-test-XXXXXX", name[64];
+	int fd;
+
+	cr_assert(mkdtemp(folder));
+	fd = open(folder, O_DIRECTORY | O_RDONLY);
+	cr_expect(parcel_folder_is_fresh(fd));
+	snprintf(name, sizeof name, "%s/x", folder);
+	cr_assert_eq(mkdir(name, 0700), 0);
+	cr_expect_not(parcel_folder_is_fresh(fd));
+	rmdir(name);
+	cr_expect(parcel_folder_is_fresh(fd));
+	chmod(folder, 0750);
+	cr_expect_not(parcel_folder_is_fresh(fd));
+	close(fd);
+	rmdir(folder);
 }
 
 Test(parcel, no_such_process)
