@@ -4,6 +4,7 @@
 import math
 import os
 
+import report_heap
 import stats
 from accuracy.measure import DISTURBED
 
@@ -267,6 +268,12 @@ def injections(part):
     return out + [""]
 
 
+# --- Heap dumps.
+
+def heap(part):
+    return ["## Heap dumps", ""] + facts(part["facts"], part) + report_heap.text(part, table)
+
+
 # --- The goals.
 
 def goals(results):
@@ -313,6 +320,9 @@ def goals(results):
         middle = stats.spread(r["picked"]).middle
         goal(f"request to start of the script, busy program, {r['python']}", "≤ 5 ms", f"{middle:.2f} ms", middle <= 5)
         goal(f"of so many requests, ran exactly once, {r['python']}", r["times"], r["ran"], r["ran"] == r["times"])
+    if "heap" in results:
+        for row in report_heap.goals(results["heap"]):
+            goal(*row)
     return ["## Goals and figures", ""] + table(["what", "goal", "reached", "met"], out, 4) + [""] if out else []
 
 
@@ -332,15 +342,16 @@ def compare(rows):
 
 
 def write(results, folder):
-    order = [p for p in ("accuracy", "modes", "speed", "cost", "overhead", "exec") if p in results]
+    order = [p for p in ("accuracy", "modes", "speed", "cost", "overhead", "exec", "heap") if p in results]
     if not order:
         return
     out = ["# What was measured", "",
-           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--quick` takes some ten minutes, a full run some forty.",
+           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--quick` takes some fifteen minutes, a full run about an hour.",
            "The machine is a virtual one, so ratios count, not absolute rates.", ""]
     out += goals(results) + introduction({p: results[p] for p in order})
     for part in order:
-        out += {"accuracy": accuracy, "modes": modes, "speed": speed, "cost": cost, "overhead": overhead, "exec": injections}[part](results[part])
+        out += {"accuracy": accuracy, "modes": modes, "speed": speed, "cost": cost, "overhead": overhead, "exec": injections,
+                "heap": heap}[part](results[part])
         if results[part]["failures"]:
             out += ["What failed, and is missing above:", ""]
             out += [f"* {' '.join(f.split())[:160]}" for f in results[part]["failures"]] + [""]
