@@ -4,6 +4,7 @@
     .cache/peers/            a virtual environment: py-spy, Austin 4, matplotlib
     .cache/peers/austin3/    Austin 3.7, the last with collapsed output
     .cache/peers/packages/   pure Python for bench/targets/library.py to run
+    .cache/peers/heap-3.14/  guppy3 and objgraph, which work inside a Python, for that Python
 """
 
 import glob
@@ -32,7 +33,20 @@ INSTALLS = (
 )
 
 
-def install():
+def heap_folder(version):
+    return os.path.join(HOME, "heap-" + version)
+
+
+def in_process(version):
+    """What works inside a Python of this version, as (path, what to install there). Built by
+    others only: these Pythons have no headers."""
+    folder = heap_folder(version)
+    for name, path in (("guppy3", "guppy"), ("objgraph", "objgraph.py")):
+        yield os.path.join(folder, path), ("--no-deps", "--only-binary=:all:", "--python-version", version,
+                                           "--upgrade", "--target", folder, name)
+
+
+def install(versions=()):
     """Leaves what is there as it is. Says what could not be had; measures without it."""
     if not os.path.exists(PLOTTER):
         done = subprocess.run([sys.executable, "-m", "venv", HOME], capture_output=True, text=True)
@@ -40,7 +54,7 @@ def install():
             shutil.rmtree(HOME, ignore_errors=True)
             return [f"a virtual environment (Debian: python3-venv): {(done.stdout + done.stderr).strip()[:300]}"]
     missing = []
-    for path, what in INSTALLS:
+    for path, what in (*INSTALLS, *(row for v in versions for row in in_process(v))):
         if os.path.exists(path):
             continue
         done = subprocess.run([PLOTTER, "-m", "pip", "install", "-q", "--disable-pip-version-check",

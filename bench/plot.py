@@ -24,6 +24,8 @@ LOOKS = {
     "pysample": ("#0b6e4f", "o"), "profiling.sampling": ("#c8553d", "s"), "py-spy": ("#5b5f97", "^"),
     "py-spy --nonblocking": ("#9a7fd1", "v"), "Austin 4": ("#d99a00", "D"), "Austin 3": ("#8a6d3b", "d"),
     "a busy core": ("#888888", "x"), "bare reads": ("#444444", "_"), "sampler_tick": ("#77a98f", "o"),
+    "fork": ("#888888", "x"), "pysample --in-process": ("#77a98f", "v"), "gc.get_objects": ("#444444", "s"),
+    "objgraph": ("#5b5f97", "^"), "guppy3": ("#c8553d", "D"),
 }
 
 
@@ -141,10 +143,30 @@ def overhead(part, folder):
     save(figure, folder, "overhead", 0.12 / lines)
 
 
+def heap(part, folder):
+    versions = list(dict.fromkeys(r["python"] for r in part["rows"]))
+    figure, axes = plt.subplots(1, len(versions), figsize=(3.4 * len(versions) + 1, 3.8), sharey=True, squeeze=False)
+    for ax, version in zip(axes[0], versions):
+        rows = [r for r in part["rows"] if r["python"] == version]
+        for who in known(rows):
+            mine = [r for r in rows if r["who"] == who]
+            colour, shape = LOOKS[who]
+            ax.plot([r["millions"] for r in mine], [sorted(r["ms"])[len(r["ms"]) // 2] for r in mine], shape + "-",
+                    color=colour, label=who)
+        sizes = sorted({r["millions"] for r in rows})
+        ax.set(title=f"Python {version}", xscale="log", yscale="log", xlabel="million objects", xticks=sizes,
+               xticklabels=[f"{v:g}" for v in sizes])
+        ax.minorticks_off()
+    axes[0][0].set_ylabel("the program stands, ms")
+    figure.suptitle("How long does a look at the whole heap hold the program?")
+    legend(figure, axes[0])
+    save(figure, folder, "heap", 0.15)
+
+
 def main(folder):
     with open(os.path.join(folder, "results.json"), encoding="utf-8") as f:
         results = json.load(f)
-    for name, draw in (("accuracy", accuracy), ("speed", speed), ("cost", cost), ("overhead", overhead)):
+    for name, draw in (("accuracy", accuracy), ("speed", speed), ("cost", cost), ("overhead", overhead), ("heap", heap)):
         if name in results and results[name]["rows"]:
             draw(results[name], folder)
 

@@ -4,6 +4,7 @@
 import math
 import os
 
+import report_heap
 import stats
 from accuracy.measure import DISTURBED
 
@@ -296,6 +297,12 @@ def injection_goals(rows, goal):
                  f"{100 * b['hz'] / a['hz']:.1f} %, {b['usable']:.2f} %", b["hz"] >= 0.99 * a["hz"] and b["usable"] >= 99)
 
 
+# --- Heap dumps.
+
+def heap(part):
+    return ["## Heap dumps", ""] + facts(part["facts"], part) + report_heap.text(part, table)
+
+
 # --- The goals.
 
 def goals(results):
@@ -339,6 +346,9 @@ def goals(results):
             middle = stats.spread(r["ms"]).middle
             goal(f"start to first sample, attached, {r['python']}", "≤ 20 ms", f"{middle:.0f} ms", middle <= 20)
     injection_goals(results.get("exec", {"rows": []})["rows"], goal)
+    if "heap" in results:
+        for row in report_heap.goals(results["heap"]):
+            goal(*row)
     return ["## Goals and figures", ""] + table(["what", "goal", "reached", "met"], out, 4) + [""] if out else []
 
 
@@ -358,15 +368,16 @@ def compare(rows):
 
 
 def write(results, folder):
-    order = [p for p in ("accuracy", "modes", "speed", "cost", "overhead", "exec") if p in results]
+    order = [p for p in ("accuracy", "modes", "speed", "cost", "overhead", "exec", "heap") if p in results]
     if not order:
         return
     out = ["# What was measured", "",
-           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--quick` takes some ten minutes, a full run some forty.",
+           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--quick` takes some fifteen minutes, a full run about an hour.",
            "The machine is a virtual one, so ratios count, not absolute rates.", ""]
     out += goals(results) + introduction({p: results[p] for p in order})
     for part in order:
-        out += {"accuracy": accuracy, "modes": modes, "speed": speed, "cost": cost, "overhead": overhead, "exec": injections}[part](results[part])
+        out += {"accuracy": accuracy, "modes": modes, "speed": speed, "cost": cost, "overhead": overhead, "exec": injections,
+                "heap": heap}[part](results[part])
         if results[part]["failures"]:
             out += ["What failed, and is missing above:", ""]
             out += [f"* {' '.join(f.split())[:160]}" for f in results[part]["failures"]] + [""]

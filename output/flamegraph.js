@@ -212,7 +212,7 @@ class FunctionTable {
 			const mine = b.dataset.sort === this.sort.by;
 			b.closest("th").setAttribute("aria-sort", !mine ? "none" : this.sort.descending ? "descending" : "ascending");
 		}
-		$("table-note").textContent = plural(order.length, "function") + (this.filter ? " found" : "");
+		$("table-note").textContent = plural(order.length, this.model.facts.bytes ? "object" : "function") + (this.filter ? " found" : "");
 		this.drawn = null;
 		this.draw();
 	}
@@ -292,7 +292,19 @@ class Page {
 		this.table = new FunctionTable(model, (f) => this.chooseFunction(f));
 	}
 
+	/* A heap has no threads, lines or kinds of code, and other words for all else. */
+	wordForHeap() {
+		for (const e of document.querySelectorAll(".recording-only"))
+			e.hidden = true;
+		for (const e of document.querySelectorAll("[data-heap]"))
+			e.textContent = e.dataset.heap;
+		for (const e of document.querySelectorAll("[data-heap-title]"))
+			e.title = e.dataset.heapTitle;
+	}
+
 	start() {
+		if (this.model.facts.bytes)
+			this.wordForHeap();
 		this.showFacts();
 		this.fillThreads();
 		document.querySelector(`[name=frames][value=${this.lines ? "lines" : "functions"}]`).checked = true;

@@ -2,17 +2,14 @@
 #include "profiler/commands.h"
 #include "profiler/heap_diff.h"
 #include "profiler/heap_flame.h"
+#include "profiler/heap_output.h"
 #include "profiler/heap_path.h"
 #include "profiler/heap_summary.h"
 #include "profiler/outfile.h"
 
-#include "output/heap_jsonl.h"
-#include "output/heap_snapshot.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SUMMARY_LINES = 20, DIFF_LINES = 12, PATH_WAYS = 3 };
 
@@ -194,66 +191,28 @@ static enum ps_status flame(const struct options *o, struct opened *d, struct ps
 }
 
 struct conversion {
-	struct opened *opened;
-	bool jsonl;
+	struct heap_dump *dump;
+	enum heap_format format;
 };
 
 static enum ps_status convert_into(int fd, void *ctx, struct ps_err *err)
 {
-	struct conversion *c = ctx;
-	FILE *out = fdopen(fd, "w");
-	enum ps_status st;
+	const struct conversion *c = ctx;
 
-	if (!out) {
-		close(fd);
-		return ps_fail(err, PS_NOMEM, "out of memory");
-	}
-	errno = 0;
-	st = c->jsonl ? heap_jsonl_write(&c->opened->dump, &c->opened->dominators, out, err)
-		      : heap_snapshot_write(&c->opened->dump.graph, out, err);
-	if (st == PS_IO && errno)
-		ps_fail(err, PS_IO, "%s", strerror(errno));
-	if (fclose(out) && !st)
-		st = ps_fail(err, PS_IO, "%s", strerror(errno));
-	return st;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n > m && strcasecmp(text + n - m, end) == 0;
-}
-
-static enum ps_status choose_format(const struct options *o, bool *ret_jsonl, struct ps_err *err)
-{
-	if (o->format)
-		*ret_jsonl = strcmp(o->format, "jsonl") == 0;
-	else
-		*ret_jsonl = ends_with(o->output, ".jsonl");
-	if (*ret_jsonl || (o->format ? strcmp(o->format, "heapsnapshot") == 0
-				     : ends_with(o->output, ".heapsnapshot")))
-		return PS_OK;
-	if (o->format)
-		ps_fail(err, PS_USAGE, "there is no format '%s' for heaps", o->format);
-	else
-		ps_fail(err, PS_USAGE, "%s: its name does not say which format it is to have",
-			o->output);
-	ps_hint(err, "call it NAME.heapsnapshot or NAME.jsonl, or say -f heapsnapshot or -f jsonl");
-	return PS_USAGE;
+	return heap_output_write(c->dump, c->format, fd, err);
 }
 
 static enum ps_status convert(const struct options *o, struct opened *d, struct ps_err *err)
 {
-	struct conversion c = { .opened = d };
+	struct conversion c = { .dump = &d->dump };
 	struct place place;
 	enum ps_status st;
 
-	PS_TRY(choose_format(o, &c.jsonl, err));
+	PS_TRY(heap_output_choose_written(o->format, o->output, &c.format, err));
 	PS_TRY(place_open(o->output, &place, err));
 	st = place_write(&place, convert_into, &c, err);
 	if (!st && !o->quiet && strcmp(place.path, "-") != 0)
-		fprintf(stderr, "Wrote %s: %s\n", c.jsonl ? "jsonl" : "heapsnapshot", place.path);
+		fprintf(stderr, "Wrote %s: %s\n", heap_format_name(c.format), place.path);
 	place_close(&place);
 	return st;
 }
@@ -269,15 +228,14 @@ static const struct {
 	{ COMMAND_HEAP_CONVERT, convert },
 };
 
-/* What can be refused before a large file is read is. A snapshot's readers find dominators
- * themselves. */
-static enum ps_status check(const struct options *o, bool *ret_dominators, struct ps_err *err)
+/* What can be refused before a large file is read is. */
+static enum ps_status check(const struct options *o, struct ps_err *err)
 {
 	const struct writer *w;
+	enum heap_format f;
 
-	*ret_dominators = true;
 	if (o->command == COMMAND_HEAP_CONVERT)
-		return choose_format(o, ret_dominators, err);
+		return heap_output_choose_written(o->format, o->output, &f, err);
 	if (o->command == COMMAND_HEAP_FLAME)
 		return outfile_choose_writer(o->output, o->format, &w, err);
 	return PS_OK;
@@ -287,11 +245,10 @@ int cmd_heap(const struct options *o)
 {
 	struct ps_err err = { 0 };
 	struct opened d = { 0 };
-	bool dominators;
-	enum ps_status st = check(o, &dominators, &err);
+	enum ps_status st = check(o, &err);
 
-	if (!st)
-		st = open_dump(o->operands[0], dominators, &d, &err);
+	if (!st) /* a conversion finds dominators itself, if its format has them */
+		st = open_dump(o->operands[0], o->command != COMMAND_HEAP_CONVERT, &d, &err);
 	if (!st && !o->quiet)
 		print_notes(&d.dump);
 	for (size_t i = 0; !st && i < sizeof verbs / sizeof *verbs; i++) {

@@ -367,10 +367,24 @@ static void waiting_for_dumps(unsigned n)
 	fprintf(stderr, "pysample: waiting for heap dump %u (Ctrl-C leaves it out)\n", n);
 }
 
+static void missed_dump(const char *what, const char *why)
+{
+	fprintf(stderr, "pysample: no heap dump for %s: %s\n", what, why);
+}
+
 /* The signal that ended the recording is not the one that ends the waiting. */
 static bool interrupted_again(void *ctx)
 {
 	return stop_signal_count() > *(int *)ctx;
+}
+
+static void end_dumps(struct recording *r, uint64_t ended, bool alive)
+{
+	int signals = stop_signal_count();
+	struct heap_plan_ending how = { alive, waiting_for_dumps, missed_dump, interrupted_again,
+					&signals };
+
+	heap_plan_end(&r->heap, ended, stop_signal_requests(), &how);
 }
 
 static int record(struct recording *r)
@@ -379,7 +393,6 @@ static int record(struct recording *r)
 	struct timespec wall;
 	enum ps_status st = begin(r, &err);
 	uint64_t ended;
-	int signals;
 
 	if (st && r->started && (st == PS_GONE || st == PS_NOT_PYTHON || st == PS_NOT_READY)) {
 		ps_fail(&err, st, "%s did not become a Python that could be sampled%s",
@@ -397,8 +410,7 @@ static int record(struct recording *r)
 		return command_failed(PS_NOMEM, &err);
 	st = loop(r, &err);
 	ended = note_end(r, st);
-	signals = stop_signal_count();
-	heap_plan_end(&r->heap, ended, st == PS_OK, waiting_for_dumps, interrupted_again, &signals);
+	end_dumps(r, ended, st == PS_OK);
 	describe(r, ended, (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec);
 	/* Threads may have been renamed since they were last asked. */
 	if (!st)

@@ -2,7 +2,6 @@
 #include "profiler/heap_output.h"
 
 #include "profiler/heap_dominators.h"
-#include "profiler/heap_dump.h"
 
 #include "output/heap_jsonl.h"
 #include "output/heap_snapshot.h"
@@ -32,24 +31,38 @@ static bool has_suffix(const char *file, const char *name)
 	return dot && strcasecmp(dot + 1, name) == 0;
 }
 
-enum ps_status heap_output_choose(const char *format, const char *file, enum heap_format *ret,
-				  struct ps_err *err)
+static enum ps_status choose(const char *format, const char *file, bool psheap,
+			     enum heap_format *ret, struct ps_err *err)
 {
 	for (unsigned f = 0; f < NFORMATS; f++) {
+		if (f == HEAP_PSHEAP && !psheap)
+			continue;
 		if (format ? strcmp(format, names[f]) == 0 : has_suffix(file, names[f])) {
 			*ret = f;
 			return PS_OK;
 		}
 	}
 	if (format)
-		ps_fail(err, PS_USAGE, "there is no format '%s' for heaps", format);
+		ps_fail(err, PS_USAGE, "there is no format '%s' for heaps%s", format,
+			psheap ? "" : " to convert them to");
 	else
 		ps_fail(err, PS_USAGE, "%s: its name does not say which format it is to have",
 			file);
-	ps_hint(err,
-		"call it NAME.heapsnapshot, NAME.psheap or NAME.jsonl, or say -f heapsnapshot, "
-		"psheap or jsonl");
+	ps_hint(err, "call it NAME.heapsnapshot%s or NAME.jsonl, or say -f heapsnapshot%s or jsonl",
+		psheap ? ", NAME.psheap" : "", psheap ? ", psheap" : "");
 	return PS_USAGE;
+}
+
+enum ps_status heap_output_choose(const char *format, const char *file, enum heap_format *ret,
+				  struct ps_err *err)
+{
+	return choose(format, file, true, ret, err);
+}
+
+enum ps_status heap_output_choose_written(const char *format, const char *file,
+					  enum heap_format *ret, struct ps_err *err)
+{
+	return choose(format, file, false, ret, err);
 }
 
 static enum ps_status write_out(struct heap_dump *d, enum heap_format f, FILE *out,
@@ -61,37 +74,51 @@ static enum ps_status write_out(struct heap_dump *d, enum heap_format f, FILE *o
 	if (f == HEAP_SNAPSHOT)
 		return heap_snapshot_write(&d->graph, out, err);
 	st = heap_dominators_find(&d->graph, &dominators);
-	if (st)
-		return ps_fail(err, st, "there is not enough memory to find out what retains what");
+	if (st) {
+		ps_fail(err, st, "there is not enough memory to find out what retains what");
+		ps_hint(err, "do it on a machine with more");
+		return st;
+	}
 	st = heap_jsonl_write(d, &dominators, out, err);
 	heap_dominators_deinit(&dominators);
+	return st;
+}
+
+enum ps_status heap_output_write(struct heap_dump *d, enum heap_format f, int fd,
+				 struct ps_err *err)
+{
+	FILE *out = fdopen(fd, "w");
+	enum ps_status st;
+
+	if (!out) {
+		close(fd);
+		return ps_fail(err, PS_NOMEM, "out of memory");
+	}
+	errno = 0;
+	st = write_out(d, f, out, err);
+	if (st == PS_IO && errno)
+		ps_fail(err, PS_IO, "%s", strerror(errno));
+	if (fclose(out) && !st)
+		st = ps_fail(err, PS_IO, "%s", errno ? strerror(errno) : "writing failed");
 	return st;
 }
 
 enum ps_status heap_output_convert(int from, enum heap_format f, size_t max_bytes, int fd,
 				   struct heap_counts *ret, struct ps_err *err)
 {
-	FILE *out = fdopen(fd, "w");
 	struct heap_dump d;
 	enum ps_status st;
 	char path[40];
 
-	if (!out) {
-		close(fd);
-		return ps_fail(err, PS_NOMEM, "out of memory");
-	}
 	snprintf(path, sizeof path, "/proc/self/fd/%d", from);
 	st = heap_dump_read(path, max_bytes, &d, err);
 	if (st) {
-		fclose(out);
+		close(fd);
 		return st;
 	}
 	*ret = (struct heap_counts){ d.facts.objects, d.facts.size };
-	errno = 0;
-	st = write_out(&d, f, out, err);
+	st = heap_output_write(&d, f, fd, err);
 	heap_dump_close(&d);
-	if (fclose(out) && !st)
-		st = ps_fail(err, PS_IO, "%s", errno ? strerror(errno) : "writing failed");
 	return st;
 }
 

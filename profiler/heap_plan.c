@@ -50,7 +50,7 @@ static bool parse_bytes(const char *text, uint64_t *ret)
 
 bool heap_when_parse(const char *text, struct heap_when *ret)
 {
-	*ret = (struct heap_when){ .kind = HEAP_AT_START };
+	*ret = (struct heap_when){ .kind = HEAP_AT_START, .text = text };
 	if (strcmp(text, "start") == 0)
 		return true;
 	ret->kind = HEAP_AT_END;
@@ -152,11 +152,8 @@ static bool is_taking(struct heap_plan *p)
 	return false;
 }
 
-static bool is_due(const struct heap_plan *p, const struct heap_when *w, uint64_t into,
-		   uint64_t resident)
+static bool is_due(const struct heap_when *w, uint64_t into, uint64_t resident)
 {
-	if (w->done)
-		return false;
 	switch (w->kind) {
 	case HEAP_AT_START:
 		return true;
@@ -167,21 +164,40 @@ static bool is_due(const struct heap_plan *p, const struct heap_when *w, uint64_
 	case HEAP_AT_END:
 		break;
 	}
-	(void)p;
 	return false;
 }
 
+/* Also while another is taken: memory that was large for a while only was so nevertheless. */
+static void note_due(struct heap_plan *p, uint64_t now)
+{
+	uint64_t resident = p->any_rss ? resident_bytes(p->pid) : 0;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		if (!p->when[i].due)
+			p->when[i].due = is_due(&p->when[i], now - p->began, resident);
+	}
+}
+
+static struct heap_when *next_due(struct heap_plan *p)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		if (p->when[i].due && !p->when[i].done)
+			return &p->when[i];
+	}
+	return NULL;
+}
+
 /* When to look again: soon, while there is something to wait for that has no time of its own. */
-static uint64_t next_look(const struct heap_plan *p, uint64_t now)
+static uint64_t next_look(struct heap_plan *p, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
 
-	if (p->any_rss || (p->nmoments && p->moments[p->nmoments - 1].child))
+	if (p->any_rss || next_due(p) || (p->nmoments && p->moments[p->nmoments - 1].child))
 		return now + LOOK_EVERY;
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct heap_when *w = &p->when[i];
 
-		if (w->kind == HEAP_AT_TIME && !w->done && p->began + w->value < next)
+		if (w->kind == HEAP_AT_TIME && !w->due && p->began + w->value < next)
 			next = p->began + w->value;
 	}
 	return next;
@@ -205,46 +221,78 @@ enum ps_status heap_plan_begin(struct heap_plan *p, int pid, const char *output,
 
 void heap_plan_step(struct heap_plan *p, uint64_t now, unsigned asked)
 {
-	uint64_t resident;
+	struct heap_when *w;
 
 	if (now < p->next && asked == p->asked)
 		return;
-	if (!is_taking(p)) {
-		resident = p->any_rss ? resident_bytes(p->pid) : 0;
-		for (unsigned i = 0; i < p->n; i++) {
-			if (is_due(p, &p->when[i], now - p->began, resident)) {
-				p->when[i].done = true;
-				take(p, now);
-				break;
-			}
-		}
-		if (asked != p->asked && !is_taking(p)) {
+	note_due(p, now);
+	w = next_due(p);
+	if (!is_taking(p) && (w || asked != p->asked)) {
+		if (w)
+			w->done = true;
+		else
 			p->asked++;
-			take(p, now);
-		}
+		take(p, now);
 	}
 	p->next = next_look(p, now);
 }
 
-void heap_plan_end(struct heap_plan *p, uint64_t now, bool alive, void (*waiting)(unsigned n),
-		   bool (*interrupted)(void *ctx), void *ctx)
-{
-	bool told = false;
+/* --- the end --- */
 
-	for (unsigned i = 0; i <= p->n; i++) {
-		while (is_taking(p)) {
-			if (!told)
-				waiting(p->nmoments);
-			told = true;
-			if (interrupted(ctx)) {
-				kill(p->moments[p->nmoments - 1].child, SIGINT);
-				alive = false;
-			}
-			(void)clock_sleep_until(clock_now() + 5 * MS);
+/* True: all have ended by themselves; false: we were told not to wait. */
+static bool wait_for_dump(struct heap_plan *p, const struct heap_plan_ending *e, bool *told)
+{
+	bool ended = true;
+
+	while (is_taking(p)) {
+		if (!*told)
+			e->waiting(p->nmoments);
+		*told = true;
+		if (e->interrupted(e->ctx)) {
+			kill(p->moments[p->nmoments - 1].child, SIGINT);
+			ended = false;
 		}
-		if (i < p->n && alive && p->when[i].kind == HEAP_AT_END)
-			take(p, now);
+		(void)clock_sleep_until(clock_now() + 5 * MS);
 	}
+	return ended;
+}
+
+struct ending {
+	const struct heap_plan_ending *how;
+	uint64_t now;
+	const char *why_not; /* NULL: they can be taken */
+	bool told;
+};
+
+static void take_late(struct heap_plan *p, struct ending *e, const char *what)
+{
+	if (!wait_for_dump(p, e->how, &e->told))
+		e->why_not = "waiting for it was ended";
+	if (e->why_not)
+		e->how->missed(what, e->why_not);
+	else
+		take(p, e->now);
+}
+
+void heap_plan_end(struct heap_plan *p, uint64_t now, unsigned asked,
+		   const struct heap_plan_ending *how)
+{
+	struct ending e = { how, now, how->alive ? NULL : "there is no such Python any more",
+			    false };
+	struct heap_when *w;
+
+	note_due(p, now);
+	for (; (w = next_due(p)); w->done = true)
+		take_late(p, &e, w->text);
+	for (; p->asked != asked; p->asked++)
+		take_late(p, &e, "SIGUSR1");
+	for (w = p->when; w < p->when + p->n; w++) {
+		if (w->kind == HEAP_AT_END)
+			take_late(p, &e, w->text);
+		else if (!w->due)
+			how->missed(w->text, "the recording was over before");
+	}
+	(void)wait_for_dump(p, how, &e.told);
 }
 
 unsigned heap_plan_moments(const struct heap_plan *p, struct recording_moment *ret, unsigned max)

@@ -19,8 +19,9 @@ enum heap_when_kind { HEAP_AT_START, HEAP_AT_END, HEAP_AT_TIME, HEAP_AT_RSS };
 
 struct heap_when {
 	enum heap_when_kind kind;
-	uint64_t value; /* ns into the recording; bytes */
-	bool done;
+	uint64_t value;   /* ns into the recording; bytes */
+	const char *text; /* as it was asked for; the caller's */
+	bool due, done;   /* its moment has come; its dump was begun */
 };
 
 /* "start", "end", a time as options_parse_duration() takes it, "rss>2G", "rss>500M". */
@@ -51,12 +52,23 @@ enum ps_status heap_plan_parse(const char *const *texts, unsigned n, struct heap
 enum ps_status heap_plan_begin(struct heap_plan *p, int pid, const char *output, uint64_t began,
 			       struct ps_err *err) PS_MUST_USE;
 
-/* Begins what is due. asked: how many signals have asked for one so far. Cheap if nothing is. */
+/* Begins what is due, or notes that it is while another is taken. asked: how many signals have
+ * asked for one so far. Cheap if there is nothing to do. */
 void heap_plan_step(struct heap_plan *p, uint64_t now, unsigned asked);
-/* Begins those for the end, if the target still lives, and waits for all. waiting: called once
- * before that, if there are any; interrupted: asked meanwhile, true ends them. */
-void heap_plan_end(struct heap_plan *p, uint64_t now, bool alive, void (*waiting)(unsigned n),
-		   bool (*interrupted)(void *ctx), void *ctx);
+
+struct heap_plan_ending {
+	bool alive; /* the target is */
+	/* Called once, before the first waiting, with the number of the dump that is taken. */
+	void (*waiting)(unsigned n);
+	/* Called for each that is not begun: what was asked for, in the user's words, and why. */
+	void (*missed)(const char *what, const char *why);
+	bool (*interrupted)(void *ctx); /* asked meanwhile; true ends them */
+	void *ctx;
+};
+/* Begins what fell due and had to wait for another, and those for the end, if the target still
+ * lives, and waits for all. None is left out without a word. */
+void heap_plan_end(struct heap_plan *p, uint64_t now, unsigned asked,
+		   const struct heap_plan_ending *e);
 /* For the facts of the recording. Returns how many; the files are the plan's. */
 unsigned heap_plan_moments(const struct heap_plan *p, struct recording_moment *ret, unsigned max);
 void heap_plan_deinit(struct heap_plan *p);

@@ -100,3 +100,27 @@ def test_injections_alone_compare_nobody(tmp_path):
     text = (tmp_path / "README.md").read_text()
     assert "## Running code in a program" in text and "Who was compared" not in text
     assert "stands for it" not in text
+
+
+def heap_part(fork, held, felt, without, beside):
+    step = {"s": 1.5, "cpu": 1.4, "mib": 230.0}
+    rows = [{"python": "3.15", "millions": 3, "objects": 3020000, "who": who, "ms": ms}
+            for who, ms in (("pysample", held), ("fork", fork), ("felt", felt), ("objgraph", [1200.0]))]
+    return part(rows=rows, whole=[{"python": "3.15", "millions": 2, "objects": 2020000, "copy": 3.5, "bytes": 4e7,
+                                   "shown": 2e8, "dump": step, "convert": step, "summary": {**step, "s": 4.0}}],
+                beside=[{"python": "3.15", "millions": 2, "fork": [9.0], "without": without, "with": beside}])
+
+
+def test_a_heap_dump_is_measured_against_a_fork():
+    words = "\n".join(report.goals({"heap": heap_part([20.0, 10.0, 15.0], [30.0, 34.0, 31.0], [33.0], [2.0], [40.0])}))
+    assert "longer than for a fork, 3 million objects, 3.15 | ≤ 20 ms | 16.0 ms | yes |" in words
+    assert "| CPU of the copy that dumps, 2 million objects, 3.15 | ≤ 4 s | 3.50 s | yes |" in words
+    assert "| ≤ 5 s, ≤ 1 GiB | 5.50 s, 230 MiB | **no** |" in words
+    assert "| ≤ 9 ms: a fork | 38 ms | **no** |" in words
+
+
+def test_heap_dumps_are_told_beside_others(tmp_path):
+    report.write({"heap": heap_part([20.0], [30.0, 34.0, 31.0], [33.0], [2.0], [40.0])}, str(tmp_path))
+    words = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "| 3.15 | 3 | 20.0 ms | 31.0 ms (30.0–34.0) | 33.0 ms | 1200.0 ms |" in words
+    assert "| 3.15 | 2 020 000 | 3.50 s | 40 MB |" in words

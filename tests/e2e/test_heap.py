@@ -102,6 +102,9 @@ def test_convert(pysample, dump, tmp_path):
     assert good(pysample("heap", "convert", "-f", "jsonl", dump(10), "-o", "-")) == lines.read_text()
     result = pysample("heap", "convert", dump(10), "-o", tmp_path / "a.txt")
     assert result.code == 2 and ".heapsnapshot" in result.err, result
+    for how in (["-o", tmp_path / "a.psheap"], ["-f", "psheap", "-o", "-"]):  # it is that already
+        result = pysample("heap", "convert", dump(10), *how)
+        assert result.code == 2 and "jsonl" in result.err and "NAME.psheap" not in result.err, result
 
 
 def test_what_cannot_be_written_leaves_what_is_there(pysample, dump, tmp_path):

@@ -177,6 +177,24 @@ def test_beside_a_recording(door, planted_in, pysample, folder):
     ended_well(child)
 
 
+def test_what_is_due_while_another_is_taken_waits_also_beyond_the_end(door, planted_in, pysample, folder):
+    """The recording may end before the first dump has: whichever comes first, all are taken."""
+    child = planted_in(door)
+    p = pysample.start(
+        "record", child.pid, "-o", os.path.join(folder, "rec.html"),
+        "--heap-dump", "start", "--heap-dump", "1ms", "--heap-dump", "1h",
+    )  # fmt: skip
+    process.sampling(p)
+    p.send_signal(signal.SIGUSR1)
+    p.send_signal(signal.SIGINT)
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    assert sorted(os.listdir(folder)) == [*(f"rec.heap{i}.heapsnapshot" for i in (1, 2, 3)), "rec.html"]
+    assert "no heap dump for 1h: the recording was over before" in result.err, result
+    no_copy_is_left(child)
+    ended_well(child)
+
+
 def test_when_is_checked(pysample):
     for wrong in ("now", "5x", "rss>", "rss>x", "rss>-1G", "0s", ""):
         result = pysample("record", "1", "--heap-dump", wrong)

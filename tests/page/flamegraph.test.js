@@ -77,6 +77,23 @@ describe("reading", () => {
 		assert.doesNotMatch(facts, /samples|Rate|Duration/);
 	});
 
+	page("a heap's page has no words of recordings", "heap", async (graph) => {
+		for (const id of ["#threads", "#legend", "[name=frames]"])
+			assert.equal(await graph.page.locator(id).first().isVisible(), false, id);
+		await graph.press("t");
+		assert.equal((await graph.text("thead")).replace(/\s/g, ""), "OwnRetainedObject");
+		assert.match(await graph.text("#table-note"), /^\d+ objects?$/);
+		const titles = await graph.page.evaluate(() => Array.from(document.querySelectorAll("[title]"))
+			.filter((e) => !e.closest("[hidden]")).map((e) => e.title));
+		for (const words of [...titles, await graph.text("#help"), await graph.text("#facts"), await graph.text(".corner")])
+			assert.doesNotMatch(words, /function|\bsamples?\b|recording|thread|caller/i);
+	});
+
+	page("a recording's page has what a heap's has not", "small", async (graph) => {
+		for (const id of ["#threads", "#legend", "[name=frames]"])
+			assert.equal(await graph.page.locator(id).first().isVisible(), true, id);
+	});
+
 	page("there is no tooltip where there is no box", "small", async (graph) => {
 		await graph.hover(3, 0.1);
 		assert.equal(await graph.hover(3, 0.95), null);

@@ -2,6 +2,7 @@
 #include "profiler/heap_plan.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 Test(heap_plan, knows_when)
@@ -65,4 +66,60 @@ Test(heap_plan, the_one_that_cannot_be_is_named)
 	cr_expect(strstr(err.msg, "'soon'"));
 	cr_expect_eq(heap_plan_parse(texts, 1, &p, &err), PS_OK);
 	cr_expect_eq(p.n, 1u);
+}
+
+/* --- what is not taken is told --- */
+
+static char told[512]; /* by the last of these */
+
+static void note_missed(const char *what, const char *why)
+{
+	size_t len = strlen(told);
+
+	snprintf(told + len, sizeof told - len, "%s: %s\n", what, why);
+}
+
+static void never_waits(unsigned n)
+{
+	cr_expect_fail("waited for %u", n);
+}
+
+static bool is_interrupted(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+/* A recording of ten seconds, in which the target ended before anything was begun. */
+static void end_without_target(const char *const *texts, unsigned n, unsigned asked)
+{
+	struct heap_plan_ending how = { false, never_waits, note_missed, is_interrupted, NULL };
+	struct heap_plan p;
+
+	told[0] = '\0';
+	cr_assert_eq(heap_plan_parse(texts, n, &p, NULL), PS_OK);
+	cr_assert_eq(heap_plan_begin(&p, 0, "x", 1000, NULL), PS_OK);
+	heap_plan_end(&p, 10000001000, asked, &how);
+	cr_expect_eq(p.nmoments, 0u);
+	heap_plan_deinit(&p);
+}
+
+Test(heap_plan, none_is_left_out_without_a_word)
+{
+	static const char *const texts[] = { "end", "10s", "11s", "start", "rss>1T" };
+
+	end_without_target(texts, 5, 2);
+	cr_expect_str_eq(told, "10s: there is no such Python any more\n"
+			       "start: there is no such Python any more\n"
+			       "SIGUSR1: there is no such Python any more\n"
+			       "SIGUSR1: there is no such Python any more\n"
+			       "end: there is no such Python any more\n"
+			       "11s: the recording was over before\n"
+			       "rss>1T: the recording was over before\n");
+}
+
+Test(heap_plan, nothing_is_told_where_nothing_was_asked_for)
+{
+	end_without_target(NULL, 0, 0);
+	cr_expect_str_eq(told, "");
 }
