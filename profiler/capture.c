@@ -193,20 +193,26 @@ static void add_state(struct capture_batch *b, const struct thread *t)
 	add_piece(b, PIECE_STATE, t->at, b->layout->span[S_THREAD], b->layout->span[S_THREAD]);
 }
 
+/* The reading of a cache line delays the next write to it by some 100 ns, so that what is read
+ * later is met too often where the target writes to that line. So the data stack, by which the
+ * stack is told, comes first of what is written to. With the thread state before it, coroutines
+ * were met at work in 34 % of the samples instead of 65 %, and stacks of exceptions were
+ * further from the truth by 5 to 14 points, of callbacks by 3, of plain calls by 2.
+ * 3.13 leaves frames that look alive, against which the delay helps: with the thread state
+ * first fewer calls are made while the data stack is copied. Without generators, that is. */
+static bool state_comes_first(const struct capture_batch *b, const struct thread *t)
+{
+	return !t->nchunks || (!b->layout->clears_executable && !t->has_generators);
+}
+
 bool capture_add(struct capture_batch *b, const struct thread *t)
 {
 	unsigned first = b->npieces, gap = 0, ndata = 0;
 
 	if (!has_room(b, t))
 		return false;
-	/* The reading of a cache line delays the next write to it by some 100 ns, so that what is
-	 * read later is met too often where the target writes to that line. Where generators
-	 * are about, whose switching writes a lot, the data stack comes first of what is written
-	 * to: coroutines were met at work in 34 % of the samples instead of 65 % when it did
-	 * not. What the call needs to get going is done for a word that nobody writes to.
-	 * Else the thread state comes first, for with the writes to it calls are delayed, so
-	 * that fewer are made while the data stack is copied. */
-	if (!t->has_generators || !t->nchunks)
+	/* What the call needs to get going is done for a word that nobody writes to. */
+	if (state_comes_first(b, t))
 		add_state(b, t);
 	else
 		add_piece(b, PIECE_PAUSE, t->chunks[t->nchunks - 1].at, 8, 8);
@@ -220,7 +226,7 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 		add_piece(b, PIECE_DATA, c->at, c->window, c->size);
 		ndata++;
 	}
-	if (t->has_generators && t->nchunks)
+	if (!state_comes_first(b, t))
 		add_state(b, t);
 	add_foreign(b, t, PIECE_FOREIGN);
 	add_again(b, t, hash_words(t->samples, t->at) % 4);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/capture.h"
+
+#include "tests/support/image.h"
+
+#include <criterion/criterion.h>
+
+enum { WINDOW = 256, BEFORE = 1, AFTER = 2 };
+
+struct world {
+	struct image im;
+	struct thread th;
+	struct chunk chunk;
+	struct capture_batch *batch;
+};
+
+static void world_init(struct world *w, enum table_id id)
+{
+	*w = (struct world){ 0 };
+	image_init(&w->im, id);
+	w->chunk = (struct chunk){ .at = image_take_apart(&w->im, WINDOW),
+				   .size = WINDOW,
+				   .window = WINDOW };
+	w->th = (struct thread){ .at = image_take_apart(&w->im, w->im.layout.span[S_THREAD]),
+				 .chunks = &w->chunk,
+				 .nchunks = 1 };
+	fake_put64(&w->im.fake, w->chunk.at + 64, BEFORE);
+	cr_assert_eq(capture_create(&w->im.fake.target, &w->im.layout, &w->batch), PS_OK);
+}
+
+static void world_deinit(struct world *w)
+{
+	capture_destroy(w->batch);
+	image_deinit(&w->im);
+}
+
+/* What cannot be read ends a call; the target has moved on by the next one. */
+static void move_on(struct fake_target *f, uint64_t nth, void *ctx)
+{
+	const struct world *w = ctx;
+
+	if (nth == 2)
+		fake_put64(f, w->chunk.at + 64, AFTER);
+}
+
+/* What of the data stack was copied, if the target moved on when its thread state was read. */
+static uint64_t copied(struct world *w)
+{
+	struct capture *c = calloc(1, sizeof *c);
+	uint64_t got;
+
+	cr_assert(c);
+	fake_unmap(&w->im.fake, w->th.at, w->im.layout.span[S_THREAD]);
+	w->im.fake.reads = 0;
+	w->im.fake.before_read = move_on;
+	w->im.fake.ctx = w;
+	capture_reset(w->batch);
+	cr_assert(capture_add(w->batch, &w->th));
+	cr_assert_eq(capture_read(w->batch), PS_OK);
+	capture_get(w->batch, 0, c);
+	cr_expect_null(c->state);
+	cr_assert_eq(c->ndata, 1u);
+	cr_assert_eq(c->data[0].len, (uint32_t)WINDOW);
+	memcpy(&got, c->data[0].bytes + 64, sizeof got);
+	free(c);
+	return got;
+}
+
+Test(capture, reads_the_data_stack_before_the_thread_state_where_popped_frames_are_cleared)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		struct world w;
+
+		world_init(&w, (enum table_id)id);
+		cr_expect_eq(copied(&w), w.im.layout.clears_executable ? BEFORE : AFTER, "%s",
+			     table_name(id));
+		world_deinit(&w);
+	}
+}
+
+Test(capture, reads_the_data_stack_first_of_all_versions_where_generators_are_about)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		struct world w;
+
+		world_init(&w, (enum table_id)id);
+		w.th.has_generators = true;
+		cr_expect_eq(copied(&w), BEFORE, "%s", table_name(id));
+		world_deinit(&w);
+	}
+}
