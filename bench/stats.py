@@ -73,15 +73,6 @@ def quantile(values, share):
     return s[max(0, math.ceil(share * len(s)) - 1)] if s else None
 
 
-def slope(points):
-    """By how much y grows with each x, by least squares; 0 of fewer than two points."""
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    if len(set(xs)) < 2:
-        return 0.0
-    mx, my = statistics.fmean(xs), statistics.fmean(ys)
-    return sum((x - mx) * (y - my) for x, y in points) / sum((x - mx) ** 2 for x in xs)
-
-
 def at_most(bad, of):
     """What a share of which `bad` of `of` were seen is at most, in percent, with 95 %
     confidence: three in n where none was. (Poisson, by Wilson and Hilferty.)"""

@@ -31,9 +31,15 @@ def test_quantiles_are_values_that_were_seen():
     assert stats.quantile([7], 0.5) == 7 and stats.quantile([], 0.5) is None
 
 
-def test_a_slope_is_what_each_adds():
-    assert stats.slope([(0, 100), (10, 120), (20, 140)]) == pytest.approx(2)
-    assert stats.slope([(0, 100), (10, 100)]) == 0 and stats.slope([(5, 9)]) == 0
+def marks(*memory):
+    return [{"done": 100 * i, "memory": m, "fds": 3, "blocks": 9} for i, m in enumerate(memory)]
+
+
+def test_memory_grows_by_what_is_never_given_back():
+    assert injection.growth(marks(0, 900, 1000, 1100, 1200)) == pytest.approx(1)
+    assert injection.growth(marks(0, 900, 900, 900, 900)) == 0
+    assert injection.growth(marks(0, 500, 500, 500, 500, 900, 500, 900, 900, 500)) == 0, "an arena comes and goes"
+    assert injection.growth(marks(7)) == 0, "one mark tells nothing"
 
 
 class Silent:
@@ -57,7 +63,7 @@ def test_each_number_counts_that_did_not_run_exactly_once(monkeypatch):
     t = Silent("96 3 12345 0")
     m = injection.Measurement(t.python, t, 200, "pysample")
     m.done = 100  # of the 200: its time was over
-    m.marks = [{"done": n, "memory": 10 * n, "fds": 3, "blocks": 9} for n in (0, 50, 100)]
+    m.marks = [{"done": n, "memory": 10 * n, "fds": 3, "blocks": 9} for n in (0, 25, 50, 75, 100)]
     m.took = [(3.0, 2.0, 1.0)] * 97
     row = m.row(None, None)
     assert t.asked == ["0 100"]
