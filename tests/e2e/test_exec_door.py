@@ -154,8 +154,9 @@ def test_an_interpreter_that_is_being_made_is_not_asked(door, host_in, run_in):
     """Scripts would find no modules there."""
     child = host_in(door, "making_interpreters")
     for i in range(10):
-        result = run_in(child, f"import json; print({i})", options=["--timeout", "10m"])
-        assert (result.code, result.out) == (0, f"{i}\n"), result
+        code = f"import sys; print({i}, sys.modules['__main__'].__name__)"
+        result = run_in(child, code, options=["--timeout", "10m"])
+        assert (result.code, result.out) == (0, f"{i} __main__\n"), result
     ended_well(child)
 
 

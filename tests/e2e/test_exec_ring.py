@@ -3,6 +3,7 @@
 order, whatever pysample does beside them."""
 
 import os
+import re
 import signal
 
 import process
@@ -209,11 +210,15 @@ def test_an_idle_event_loop(ring, host_in, run_in):
 # Where it cannot be -------------------------------------------------------------------------
 
 
-def test_audit_hooks(ring, ring_in, run_in):
+def test_audit_hooks(ring, ring_in, run_in, pysample):
     child = ring_in(ring, "hooked")
     process.until(lambda: run_in(child, "1", options=SHORT).code == 4, "the hook")
     result = run_in(child, MARK.format(1))
     assert result.code == 4 and "audit hooks" in result.err and "hint" in result.err, result
+    result = pysample("doctor", child.pid)
+    assert re.search("NO +audit hooks +the program has some", result.out), result
+    result = pysample("ls", "-q")
+    assert re.search(f"^ *{child.pid} .* no: audit hooks ", result.out, re.M), result
     ended_well(child)
 
 

@@ -102,6 +102,21 @@ Test(checks, nothing_is_in_the_way_of_peers)
 	}
 }
 
+Test(checks, of_audit_hooks_before_3_14)
+{
+	struct diagnosis d = peers();
+
+	d.inside.identity.version = 0x030b07f0;
+	d.inside.hooks = ANSWER_NO;
+	cr_expect_eq(verdict_of(&d, "audit hooks", "none"), VERDICT_GOOD);
+	d.inside.hooks = ANSWER_UNKNOWN;
+	cr_expect_eq(verdict_of(&d, "audit hooks", "cannot be read"), VERDICT_UNSURE);
+	d.inside.hooks = ANSWER_YES;
+	cr_expect_eq(verdict_of(&d, "audit hooks", "has some"), VERDICT_BAD);
+	strcpy(d.inside.ring_why.msg, "its symbols were stripped");
+	cr_expect_eq(verdict_of(&d, "way in", "stripped"), VERDICT_BAD);
+}
+
 Test(checks, every_answer_is_one_clause)
 {
 	/* Whatever is so: a message, no line breaks, no full stop. */
