@@ -68,6 +68,7 @@ static const char head[] =
 struct taken {
 	uint32_t *slot; /* 0: free */
 	uint32_t mask;
+	uint64_t secret; /* hash_secret() */
 };
 
 /* Objects are aligned to 16 bytes, so within 32 GiB this tells all apart. What lies further
@@ -80,11 +81,14 @@ static uint32_t fold(uint64_t address)
 	return address >> 35 ? low ^ high : low;
 }
 
-/* That number, or the next that is free. */
-static uint32_t take_number(struct taken *t, uint32_t number)
+/* The number of that address, or the next that is free, in steps of the address's own: addresses
+ * that were chosen to have the same number don't try the same ones after it. */
+static uint32_t take_number(struct taken *t, uint64_t address)
 {
-	for (;; number = (number + 1) & 0x7fffffff) {
-		uint32_t at = (uint32_t)(hash_mix(number) >> 16) & t->mask;
+	uint32_t number = fold(address), step = (uint32_t)(hash_mix(~address) >> 24) | 1;
+
+	for (;; number = (number + step) & 0x7fffffff) {
+		uint32_t at = (uint32_t)(hash_mix(number * t->secret) >> 16) & t->mask;
 
 		if (!number)
 			continue;
@@ -106,6 +110,7 @@ static enum ps_status make_room(struct taken *t, const struct heap_graph *g, str
 	PS_TRY(arena_take(scratch, slots * sizeof *t->slot, (void **)&t->slot));
 	memset(t->slot, 0, slots * sizeof *t->slot);
 	t->mask = (uint32_t)(slots - 1);
+	t->secret = hash_secret();
 	return PS_OK;
 }
 
@@ -142,7 +147,7 @@ static void write_nodes(const struct heap_graph *g, uint32_t object_text, struct
 {
 	for (uint32_t o = 0; o < g->nobjects; o++) {
 		uint64_t size = g->size[o] < UINT32_MAX ? g->size[o] : UINT32_MAX;
-		uint64_t number = take_number(taken, fold(g->id[o]));
+		uint64_t number = take_number(taken, g->id[o]);
 
 		if (o)
 			digits_char(d, ',');

@@ -6,19 +6,19 @@
 
 void heap_ids_init(struct heap_ids *t, struct mem *m)
 {
-	*t = (struct heap_ids){ .mem = m };
+	*t = (struct heap_ids){ .mem = m, .secret = hash_secret() };
 }
 
 void heap_ids_deinit(struct heap_ids *t)
 {
 	t->mem->used -= t->nslots * sizeof *t->slot;
 	free(t->slot);
-	*t = (struct heap_ids){ .mem = t->mem };
+	*t = (struct heap_ids){ .mem = t->mem, .secret = t->secret };
 }
 
 static void insert(struct heap_ids *t, struct heap_id_slot s)
 {
-	uint32_t mask = t->nslots - 1, at = (uint32_t)(hash_mix(s.id) >> 16) & mask;
+	uint32_t mask = t->nslots - 1, at = heap_ids_hash(t, s.id) & mask;
 
 	while (t->slot[at].id)
 		at = (at + 1) & mask;
@@ -28,7 +28,7 @@ static void insert(struct heap_ids *t, struct heap_id_slot s)
 /* At most half full: an empty slot ends each search soon. */
 static enum ps_status grow(struct heap_ids *t)
 {
-	struct heap_ids bigger = { .mem = t->mem, .n = t->n };
+	struct heap_ids bigger = { .mem = t->mem, .secret = t->secret, .n = t->n };
 	void *slots = NULL;
 
 	if (t->nslots > UINT32_MAX / 4)

@@ -10,6 +10,7 @@
 
 struct heap_ids {
 	struct mem *mem;
+	uint64_t secret; /* hash_secret(): ids are what a dump says */
 	struct heap_id_slot {
 		uint64_t id; /* 0: free */
 		uint32_t number;
@@ -24,9 +25,14 @@ void heap_ids_deinit(struct heap_ids *t);
 /* An id that is not there yet, and not 0. */
 enum ps_status heap_ids_add(struct heap_ids *t, uint64_t id, uint32_t number) PS_MUST_USE;
 
+static inline uint32_t heap_ids_hash(const struct heap_ids *t, uint64_t id)
+{
+	return (uint32_t)(hash_mix(id * t->secret) >> 16);
+}
+
 static inline uint32_t heap_ids_find(const struct heap_ids *t, uint64_t id)
 {
-	uint32_t mask = t->nslots - 1, at = (uint32_t)(hash_mix(id) >> 16) & mask;
+	uint32_t mask = t->nslots - 1, at = heap_ids_hash(t, id) & mask;
 
 	if (!t->nslots)
 		return HEAP_IDS_NONE;

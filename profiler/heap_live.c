@@ -6,6 +6,7 @@
 #include "profiler/heap_memory.h"
 #include "profiler/inject.h"
 #include "profiler/inject_text.h"
+#include "profiler/proc.h"
 #include "profiler/scope.h"
 
 #include <errno.h>
@@ -144,10 +145,7 @@ static void keep_last_line(struct taking *t, const char *bytes, size_t len)
 		begin--;
 	if (end > begin)
 		snprintf(t->words, sizeof t->words, "%.*s", (int)(end - begin), bytes + begin);
-	for (char *c = t->words; *c; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	}
+	proc_make_printable(t->words); /* the target's words, on the way to a terminal */
 }
 
 static enum ps_status follow_script(struct inject *in, struct taking *t, struct ps_err *err)

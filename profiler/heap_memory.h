@@ -5,6 +5,7 @@
  * object counts a reference to it, which is a write: a walk of all objects copies nearly all of
  * the process's own (anonymous) memory. Where that is more than the machine, or a control group
  * that the process is in, has left, the kernel would end something to make room.
+ * The copy of a PyPy needs some times as much, for a PyPy makes an object of whatever it looks at.
  */
 #ifndef PROFILER_HEAP_MEMORY_H
 #define PROFILER_HEAP_MEMORY_H

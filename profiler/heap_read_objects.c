@@ -4,6 +4,8 @@
 enum { FORM_FIXED = 1, FORM_COUNTED, FORM_NAMED, NFORMS };
 enum { FIXED = 1 << FORM_FIXED, COUNTED = 1 << FORM_COUNTED, NAMED = 1 << FORM_NAMED };
 enum { TEXTS_FOLLOW = 1, NO_TEXT = 0xffffffff };
+/* No process has an address space of that many bytes. */
+#define SIZES_MAX ((uint64_t)1 << 56)
 
 /* By the format's kind of edge: what it may come as, and what it is to us. */
 static const struct {
@@ -166,8 +168,8 @@ static enum ps_status meet(struct heap_reader *r, struct heap_object o, uint32_t
 	PS_TRY(heap_ids_add(&r->objects, o.id, r->graph->nobjects));
 	*ret = r->graph->nobjects;
 	r->dump->facts.objects++;
-	/* Sums must not wrap, whatever is told. */
-	if (o.size > UINT64_MAX - r->dump->facts.size)
+	/* Sums must not wrap, whatever is told, nor be more than can be counted in parts. */
+	if (o.size > SIZES_MAX - r->dump->facts.size)
 		return heap_reader_fail(r, "sizes beyond all memory");
 	r->dump->facts.size += o.size;
 	return heap_reader_object(r, o);

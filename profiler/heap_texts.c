@@ -8,7 +8,7 @@ enum ps_status heap_texts_init(struct heap_texts *t, struct mem *m)
 {
 	uint32_t zero;
 
-	*t = (struct heap_texts){ .mem = m };
+	*t = (struct heap_texts){ .mem = m, .seed = (uint32_t)(hash_secret() >> 32) };
 	arena_init(&t->arena, m);
 	table_init(&t->table, m);
 	return heap_texts_add(t, (struct profile_text){ "", 0 }, &zero);
@@ -25,7 +25,7 @@ void heap_texts_deinit(struct heap_texts *t)
 
 enum ps_status heap_texts_add(struct heap_texts *t, struct profile_text text, uint32_t *ret)
 {
-	uint32_t hash = hash_bytes(text.at, text.len, 0), at = TABLE_START, id;
+	uint32_t hash = hash_bytes(text.at, text.len, t->seed), at = TABLE_START, id;
 	void *copy;
 
 	while ((id = table_next(&t->table, hash, &at)) != TABLE_NONE) {

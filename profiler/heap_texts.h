@@ -12,6 +12,7 @@ struct heap_texts {
 
 	uint32_t cap; /* the rest is their own business */
 	struct mem *mem;
+	uint32_t seed; /* of their hashes */
 	struct arena arena;
 	struct table table;
 };

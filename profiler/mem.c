@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 enum ps_status mem_resize(struct mem *m, void **at, size_t old_bytes, size_t new_bytes)
 {
@@ -135,6 +136,17 @@ enum ps_status table_reserve(struct table *t)
 	table_deinit(t);
 	*t = bigger;
 	return PS_OK;
+}
+
+/* The kernel gives each program 16 random bytes as it begins. */
+uint64_t hash_secret(void)
+{
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	uint64_t v = 0x9e3779b97f4a7c15u;
+
+	if (random)
+		memcpy(&v, random, sizeof v);
+	return v | 1;
 }
 
 uint32_t hash_bytes(const void *at, size_t len, uint32_t seed)

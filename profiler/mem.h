@@ -93,5 +93,10 @@ static inline uint32_t hash_words(uint64_t a, uint64_t b)
 }
 
 uint32_t hash_bytes(const void *at, size_t len, uint32_t seed);
+/* An odd number that nobody outside of this process knows, the same while it lives. Multiplied by
+ * it, or seeded with it, what a file or target chose does not meet in one place of a table: a
+ * dump that was made for that would take time by the square of its size. Nothing that is shown
+ * may depend on it. */
+uint64_t hash_secret(void);
 
 #endif

@@ -3,6 +3,7 @@
 #include "output/heap_snapshot.h"
 #include "profiler/heap_diff.h"
 #include "profiler/heap_dump.h"
+#include "profiler/heap_flame.h"
 #include "profiler/heap_path.h"
 #include "profiler/heap_summary.h"
 #include "tests/fuzz/fuzz.h"
@@ -18,6 +19,25 @@ static void check(const struct heap_graph *g)
 		CHECK(g->to[e] < g->nobjects && g->kind[e] < HEAP_NEDGE_KINDS);
 }
 
+/* What keeps what, as a profile. */
+static void flame(struct heap_graph *g, const struct heap_dominators *d)
+{
+	struct heap_patterns patterns;
+	struct heap_routes routes;
+	struct profile *profile;
+	enum ps_status st = heap_patterns_init(&patterns, 1u << 26);
+
+	if (!st && heap_routes_dominating(g, d, &routes) == PS_OK) {
+		st = heap_patterns_add(&patterns, g, &routes, 0, NULL);
+		if (!st && profile_create(1u << 26, &profile) == PS_OK) {
+			(void)!heap_flame_fill(&patterns, profile);
+			profile_destroy(profile);
+		}
+		heap_routes_deinit(&routes);
+	}
+	heap_patterns_deinit(&patterns);
+}
+
 /* All that may be told of it. */
 static void tell(struct heap_dump *dump, const struct heap_dominators *d, FILE *out)
 {
@@ -28,6 +48,7 @@ static void tell(struct heap_dump *dump, const struct heap_dominators *d, FILE *
 
 	(void)!heap_snapshot_write(&dump->graph, out, NULL);
 	(void)!heap_jsonl_write(dump, d, out, NULL);
+	flame(&dump->graph, d);
 	(void)!heap_diff_write(both, 5, 1u << 26, out);
 	if (heap_summary_make(dump, d, HEAP_BY_RETAINED, 5, &s) == PS_OK) {
 		heap_summary_write(&s, out);

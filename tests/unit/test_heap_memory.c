@@ -65,6 +65,24 @@ static struct heap_memory read_it(const char *root)
 	return m;
 }
 
+Test(heap_memory, a_pypy_needs_more)
+{
+	char *root = make_root();
+
+	put_process(root, "0::/\n");
+	put(root, "/proc/7/maps",
+	    "1000-2000 r-xp 0 08:01 1 /usr/bin/python3.13\n"
+	    "2000-3000 rw-p 0 00:00 0 [heap]\n");
+	cr_expect_eq(read_it(root).needed, (uint64_t)(100 + 10 + 8) * MIB);
+	put(root, "/proc/7/maps", "1000-2000 r-xp 0 08:01 1 /home/pypy/bin/python3\n");
+	cr_expect_eq(read_it(root).needed, (uint64_t)(100 + 10 + 8) * MIB);
+	put(root, "/proc/7/maps",
+	    "1000-2000 r-xp 0 08:01 1 /usr/bin/pypy3.11\n"
+	    "2000-3000 r-xp 0 08:01 2 /usr/lib/libpypy3.11-c.so\n");
+	cr_expect_eq(read_it(root).needed, (uint64_t)(1000 + 100 + 8) * MIB);
+	drop(root);
+}
+
 Test(heap_memory, the_machine_is_the_limit_where_no_group_is)
 {
 	char *root = make_root();

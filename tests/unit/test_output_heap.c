@@ -167,6 +167,28 @@ Test(heap_snapshot, ids_are_those_of_addresses_and_never_used_twice)
 	cr_expect_eq(b[2], a[5]);
 }
 
+/* Addresses that were chosen for it: if each tried what the one before it tried, this would take
+ * minutes. */
+Test(heap_snapshot, ids_of_addresses_that_want_the_same_one)
+{
+	enum { N = 200000 };
+	struct heap_graph g;
+	FILE *out = fopen("/dev/null", "w");
+
+	built_heap(&g);
+	for (uint64_t i = 1; i <= N; i++) {
+		uint64_t low = 12345 ^ ((hash_mix(i) >> 20) & 0x7fffffff);
+
+		cr_assert_eq(
+			heap_graph_object(&g, (struct heap_object){ .id = i << 35 | low << 4 }),
+			PS_OK);
+	}
+	cr_assert_eq(heap_graph_finish(&g), PS_OK);
+	cr_expect_eq(heap_snapshot_write(&g, out, NULL), PS_OK);
+	fclose(out);
+	heap_graph_deinit(&g);
+}
+
 Test(heap_snapshot, any_allocation_may_fail_and_any_stream)
 {
 	struct heap_graph g;
