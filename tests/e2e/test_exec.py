@@ -320,6 +320,18 @@ def test_each_of_many_at_once_runs_once(host, host_in, pysample):
     assert child.temporary() == []
 
 
+def test_many_in_a_row_leave_nothing(host, host_in, run_in):
+    child = host_in(host, "busy")
+    for i in range(20):
+        result = run_in(child, MARK.format(i))
+        assert (result.code, result.out, result.err) == (0, "", ""), result
+    child.go()
+    said = child.said()
+    assert said["ran"] == list(range(20)) and said["same"], said
+    assert child.wait() == 0
+    assert child.temporary() == []
+
+
 def test_what_a_target_sends_is_not_believed(host, host_in, run_in):
     child = host_in(host, "busy")
     for noise in ("b'\\xff' * 5000", "b'o\\xff\\xff\\xff\\x7fx'", "b'b\\x01\\0\\0\\0' + b'1'"):
