@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/cmd_debug_line.h"
 #include "profiler/commands.h"
+#include "profiler/debug_other.h"
 #include "profiler/debug_session.h"
 #include "profiler/scope.h"
 #include "profiler/visible.h"
@@ -206,10 +207,12 @@ static enum ps_status stop_thread(struct debugging *d, struct ps_err *err)
 	o.patience_ns = 60 * second;
 	while (st == PS_NOT_READY && !interrupted(d))
 		st = debug_interrupt(d->session, &o, err);
-	if (st == PS_NOT_READY && d->broken)
+	if (st == PS_USAGE) /* the session is none the worse for it */
+		note(err->msg, strlen(err->msg));
+	if (st == PS_USAGE || (st == PS_NOT_READY && d->broken))
 		note("the program runs on", 19);
 	d->broken = false;
-	return st == PS_NOT_READY ? PS_OK : st;
+	return st == PS_NOT_READY || st == PS_USAGE ? PS_OK : st;
 }
 
 /* --- the conversation --- */
@@ -312,6 +315,17 @@ static void greet(const struct debugging *d)
 		debug_tid(d->session), d->options->pid, debug_python(d->session));
 }
 
+/* It stands at another's prompt, perhaps, and hears nothing. */
+static void look_for_another(const struct debugging *d, struct ps_err *err)
+{
+	int other = debug_find_other(d->options->pid);
+
+	if (other)
+		ps_hint(err,
+			"pysample is debugging it already, as process %d: leave that one first",
+			other);
+}
+
 static enum ps_status open_and_talk(struct debugging *d, struct ps_err *err)
 {
 	enum ps_status st;
@@ -326,6 +340,8 @@ static enum ps_status open_and_talk(struct debugging *d, struct ps_err *err)
 		greet(d);
 		st = talk(d, err);
 		debug_close(d->session);
+	} else if (st == PS_NOT_READY) {
+		look_for_another(d, err);
 	}
 	line_close(d->lines);
 	return st;

@@ -2,6 +2,7 @@
 #include "profiler/debug_session.h"
 
 #include "profiler/clock.h"
+#include "profiler/debug_other.h"
 #include "profiler/embedded.h"
 #include "profiler/scope.h"
 
@@ -43,31 +44,33 @@ static struct inject_order make_order(const struct debug_order *o)
  * breakpoint set at the next trace event. Where the program runs on freely, nothing of it is at
  * work. So a process of ours stays behind, and interrupts it once more if we end without having
  * taken leave, by whatever. */
-static void send_away(int pid, int tid)
+static void send_away(int pid, int tid, int pidfd)
 {
 	const uint64_t minute = 60000000000;
-	struct debug_session s = { .pid = pid, .tid = tid };
+	struct debug_session s = { .pid = pid, .tid = tid, .pidfd = pidfd };
 	struct debug_order o = { .patience_ns = minute };
 	struct ps_err err;
 
 	(void)!debug_interrupt(&s, &o, &err);
 }
 
-enum { WIRE = 3, CONNECTION = 4 }; /* in there */
+enum { WIRE = 3, CONNECTION = 4, TARGET = 5 }; /* in there */
 
-/* All but these two. */
-static void let_go_of_files(int wire, int connection)
+/* All but these. */
+static void let_go_of_files(int wire, int connection, int target)
 {
 	enum { OUT_OF_THE_WAY = 10 };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	wire = fcntl(wire, F_DUPFD, OUT_OF_THE_WAY);
 	connection = fcntl(connection, F_DUPFD, OUT_OF_THE_WAY);
+	target = fcntl(target, F_DUPFD, OUT_OF_THE_WAY);
 	for (int fd = 0; null >= 0 && fd < WIRE; fd++)
 		dup2(null, fd);
 	dup2(wire, WIRE);
 	dup2(connection, CONNECTION);
-	close_range(CONNECTION + 1, ~0U, 0);
+	dup2(target, TARGET);
+	close_range(TARGET + 1, ~0U, 0);
 }
 
 static _Noreturn void be_warden(int wire, struct debug_session *s)
@@ -79,15 +82,15 @@ static _Noreturn void be_warden(int wire, struct debug_session *s)
 	setsid();
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
 		signal(signals[i], SIG_IGN);
-	let_go_of_files(wire, s->channel.fd);
-	prctl(PR_SET_NAME, "pysample-guard");
+	let_go_of_files(wire, s->channel.fd, s->pidfd);
+	prctl(PR_SET_NAME, DEBUG_WARDEN_NAME);
 	do {
 		n = read(WIRE, &word, 1);
 	} while (n < 0 && errno == EINTR);
 	if (n != 1) {
 		/* Not only our copy: another process of ours may have one. */
 		shutdown(CONNECTION, SHUT_RDWR);
-		send_away(s->pid, s->tid);
+		send_away(s->pid, s->tid, TARGET);
 	}
 	_exit(0);
 }
@@ -96,11 +99,13 @@ static enum ps_status start_warden(struct debug_session *s, struct ps_err *err)
 {
 	int ends[2];
 
-	if (pipe2(ends, O_CLOEXEC))
-		return ps_fail(err, PS_IO, "make a pipe: %s", strerror(errno));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return ps_fail(err, PS_IO, "make a pair of sockets: %s", strerror(errno));
 	s->warden = fork();
-	if (s->warden == 0)
+	if (s->warden == 0) {
+		close(ends[1]);
 		be_warden(ends[0], s);
+	}
 	close(ends[0]);
 	s->wire = ends[1];
 	return s->warden < 0 ? ps_fail(err, PS_IO, "start a guard process: %s", strerror(errno))
@@ -111,8 +116,9 @@ static void dismiss_warden(struct debug_session *s)
 {
 	if (s->wire < 0)
 		return;
-	if (s->left && write(s->wire, "k", 1) != 1)
-		kill(s->warden, SIGKILL); /* it has ended already */
+	/* Should it have ended already, its number may be another's by now: it is not killed. */
+	if (s->left)
+		(void)!send(s->wire, "k", 1, MSG_NOSIGNAL);
 	close(s->wire);
 	while (s->left && s->warden > 0 && waitpid(s->warden, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -151,10 +157,8 @@ static enum ps_status wait_for_target(struct debug_session *s, int listener,
 			channel_init(&s->channel, fd);
 			return PS_OK;
 		}
-		if (fd >= 0) {
+		if (fd >= 0)
 			close(fd);
-			continue;
-		}
 		if (is_over(s->pidfd))
 			return ps_fail(err, PS_GONE, "process %d has ended", s->pid);
 		if (o->interrupted && o->interrupted(o->ctx))
@@ -192,6 +196,7 @@ static enum ps_status open_parts(struct debug_session *s, const struct debug_ord
 	order.source = (const char *)embedded_debug_py;
 	order.len = embedded_debug_py_len;
 	order.socket = true;
+	order.pidfd = s->pidfd;
 	PS_TRY(inject_open(s->pid, &order, &in, err));
 	st = begin(s, o, in, err);
 	inject_close(in);
@@ -298,6 +303,7 @@ enum ps_status debug_interrupt(struct debug_session *s, const struct debug_order
 
 	order.thread = INJECT_TID;
 	order.tid = s->tid;
+	order.pidfd = s->pidfd;
 	order.source = (const char *)embedded_debug_interrupt_py;
 	order.len = embedded_debug_interrupt_py_len;
 	PS_TRY(inject_open(s->pid, &order, &in, err));

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,6 +62,14 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 	return parcel_hand_over(&in->parcel, err);
 }
 
+/* Has the process ended for which the order is? Then what was opened by its number is another. */
+static bool is_another(const struct inject *in)
+{
+	struct pollfd p = { .fd = in->order.pidfd, .events = POLLIN };
+
+	return p.fd && poll(&p, 1, 0) != 0;
+}
+
 static enum ps_status open_parts(int pid, struct inject *in, struct ps_err *err)
 {
 	struct patience p = { .deadline = clock_now() + in->order.patience_ns,
@@ -73,6 +82,12 @@ static enum ps_status open_parts(int pid, struct inject *in, struct ps_err *err)
 	in->opened = true;
 	PS_TRY(parcel_choose(pid, &in->parcel, err));
 	PS_TRY(host_prepare(&in->host, &request, err));
+	/* From here on numbers of processes and threads do not matter: all that is written goes
+	 * through what is open. */
+	if (is_another(in) || target_ended(&in->host.target)) {
+		request_close(&request);
+		return ps_fail(err, PS_GONE, "process %d has ended", pid);
+	}
 	st = guard_start(&request, &in->parcel, &in->guard, err);
 	if (st) {
 		request_close(&request);

@@ -35,6 +35,8 @@ struct inject_order {
 	char **args;      /* its __args__; ends with NULL; NULL: none */
 	enum inject_thread thread;
 	int tid;              /* of INJECT_TID, as our /proc has it */
+	int pidfd;            /* the process that is meant, whose number may be another's by now; 0:
+	                       * whichever has the number */
 	bool socket;          /* the parcel has one, see inject_take_socket() */
 	bool detach;          /* nothing is to come back but that it was picked up */
 	bool stream;          /* it gets a second pipe, by the name __stream__: inject_stream() */

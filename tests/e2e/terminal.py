@@ -69,6 +69,15 @@ class Terminal:
         self.at = len(self.text()) - len(rest)
         return before
 
+    def expect_in_flood(self, wanted):
+        """The same, where what comes before it is too much to be kept."""
+        deadline = time.monotonic() + process.PATIENCE
+        while wanted not in self.text():
+            assert not self.closed, f"the end came instead of {wanted!r}"
+            self.raw = self.raw[-200:]
+            self.read(deadline)
+        self.at = self.text().index(wanted) + len(wanted)
+
     def type(self, text):
         os.write(self.master, text.encode())
 

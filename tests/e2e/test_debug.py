@@ -174,6 +174,67 @@ def test_lines_are_completed_and_remembered(host, program, debug):
     assert "dict_items" in t.expect(PROMPT)
 
 
+def test_more_words_than_one_message_holds(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    words = "{'word_%04d_%s' % (i, 'x' * 60): i for i in range(1200)}"
+    t.command(f"import __main__; __main__.many = type('Many', (), {words})()")
+    t.type("p __main__.many.word_\t")
+    t.expect("word_0001_x")
+    t.expect(PROMPT + "p __main__.many.word_")
+    t.type("0007_\t\r")
+    t.expect("\n7\n")
+    t.expect(PROMPT)
+    t.type("q\r")
+    assert t.end() == 0
+
+
+def test_what_is_said_at_the_prompt_does_not_take_it_away(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    t.command("import signal; signal.signal(signal.SIGUSR1, lambda *a: print('a signal: gr\\xfcn'))")
+    for _ in range(2):
+        t.type("p 6 *")
+        t.expect("p 6 *")
+        os.kill(p.pid, signal.SIGUSR1)
+        t.expect("a signal: grün\n")
+        t.expect(PROMPT + "p 6 *")  # what was typed is still there
+        t.type(" 7\r")
+        t.expect("\n42\n")
+        t.expect(PROMPT)
+    t.type("q\r")
+    assert t.end() == 0
+
+
+def test_a_program_that_has_its_sockets_give_up_soon(host, program, debug):
+    p = program(host, "impatient")
+    before = p.describe()
+    t = debug(p.pid)
+    for _ in range(3):
+        t.command("tbreak " + p.line("total = number"))
+        assert "leaf()" in t.command("c")
+    t.type("q\r")
+    assert t.end() == 0
+    check_unchanged(before, p.describe())
+
+
+def test_ctrl_c_breaks_off_what_prints_without_end(host, program, debug):
+    if host.implementation == "pypy":
+        return  # its compiled loops do not look for it
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    t.type("while True: print('x' * 5000)\r")
+    t.expect("xxx")
+    t.type("\x03")
+    t.expect_in_flood("KeyboardInterrupt")
+    t.expect(PROMPT)
+    assert "42" in t.command("p 6 * 7")
+    t.type("q\r")
+    assert t.end() == 0
+    check_unchanged(before, p.describe())
+
+
 def test_ctrl_c_stops_a_program_that_runs(host, program, debug):
     p = program(host)
     before = p.describe()
@@ -259,6 +320,9 @@ def test_the_end_of_the_program_is_told(host, program, debug):
 def test_a_second_debugger_is_refused(host, program, debug, pysample):
     p = program(host)
     first = debug(p.pid)
+    second = debug(p.pid, "--timeout", "300ms", wait=False)  # it cannot say so itself
+    assert second.end() == 3
+    assert f"debugging it already, as process {first.popen.pid}" in second.text()
     first.type("c\r")
     p.describe()
     second = debug(p.pid, wait=False)
@@ -266,6 +330,24 @@ def test_a_second_debugger_is_refused(host, program, debug, pysample):
     assert "another pysample debugs that thread" in second.text()
     first.type("\x03")
     first.expect(PROMPT)
+    first.type("q\r")
+    assert first.end() == 0
+    assert "42" in debug(p.pid).command("p 6 * 7")
+
+
+def test_in_pypy_ctrl_c_does_not_end_the_session(pypy, program, debug):
+    """None of several threads can be chosen there."""
+    p = program(pypy)
+    t = debug(p.pid)
+    t.command("import threading; stop = threading.Event(); other = threading.Thread(target=stop.wait, daemon=True); other.start()")
+    t.command("b " + p.line("total = number") + ", False")
+    t.type("c\r")
+    assert p.describe()["session"]
+    t.type("\x03")
+    t.expect("the program runs on")
+    assert p.describe()["session"]
+    t.popen.send_signal(signal.SIGTERM)
+    assert t.end() == 0
 
 
 def test_what_makes_no_sense_here_is_refused(host, program, debug):

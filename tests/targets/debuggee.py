@@ -2,11 +2,12 @@
 """Works in functions that are worth a breakpoint, and tells what has become of it when asked:
 a file "ask" in the folder that it is given is answered by a file "answer".
 
-debuggee.py FOLDER [traced] [daemon] [idle]
+debuggee.py FOLDER [traced] [daemon] [idle] [impatient]
 """
 
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -96,6 +97,8 @@ def become_daemon():
 
 if "daemon" in sys.argv:
     become_daemon()
+if "impatient" in sys.argv:
+    socket.setdefaulttimeout(0.001)
 if "traced" in sys.argv:
     sys.settrace(own_trace)
 with open(FOLDER + "/pid.new", "w") as f:
