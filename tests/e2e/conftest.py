@@ -45,10 +45,12 @@ def newest_of_each(found):
 def pytest_generate_tests(metafunc):
     """A test that takes `python` is run with every interpreter that pysample reads; `one`
     is the newest of them, `foreign` each that it does not read, those that it can do nothing
-    with at all included, `host` each minor version that it can run code in: `door` those that
-    have a door of their own for it (PEP 768), `ring` those that have not, `pypy` those that are
-    PyPy; `every` each minor version that there is."""
+    with at all included, `foreign_beside` those of them that lie beside one that it reads;
+    `host` each minor version that it can run code in: `door` those that have a door of their
+    own for it (PEP 768), `ring` those that have not, `pypy` those that are PyPy; `every` each
+    minor version that there is."""
     supported = [i for i in FOUND if i.supported]
+    foreign = [i for i in FOUND if not i.supported] + OLD
     hosts = newest_of_each([i for i in FOUND if i.executable])
     kinds = {
         "python": supported,
@@ -60,7 +62,8 @@ def pytest_generate_tests(metafunc):
             and i.version < (3, 14)
         ],
         "pypy": [i for i in FOUND if i.executable and i.implementation == "pypy"],
-        "foreign": [i for i in FOUND if not i.supported] + OLD,
+        "foreign": foreign,
+        "foreign_beside": [f for f in foreign if any(i.root == f.root for i in supported)],
         "every": newest_of_each(FOUND),
     }
     for name, values in kinds.items():

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 
+import process
 import pytest
 
 MARK = "import sys; sys.modules['__main__'].ran.append({})"
@@ -47,6 +48,13 @@ def run_in(pysample):
         return pysample("exec", *options, child.pid, "-c", code, *args, **how)
 
     return run
+
+
+def under_way(child):
+    """Waits until what executes, and has said that it is there, is at it."""
+    begun = process.ran(child.pid) + 50_000_000
+    process.until(lambda: process.ran(child.pid) >= begun, "it to be at it")
+    return child
 
 
 def ended_well(child, *ran):

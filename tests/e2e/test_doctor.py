@@ -488,10 +488,11 @@ def test_it_says_where_it_looked_in_vain(spawn, pysample):
     assert any("other files with no runtime" in t for t in tried), tried
 
 
-def test_memory_is_not_searched_where_there_is_no_table(foreign, start, pysample):
+def test_memory_is_not_searched_where_there_is_no_table(foreign, spawn, pysample):
     """PyPy and CPython before 3.13: it takes long, and each `exec` would wait for it."""
-    child = start(foreign, "sleeper.py", "read")
-    child.said()
+    code = "import os; os.write(1, b'ready\\n'); os.read(0, 1)"
+    child = spawn([*foreign.prefix(), foreign.path, "-c", code], env=foreign.environment())
+    child.line()
     tried = tries(pysample("doctor", child.pid).out)
     known = foreign.implementation == "pypy" or foreign.version >= (3, 8)
     assert tried and not (known and any("scan of memory" in t for t in tried)), tried

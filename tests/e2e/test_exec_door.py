@@ -6,12 +6,12 @@ import subprocess
 
 import process
 import pytest
-from hosts import MARK, ended_well, host_in, run_in  # noqa: F401
+from hosts import MARK, ended_well, host_in, run_in, under_way  # noqa: F401
 from process import until
 
 
 def test_an_audit_hook_that_refuses(door, host_in, run_in):
-    child = host_in(door, "refusing", stderr=subprocess.DEVNULL)
+    child = under_way(host_in(door, "refusing", stderr=subprocess.DEVNULL))
     result = run_in(child, MARK.format(1))
     assert result.code == 4 and "audit hook" in result.err, result
     assert child.temporary() == []
@@ -22,11 +22,11 @@ def test_an_audit_hook_that_refuses(door, host_in, run_in):
 
 def test_an_audit_hook_that_takes_its_time(door, host_in, run_in):
     """It has refused nothing as long as it is at work."""
-    child = host_in(door, "slow_hook")
+    child = under_way(host_in(door, "slow_hook"))
     result = run_in(child, "print(1)", options=["--timeout", "10m"])
     assert (result.code, result.out) == (0, "1\n"), result
     ended_well(child)
-    child = host_in(door, "slow_hook", stderr=subprocess.DEVNULL)
+    child = under_way(host_in(door, "slow_hook", stderr=subprocess.DEVNULL))
     result = run_in(child, MARK.format(1), options=["--timeout", "600ms"])
     # On a busy machine it may not have been picked up by then.
     assert result.code == 3 and "withdrawn and did not run" in result.err, result
@@ -78,6 +78,7 @@ def test_scripts_that_overlap(door, host_in, pysample, places):
     """The first one ends before the second, whose streams stand upon its own."""
     child = host_in(door, "threads")
     place = places(door)
+    process.until(lambda: process.waits_for_input(child.pid), "its threads to be there")
     running = []
     for tid in [t for t in os.listdir(f"/proc/{child.pid}/task") if int(t) != child.pid][:3]:
         gate = f"{os.path.basename(child.folder)}-{tid}"
@@ -87,6 +88,7 @@ def test_scripts_that_overlap(door, host_in, pysample, places):
         p = pysample.start("exec", "--timeout", "10m", "--thread", tid, child.pid, "-c", code)
         assert p.stdout.read(3) == b"in\n"
         running.append((p, os.path.join(place.outside, gate)))
+    assert len(running) == 3
     for p, gate in running:
         with open(gate, "w"):
             pass

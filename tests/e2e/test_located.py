@@ -416,11 +416,13 @@ def test_why_it_ended_while_it_was_waited_for(one, end, replaced, pysample):
     assert skipped <= since * 1000 + 1, result
 
 
-def test_what_becomes_a_python_that_is_not_read_is_saved_and_said(foreign, replaced, pysample):
+def test_what_becomes_a_python_that_is_not_read_is_saved_and_said(
+    foreign_beside, replaced, pysample
+):
     from conftest import FOUND
 
-    root = foreign.root
-    python = next(i for i in FOUND if i.supported and i.root == root)
+    foreign = foreign_beside
+    python = next(i for i in FOUND if i.supported and i.root == foreign.root)
     argv = [foreign.path, "-c", "import time; time.sleep(1000)"]
     p, first, file = replaced(python, argv, os.path.basename(foreign.path)[:15])
     result = pysample.finish(p)
