@@ -162,6 +162,8 @@ static void ask(struct activity *a, const struct activity_sample *x)
 		a->blocked = !a->ready;
 	}
 	a->asked_at = x->now;
+	if (x->moved)
+		a->owed = 0; /* to where it stood, and it has left there */
 	if (x->moved || a->ready != was)
 		a->interval = ASK_MIN_NS;
 	else if (a->interval < ASK_MAX_NS)

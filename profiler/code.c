@@ -455,6 +455,7 @@ static enum ps_status verify_batch(struct code_cache *c, const uint32_t *which, 
 		}
 		PS_TRY(refresh(c, code->at, code));
 		c->replaced++;
+		c->generation++; /* what was told by it, of whatever thread, is void */
 		if (code->function.v != before.v)
 			*changed = true;
 	}

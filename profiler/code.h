@@ -70,10 +70,12 @@ struct code_cache {
 	struct table by_address;
 	raddr code_type; /* the type object of code objects; 0 until the first is seen */
 	uint32_t epoch;
-	uint32_t reads;      /* code objects that were read so far */
-	uint32_t replaced;   /* records that were found to be of another object, and renewed */
-	uint32_t generation; /* grows when records are thrown away: indices are then void */
-	bool full;           /* the bound was met: code_make_room() has something to do */
+	uint32_t reads;    /* code objects that were read so far */
+	uint32_t replaced; /* records that were found to be of another object, and renewed */
+	/* Grows when records are thrown away, or become another object's: what was told by
+	 * them is void, and in the first case their indices are, too. */
+	uint32_t generation;
+	bool full; /* the bound was met: code_make_room() has something to do */
 	struct code_scratch *scratch;
 };
 

@@ -6,6 +6,9 @@
  *  - A thread is attached (its status says active) only after it took the GIL and until it
  *    drops it. Only then it changes its frames.
  *  - _gil lies in the main interpreter, and all its threads use that one.
+ * All takers do it in the same order, for take_gil() is one function. Who lets go through the
+ * PyEval_ReleaseLock() that is left for old extensions stays active, but still stores and counts
+ * when it comes back.
  *
  * A look reads, in this order: the count, the holder, the count. It is whole if both counts
  * are the same. x86 keeps stores in order, and loads, so the words are seen in order.
@@ -37,9 +40,11 @@ struct words {
 	uint64_t last;   /* ... and the count after it */
 };
 
+/* One that ends stays active for good (_PyThreadState_DeleteCurrent() in Python/pystate.c), but
+ * is marked as cleared before it drops the GIL. */
 static bool is_attached(const struct layout *l, uint32_t status)
 {
-	return status & l->gil_holder;
+	return (status & (l->gil_holder | l->status_gone)) == l->gil_holder;
 }
 
 static enum ps_status read_words(const struct gil *g, struct target *t, const struct layout *l,

@@ -25,15 +25,19 @@ enum ps_status keep_look(struct sampler *s)
 		if (s->interpreters[i].id == 0)
 			main = s->interpreters[i].at;
 	}
+	s->keep_epoch = s->codes.epoch;
 	PS_TRY(gil_look(&s->gil, s->target, &s->site.layout, main));
 	for (uint32_t i = 0; i < s->nthreads; i++)
 		gil_settle_doubt(&s->gil, &s->threads[i]);
 	return PS_OK;
 }
 
+/* The epoch of code objects is that of the look, so that the answer is the same all through a
+ * tick: in a new one it may turn out that what was told went by the record of another object. */
 bool keep_may(const struct sampler *s, const struct thread *t)
 {
-	return t->settled_at && t->settled_at == s->gil.looks - 1 && gil_stood_still(&s->gil, t) &&
+	return t->verified_epoch == s->keep_epoch && t->settled_at &&
+	       t->settled_at == s->gil.looks - 1 && gil_stood_still(&s->gil, t) &&
 	       (s->counts.ticks + hash_words(t->at, 0)) % KEEP_CHECK;
 }
 

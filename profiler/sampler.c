@@ -362,7 +362,7 @@ static enum ps_status leave_out_reused(struct sampler *s, struct sample *x, uint
 	t->nframes = certain;
 	if (t->gap_at >= certain)
 		t->gap_at = 0;
-	x->unwound.cut = true;
+	x->unwound.cut |= certain < n;
 	return unwind_assign(&s->unwinder, t, 0);
 }
 
@@ -455,6 +455,7 @@ static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct 
 {
 	struct sample x = { .thread = t, .capture = c };
 	stack_id before = t->stack;
+	uint32_t replaced = s->codes.replaced;
 	enum ps_status st;
 
 	if (!c->state) {
@@ -476,7 +477,8 @@ static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct 
 	if (st)
 		s->counts.lost[why_lost(st, &x)] += 1;
 	else
-		keep_settle(s, t, !x.unwound.cut && !x.unwound.told, before);
+		keep_settle(s, t, !x.unwound.cut && !x.unwound.told,
+			    s->codes.replaced == replaced ? before : t->stack);
 	return PS_OK;
 }
 

@@ -50,7 +50,8 @@ struct sampler {
 	func_id collecting; /* and a garbage collection */
 	struct exceptions exceptions;
 	struct gil gil;
-	bool keeps_still; /* see sampler_keep_still() */
+	bool keeps_still;    /* see sampler_keep_still() */
+	uint32_t keep_epoch; /* of the code objects, when it was looked who stood still */
 
 	struct interpreter *interpreters;
 	uint32_t ninterpreters, first_looked;

@@ -538,26 +538,41 @@ static enum ps_status climb(struct walk *w)
 	return PS_OK;
 }
 
+static enum ps_status walk_up(struct walk *w)
+{
+	*w->out = (struct unwound){ 0 };
+	w->current = layout_get(w->u->layout, w->c->state, F_THREAD_FRAME);
+	w->base = layout_get(w->u->layout, w->c->state, F_THREAD_BASE_FRAME);
+	w->before = comparable_frames(w->u, w->t);
+	walk_observe_generators(w);
+	PS_TRY(walk_note_places(w));
+	return climb(w);
+}
+
 enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct capture *c,
 			   struct unwound *ret)
 {
-	struct walk w = { .u = u, .t = t, .c = c, .out = ret, .nregions = linked_chunks(c) };
-	enum ps_status st;
-	uint32_t generation = u->codes->generation;
+	enum { ATTEMPTS = 4 };
+	const struct walk start = {
+		.u = u, .t = t, .c = c, .out = ret, .nregions = linked_chunks(c)
+	};
+	struct walk w = start;
+	enum ps_status st = PS_TORN;
 
 	*ret = (struct unwound){ 0 };
 	if (!c->state || (c->ndata && !w.nregions))
 		return PS_FAULT;
-	w.current = layout_get(u->layout, c->state, F_THREAD_FRAME);
-	w.base = layout_get(u->layout, c->state, F_THREAD_BASE_FRAME);
-	w.before = comparable_frames(u, t);
-	walk_observe_generators(&w);
-	st = walk_note_places(&w);
-	if (!st)
-		st = climb(&w);
-	/* Records were thrown away meanwhile: what was found before that is void. */
-	if (!st && generation != u->codes->generation)
-		st = PS_TORN;
+	/* Records became others' meanwhile: what was found before that is void. */
+	for (int attempt = 0; st == PS_TORN && attempt < ATTEMPTS; attempt++) {
+		uint32_t generation = u->codes->generation;
+
+		w = start;
+		st = walk_up(&w);
+		if (!st && generation != u->codes->generation)
+			st = PS_TORN;
+		else if (st == PS_TORN)
+			break;
+	}
 	if (st) {
 		t->nframes = t->nstacks = 0;
 		return st;

@@ -55,7 +55,7 @@ static enum ps_status look_again(struct unwinder *u, struct candidate *c, uint8_
 	bool renewed;
 	enum ps_status st = code_renew(u->codes, c->code, &renewed);
 
-	if (st == PS_TORN || st == PS_FAULT)
+	if (st == PS_TORN || st == PS_FAULT || st == PS_LIMIT)
 		return PS_OK;
 	PS_TRY(st);
 	if (!renewed)

@@ -139,6 +139,25 @@ Test(gil, who_took_it_once_is_known_only_if_both_were_seen_to_execute)
 	}
 }
 
+/* It stays active, and its state can be read, for as long as its memory is not another's. */
+Test(gil, a_holder_that_has_ended_is_not_proved)
+{
+	EACH_GIL(w)
+	{
+		uint64_t status;
+
+		look(w);
+		image_take_gil(&w->t[2]);
+		status = image_get(&w->im, w->t[2].at, F_THREAD_STATUS);
+		image_set(&w->im, w->t[2].at, F_THREAD_STATUS, status | w->im.layout.status_gone);
+		look(w);
+		cr_expect_eq(still(w), 0, "%s: %d", w->version, still(w));
+		image_take_gil(&w->t[1]);
+		look(w);
+		cr_expect_eq(still(w), 0, "%s: %d", w->version, still(w));
+	}
+}
+
 /* At the second read of a look, the one for the new holder's status. */
 static void count_on(struct fake_target *fake, uint64_t nth, void *ctx)
 {

@@ -211,6 +211,108 @@ Test(keep, a_gil_that_lies_is_found_out)
 	}
 }
 
+/* --- other code objects at the addresses of those that are gone --- */
+
+enum { OWN = 3, SOON = 25 /* ms: 3.13 believes a record for 20 */ };
+
+static raddr make_own(struct world *w)
+{
+	return image_code(&w->im, &(struct image_code){ .name = "own", .first_line = 300 });
+}
+
+static void replace(struct world *w, raddr own)
+{
+	image_code_at(&w->im, own, &(struct image_code){ .name = "other", .first_line = 400 });
+	if (layout_has(&w->im.layout, F_INTERP_GENERATION))
+		image_set(&w->im, w->im.interpreter, F_INTERP_GENERATION, 77);
+}
+
+/* Soon, and then for good. */
+static void expect_other(struct world *w, uint64_t step)
+{
+	unsigned wrong = 0;
+
+	for (uint64_t soon = w->now + SOON * MS; w->now < soon;)
+		cr_assert_eq(sampler_tick(&w->s, w->now += step, 1), PS_OK);
+	for (unsigned i = 0; i < 300; i++) {
+		cr_assert_eq(sampler_tick(&w->s, w->now += step, 1), PS_OK);
+		wrong += !stands_in(w, OWN, "other");
+	}
+	cr_expect_eq(wrong, 0, "%s: %u", w->version, wrong);
+	cr_expect_not(w->s.gil.off, "%s: no word of the GIL was wrong", w->version);
+}
+
+static void stand_in_what_was_replaced(struct world *w, uint64_t step)
+{
+	raddr own = make_own(w);
+
+	settle(w);
+	for (unsigned i = 0; i < SOON; i++)
+		tick(w);
+	image_take_gil(&w->t[OWN]);
+	image_pop(&w->t[OWN]);
+	image_push(&w->t[OWN], own, 3);
+	tick(w);
+	image_pop(&w->t[OWN]);
+	replace(w, own);
+	image_push(&w->t[OWN], own, 3);
+	image_take_gil(&w->t[0]);
+	expect_other(w, step);
+}
+
+Test(keep, what_was_told_by_the_record_of_another_is_not_kept)
+{
+	EACH_GIL(w)
+	{
+		stand_in_what_was_replaced(w, MS);
+	}
+}
+
+/* Interpreters are not looked at in each tick then. */
+Test(keep, nor_at_a_high_rate)
+{
+	EACH_GIL(w)
+	{
+		stand_in_what_was_replaced(w, MS / 200);
+	}
+}
+
+static void renew_by_a_dead_slot(struct world *w, bool of_its_own)
+{
+	raddr own = make_own(w);
+
+	w->s.keeps_still = false;
+	tick(w);
+	if (!of_its_own) {
+		image_push(&w->t[OWN + 2], own, 3);
+		image_pop(&w->t[OWN + 2]);
+	}
+	image_push(&w->t[OWN], own, 3);
+	if (of_its_own) {
+		image_push(&w->t[OWN], own, 3);
+		image_step(&w->t[OWN], 31);
+		image_pop(&w->t[OWN]);
+	}
+	image_drop_gil(&w->t[OWN]);
+	for (unsigned i = 0; i < 3; i++)
+		tick(w);
+	replace(w, own);
+	expect_other(w, MS);
+}
+
+/* By whomever: no sample of any thread goes on by what was told before. */
+Test(keep, a_record_that_a_dead_frame_renewed_is_not_taken_for_verified)
+{
+	EACH_GIL(w)
+	{
+		renew_by_a_dead_slot(w, true);
+	}
+	EACH_GIL(w)
+	{
+		renew_by_a_dead_slot(w, false);
+	}
+}
+
 Test(keep, one_that_stands_still_is_not_taken_for_a_lie)
 {
 	enum { MORE_THAN_A_CHECK = 600 };
