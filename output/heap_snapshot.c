@@ -16,6 +16,7 @@
 
 #include "output/digits.h"
 #include "output/json.h"
+#include "output/snapshot_ids.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,58 +63,6 @@ static const char head[] =
 	"\"sample_fields\":[\"timestamp_us\",\"last_assigned_id\"],"
 	"\"location_fields\":[\"object_index\",\"script_id\",\"line\",\"column\"]},";
 
-/* --- ids --- */
-
-/* Ids that are taken, as numbers from 1 to 2^31 - 1: the id is twice that, and 1. */
-struct taken {
-	uint32_t *slot; /* 0: free */
-	uint32_t mask;
-	uint64_t secret; /* hash_secret() */
-};
-
-/* Objects are aligned to 16 bytes, so within 32 GiB this tells all apart. What lies further
- * away is laid over it, moved by what its upper bits say. */
-static uint32_t fold(uint64_t address)
-{
-	uint32_t low = (uint32_t)(address >> 4) & 0x7fffffff;
-	uint32_t high = (uint32_t)(hash_mix(address >> 35) >> 20) & 0x7fffffff;
-
-	return address >> 35 ? low ^ high : low;
-}
-
-/* The number of that address, or the next that is free, in steps of the address's own: addresses
- * that were chosen to have the same number don't try the same ones after it. */
-static uint32_t take_number(struct taken *t, uint64_t address)
-{
-	uint32_t number = fold(address), step = (uint32_t)(hash_mix(~address) >> 24) | 1;
-
-	for (;; number = (number + step) & 0x7fffffff) {
-		uint32_t at = (uint32_t)(hash_mix(number * t->secret) >> 16) & t->mask;
-
-		if (!number)
-			continue;
-		while (t->slot[at] && t->slot[at] != number)
-			at = (at + 1) & t->mask;
-		if (!t->slot[at]) {
-			t->slot[at] = number;
-			return number;
-		}
-	}
-}
-
-static enum ps_status make_room(struct taken *t, const struct heap_graph *g, struct arena *scratch)
-{
-	uint64_t slots = 64;
-
-	while (slots < 2ul * g->nobjects)
-		slots *= 2;
-	PS_TRY(arena_take(scratch, slots * sizeof *t->slot, (void **)&t->slot));
-	memset(t->slot, 0, slots * sizeof *t->slot);
-	t->mask = (uint32_t)(slots - 1);
-	t->secret = hash_secret();
-	return PS_OK;
-}
-
 /* --- nodes and edges --- */
 
 static enum node_type node_type(const struct heap_graph *g, uint32_t object)
@@ -142,12 +91,12 @@ static uint32_t node_name(const struct heap_graph *g, uint32_t object, uint32_t 
 	return type + FIRST_TEXT;
 }
 
-static void write_nodes(const struct heap_graph *g, uint32_t object_text, struct taken *taken,
+static void write_nodes(const struct heap_graph *g, uint32_t object_text, struct snapshot_ids *ids,
 			struct digits *d)
 {
 	for (uint32_t o = 0; o < g->nobjects; o++) {
 		uint64_t size = g->size[o] < UINT32_MAX ? g->size[o] : UINT32_MAX;
-		uint64_t number = take_number(taken, g->id[o]);
+		uint64_t number = snapshot_ids_take(ids, g->id[o]);
 
 		if (o)
 			digits_char(d, ',');
@@ -258,13 +207,13 @@ static uint32_t find_object_text(const struct heap_graph *g)
 	return HEAP_NONE;
 }
 
-static enum ps_status write_all(const struct heap_graph *g, struct taken *taken, struct digits *d,
-				FILE *out)
+static enum ps_status write_all(const struct heap_graph *g, struct snapshot_ids *ids,
+				struct digits *d, FILE *out)
 {
 	fprintf(out, "%s\"node_count\":%u,\"edge_count\":%u,\"trace_function_count\":0},\n", head,
 		g->nobjects, g->nedges);
 	fputs("\"nodes\":[", out);
-	write_nodes(g, find_object_text(g), taken, d);
+	write_nodes(g, find_object_text(g), ids, d);
 	fputs("],\n\"edges\":[", out);
 	write_edges(g, d);
 	fputs("],\n\"trace_function_infos\":[],\n\"trace_tree\":[],\n\"samples\":[],\n"
@@ -279,19 +228,19 @@ enum ps_status heap_snapshot_write(struct heap_graph *g, FILE *out, struct ps_er
 {
 	struct digits *d = NULL;
 	struct arena scratch;
-	struct taken taken;
+	struct snapshot_ids ids;
 	enum ps_status st;
 
 	if (g->nobjects > UINT32_MAX / NODE_FIELDS || g->texts.n > UINT32_MAX - FIRST_TEXT)
 		return ps_fail(err, PS_LIMIT, "a .heapsnapshot can't hold so many objects");
 	arena_init(&scratch, &g->mem);
-	st = make_room(&taken, g, &scratch);
+	st = snapshot_ids_init(&ids, &scratch, g->nobjects);
 	if (!st)
 		st = arena_take(&scratch, sizeof *d, (void **)&d);
 	if (!st) {
 		d->out = out;
 		d->n = 0;
-		st = write_all(g, &taken, d, out);
+		st = write_all(g, &ids, d, out);
 	}
 	arena_deinit(&scratch);
 	if (st)

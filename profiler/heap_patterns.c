@@ -31,7 +31,7 @@ enum ps_status heap_patterns_init(struct heap_patterns *p, size_t max_bytes)
 {
 	struct profile_text root = { "(root)", 6 };
 
-	*p = (struct heap_patterns){ .mem = { .max = max_bytes } };
+	*p = (struct heap_patterns){ .mem = { .max = max_bytes }, .secret = hash_secret() };
 	table_init(&p->table, &p->mem);
 	PS_TRY(heap_texts_init(&p->texts, &p->mem));
 	PS_TRY(mem_reserve(&p->mem, (void **)&p->v, &p->cap, 1, sizeof *p->v));
@@ -106,7 +106,8 @@ static enum ps_status frame_of(struct adding *a, uint32_t o, uint32_t *ret)
 	/* What a group leads to says itself what it is: the frame has no "how". */
 	if (a->g->types[a->g->type[a->r->parent[o]]].category == HEAP_GROUP)
 		f.kind |= BELOW_GROUP;
-	hash = hash_words((uint64_t)f.type << 32 | f.name, (uint64_t)f.kind << 32 | f.label);
+	hash = hash_chosen_words(a->p->secret, (uint64_t)f.type << 32 | f.name,
+				 (uint64_t)f.kind << 32 | f.label);
 	while ((id = table_next(&a->table, hash, &at)) != TABLE_NONE) {
 		if (memcmp(&a->frames[id], &f, offsetof(struct frame, what)) == 0) {
 			*ret = id;
@@ -128,7 +129,8 @@ static enum ps_status frame_of(struct adding *a, uint32_t o, uint32_t *ret)
 static enum ps_status below(struct heap_patterns *p, uint32_t parent, const struct frame *f,
 			    uint32_t *ret)
 {
-	uint32_t hash = hash_words(parent, (uint64_t)f->what << 32 | f->how), at = TABLE_START, id;
+	uint32_t hash = hash_chosen_words(p->secret, parent, (uint64_t)f->what << 32 | f->how);
+	uint32_t at = TABLE_START, id;
 	const struct heap_pattern *above = &p->v[parent];
 
 	*ret = parent;

@@ -33,7 +33,8 @@ struct heap_patterns {
 	struct heap_texts texts;
 	uint32_t n;
 
-	uint32_t cap; /* the rest is their own business */
+	uint32_t cap;    /* the rest is their own business */
+	uint64_t secret; /* hash_secret() */
 	struct mem mem;
 	struct table table;
 };

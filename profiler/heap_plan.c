@@ -18,6 +18,9 @@
 
 enum { MS = 1000000, LOOK_EVERY = 100 * MS, STATM_MAX = 256 };
 
+static const char too_many[] = "a recording has at most 256";
+_Static_assert(HEAP_MOMENTS_MAX == 256, "too_many tells it");
+
 /* --- when --- */
 
 static bool parse_bytes(const char *text, uint64_t *ret)
@@ -122,17 +125,28 @@ static int spawn_dump(int target, char *file)
 	return child;
 }
 
-static void take(struct heap_plan *p, uint64_t now)
+static bool is_full(const struct heap_plan *p)
+{
+	return p->nmoments == HEAP_MOMENTS_MAX;
+}
+
+/* False: there is no room for it, and nothing was begun. */
+static bool take(struct heap_plan *p, uint64_t now)
 {
 	struct moment *m = &p->moments[p->nmoments];
+	size_t room = strlen(p->base) + sizeof ".heap4294967295.heapsnapshot";
 
-	if (p->nmoments == HEAP_MOMENTS_MAX ||
-	    asprintf(&m->file, "%s.heap%u.heapsnapshot", p->base, p->nmoments + 1) < 0)
-		return;
+	if (is_full(p))
+		return false;
+	m->file = malloc(room);
+	if (!m->file)
+		return false;
+	snprintf(m->file, room, "%s.heap%u.heapsnapshot", p->base, p->nmoments + 1);
 	m->at_ns = now - p->began;
 	m->child = spawn_dump(p->pid, m->file);
 	m->failed = m->child == 0;
 	p->nmoments++;
+	return true;
 }
 
 /* Two copies of one process at a time would need twice the memory, and the second could not
@@ -223,16 +237,16 @@ void heap_plan_step(struct heap_plan *p, uint64_t now, unsigned asked)
 {
 	struct heap_when *w;
 
-	if (now < p->next && asked == p->asked)
+	if (now < p->next && (asked == p->asked || is_full(p)))
 		return;
 	note_due(p, now);
 	w = next_due(p);
-	if (!is_taking(p) && (w || asked != p->asked)) {
+	/* What there is no room for stays due, and is told at the end. */
+	if (!is_taking(p) && (w || asked != p->asked) && take(p, now)) {
 		if (w)
 			w->done = true;
 		else
 			p->asked++;
-		take(p, now);
 	}
 	p->next = next_look(p, now);
 }
@@ -270,8 +284,8 @@ static void take_late(struct heap_plan *p, struct ending *e, const char *what)
 		e->why_not = "waiting for it was ended";
 	if (e->why_not)
 		e->how->missed(what, e->why_not);
-	else
-		take(p, e->now);
+	else if (!take(p, e->now))
+		e->how->missed(what, is_full(p) ? too_many : "there is not enough memory");
 }
 
 void heap_plan_end(struct heap_plan *p, uint64_t now, unsigned asked,

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of a recording: what dumps are asked for in advance; all dumps. Those beyond are told at its end. */
 enum { HEAP_WHENS_MAX = 16, HEAP_MOMENTS_MAX = 256 };
 
 enum heap_when_kind { HEAP_AT_START, HEAP_AT_END, HEAP_AT_TIME, HEAP_AT_RSS };

@@ -99,4 +99,11 @@ uint32_t hash_bytes(const void *at, size_t len, uint32_t seed);
  * may depend on it. */
 uint64_t hash_secret(void);
 
+/* hash_words() of words that were chosen by others. The secret is in between, for what is the
+ * same before it would stay the same. */
+static inline uint32_t hash_chosen_words(uint64_t secret, uint64_t a, uint64_t b)
+{
+	return (uint32_t)(hash_mix((hash_mix(a * secret) + b) * secret) >> 16);
+}
+
 #endif

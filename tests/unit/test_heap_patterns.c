@@ -146,6 +146,123 @@ Test(heap_patterns, two_dumps_are_counted_side_by_side)
 	heap_patterns_deinit(&p);
 }
 
+/* --- dumps that were made to be slow --- */
+
+static uint64_t inserted,
+	passed; /* into tables; places that were in use, on the way to a free one */
+
+void __real_table_insert(struct table *t, uint32_t hash, uint32_t id);
+void __wrap_table_insert(struct table *t, uint32_t hash, uint32_t id);
+
+void __wrap_table_insert(struct table *t, uint32_t hash, uint32_t id)
+{
+	uint32_t mask = t->nslots - 1;
+
+	inserted++;
+	for (uint32_t at = hash & mask; t->slot[at].id_plus_1; at = (at + 1) & mask)
+		passed++;
+	__real_table_insert(t, hash, id);
+}
+
+enum { NAMES = 1000, CHOSEN = 3000 };
+
+/* Objects that one object holds: of type number `type` under name number `name`. */
+struct held {
+	uint32_t type, name;
+};
+struct numbers {
+	uint32_t type[NAMES], label[NAMES];       /* in the graph */
+	uint32_t parent, what[NAMES], how[NAMES]; /* among the patterns */
+};
+
+/* As many as it has names are there before: type 0 under name 0, and so on. */
+static void count_held(const struct held *v, uint32_t n, struct numbers *ret)
+{
+	struct heap_patterns p;
+	struct heap_routes r;
+	struct heap_graph g;
+	char word[16];
+
+	built_heap(&g);
+	for (uint32_t i = 0; i < NAMES; i++) {
+		snprintf(word, sizeof word, "T%u", i);
+		ret->type[i] = built_heap_type(&g, word, HEAP_OBJECT);
+		snprintf(word, sizeof word, "a%u", i);
+		ret->label[i] = built_heap_text(&g, word);
+	}
+	built_heap_edge(&g, HEAP_EDGE_ATTRIBUTE, "holder", 1);
+	built_heap_object(&g, built_heap_type(&g, "Holder", HEAP_OBJECT), 16);
+	for (uint32_t i = 0; i < NAMES + n; i++)
+		cr_assert_eq(heap_graph_edge(&g, HEAP_EDGE_ATTRIBUTE,
+					     ret->label[i < NAMES ? i : v[i - NAMES].name], i + 2),
+			     PS_OK);
+	for (uint32_t i = 0; i < NAMES + n; i++)
+		built_heap_object(&g, ret->type[i < NAMES ? i : v[i - NAMES].type], 16);
+	cr_assert_eq(heap_graph_finish(&g), PS_OK);
+	cr_assert_eq(heap_routes_shortest(&g, &r), PS_OK);
+	cr_assert_eq(heap_patterns_init(&p, BOUND), PS_OK);
+	inserted = passed = 0;
+	cr_assert_eq(heap_patterns_add(&p, &g, &r, 0, NULL), PS_OK);
+	for (uint32_t i = 0; i < p.n; i++) {
+		struct profile_text what = heap_pattern_what(&p, i);
+		unsigned k;
+
+		snprintf(word, sizeof word, "%.*s", (int)what.len, what.at);
+		if (sscanf(word, "T%u", &k) != 1 || ret->what[k])
+			continue;
+		ret->parent = p.v[i].parent;
+		ret->what[k] = p.v[i].what;
+		ret->how[k] = p.v[i].how;
+	}
+	cr_expect_eq(p.v[ret->parent].side[0].count, 1);
+	cr_expect_geq(p.n, NAMES + n + 2);
+	heap_patterns_deinit(&p);
+	heap_routes_deinit(&r);
+	heap_graph_deinit(&g);
+}
+
+static uint32_t frame_hash(const struct numbers *n, uint32_t type, uint32_t name)
+{
+	return hash_words((uint64_t)n->type[type] << 32,
+			  (uint64_t)HEAP_EDGE_ATTRIBUTE << 32 | n->label[name]);
+}
+
+static uint32_t pattern_hash(const struct numbers *n, uint32_t type, uint32_t name)
+{
+	return hash_words(n->parent, (uint64_t)n->what[type] << 32 | n->how[name]);
+}
+
+/* Chosen to meet in one place of a table, were they found by these hashes. */
+static void expect_no_meeting(uint32_t (*hash)(const struct numbers *, uint32_t, uint32_t))
+{
+	static struct held chosen[CHOSEN];
+	struct numbers first = { 0 }, again = { 0 };
+	uint32_t n = 0;
+
+	count_held(NULL, 0, &first);
+	for (uint32_t i = 0; i < NAMES * NAMES && n < CHOSEN; i++) {
+		struct held h = { i / NAMES, i % NAMES };
+
+		if (h.type != h.name && (hash(&first, h.type, h.name) & 8191) < 64)
+			chosen[n++] = h;
+	}
+	cr_assert_eq(n, CHOSEN);
+	count_held(chosen, n, &again);
+	cr_expect(memcmp(&first, &again, sizeof first) == 0);
+	cr_expect_geq(inserted, 2 * (NAMES + CHOSEN));
+	cr_expect_leq(passed, 16 * inserted);
+}
+
+Test(heap_patterns, frames_that_were_chosen_do_not_meet)
+{
+	expect_no_meeting(frame_hash);
+}
+
+Test(heap_patterns, patterns_that_were_chosen_do_not_meet)
+{
+	expect_no_meeting(pattern_hash);
+}
+
 Test(heap_patterns, any_allocation_may_fail)
 {
 	enum ps_status st = PS_NOMEM;

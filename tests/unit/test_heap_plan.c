@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/heap_plan.h"
 
+#include "tests/support/fail_alloc.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -116,6 +118,46 @@ Test(heap_plan, none_is_left_out_without_a_word)
 			       "end: there is no such Python any more\n"
 			       "11s: the recording was over before\n"
 			       "rss>1T: the recording was over before\n");
+}
+
+/* As many as a recording can have were taken; those that fell due then are told when it ends. */
+Test(heap_plan, those_beyond_the_most_are_told)
+{
+	static const char *const texts[] = { "start", "5s", "end" };
+	struct heap_plan_ending how = { true, never_waits, note_missed, is_interrupted, NULL };
+	struct heap_plan p;
+
+	told[0] = '\0';
+	cr_assert_eq(heap_plan_parse(texts, 3, &p, NULL), PS_OK);
+	cr_assert_eq(heap_plan_begin(&p, 0, "x", 1000, NULL), PS_OK);
+	p.nmoments = HEAP_MOMENTS_MAX;
+	heap_plan_step(&p, 2000, 1);
+	heap_plan_step(&p, 6000000000, 2);
+	cr_expect_eq(p.nmoments, HEAP_MOMENTS_MAX);
+	heap_plan_end(&p, 7000000000, 2, &how);
+	cr_expect_str_eq(told, "start: a recording has at most 256\n"
+			       "5s: a recording has at most 256\n"
+			       "SIGUSR1: a recording has at most 256\n"
+			       "SIGUSR1: a recording has at most 256\n"
+			       "end: a recording has at most 256\n");
+	heap_plan_deinit(&p);
+}
+
+Test(heap_plan, one_without_memory_is_told)
+{
+	static const char *const texts[] = { "end" };
+	struct heap_plan_ending how = { true, never_waits, note_missed, is_interrupted, NULL };
+	struct heap_plan p;
+
+	told[0] = '\0';
+	cr_assert_eq(heap_plan_parse(texts, 1, &p, NULL), PS_OK);
+	cr_assert_eq(heap_plan_begin(&p, 0, "x", 1000, NULL), PS_OK);
+	fail_alloc_at(1);
+	heap_plan_end(&p, 2000, 0, &how);
+	fail_alloc_at(0);
+	cr_expect_str_eq(told, "end: there is not enough memory\n");
+	cr_expect_eq(p.nmoments, 0u);
+	heap_plan_deinit(&p);
 }
 
 Test(heap_plan, nothing_is_told_where_nothing_was_asked_for)

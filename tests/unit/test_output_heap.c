@@ -2,6 +2,7 @@
 /* The files that heaps are written as. Readers that others wrote are in tests/heap. */
 #include "output/heap_jsonl.h"
 #include "output/heap_snapshot.h"
+#include "output/snapshot_ids.h"
 
 #include "tests/support/built_heap.h"
 #include "tests/support/built_report.h"
@@ -187,6 +188,51 @@ Test(heap_snapshot, ids_of_addresses_that_want_the_same_one)
 	cr_expect_eq(heap_snapshot_write(&g, out, NULL), PS_OK);
 	fclose(out);
 	heap_graph_deinit(&g);
+}
+
+/* What hash_mix() makes that of. */
+static uint64_t unmix(uint64_t mixed)
+{
+	const uint64_t factor = 0x9e3779b97f4a7c15u;
+	uint64_t inverse = factor, x = mixed ^ mixed >> 29 ^ mixed >> 58;
+
+	for (int i = 0; i < 5; i++)
+		inverse *= 2 - factor * inverse;
+	x *= inverse;
+	return x ^ x >> 32;
+}
+
+static uint32_t own_number(uint64_t address)
+{
+	return (uint32_t)(address >> 4 ^ hash_mix(address >> 35) >> 20) & 0x7fffffff;
+}
+
+/* Neighbours, and addresses whose own number is in the midst of theirs and whose steps are 1, so
+ * that each would try all to the end of them, and then what the ones before it took. */
+Test(snapshot_ids, addresses_that_try_all_that_is_taken)
+{
+	enum { NEIGHBOURS = 1 << 18, CHOSEN = 512, N = NEIGHBOURS + CHOSEN };
+	const uint32_t first = 1 << 20;
+	struct mem m = { .max = 1 << 28 };
+	struct snapshot_ids ids;
+	struct arena a;
+	unsigned chosen = 0;
+
+	cr_assert_eq(hash_mix(unmix(0x123456789abcdef0)), 0x123456789abcdef0);
+	arena_init(&a, &m);
+	cr_assert_eq(snapshot_ids_init(&ids, &a, N), PS_OK);
+	for (uint32_t i = 0; i < NEIGHBOURS; i++)
+		cr_assert_eq(snapshot_ids_take(&ids, (uint64_t)(first + i) << 4), first + i);
+	for (uint64_t i = 0; chosen < CHOSEN; i++) {
+		uint64_t address = ~unmix(i >> 24 << 56 | (i & 0xffffff));
+
+		if (own_number(address) < first || own_number(address) - first >= NEIGHBOURS)
+			continue;
+		cr_assert_neq(snapshot_ids_take(&ids, address), 0);
+		chosen++;
+	}
+	cr_expect_leq(ids.looks, 18ul * N);
+	arena_deinit(&a);
 }
 
 Test(heap_snapshot, any_allocation_may_fail_and_any_stream)
