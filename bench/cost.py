@@ -8,12 +8,11 @@ import re
 import subprocess
 import time
 
-import formats
 import profilers
 from interpreters import HERE
 
 SETTLE = 1.0  # seconds after the start of a profiler that are not counted
-FAILURES = (profilers.Failed, formats.Unreadable, OSError)
+FAILURES = profilers.FAILURES
 
 
 def script(name):
@@ -40,14 +39,17 @@ def table(python, entrants, rates, threads, seconds):
     """Rows of CPU and memory by rate and number of threads, each target sampled in turns."""
     rows, failures = [], []
     for n in threads:
-        with python.target(script("deep"), str(n), "33", "calls") as target:
-            for rate in rates:
-                for name, profiler in entrants.items():
-                    try:
-                        row = watch(profiler, target, rate, seconds)
-                        rows.append({"who": name, "python": python.version, "threads": n, "rate": rate, **row})
-                    except FAILURES as e:
-                        failures.append(f"{name} at {rate} Hz, {n} threads: {e}")
+        try:
+            with python.target(script("deep"), str(n), "33", "calls") as target:
+                for rate in rates:
+                    for name, profiler in entrants.items():
+                        try:
+                            row = watch(profiler, target, rate, seconds)
+                            rows.append({"who": name, "python": python.version, "threads": n, "rate": rate, **row})
+                        except FAILURES as e:
+                            failures.append(f"{name} at {rate} Hz, {n} threads: {e}")
+        except FAILURES as e:
+            failures.append(f"{n} threads under {python.version}: {e}")
     return rows, failures
 
 
@@ -68,13 +70,16 @@ def curve(python, entrants, what, xs, rate, seconds):
     name_of, arguments = CURVES[what]
     rows, failures = [], []
     for x in xs:
-        with python.target(script(name_of), *arguments(x)) as target:
-            for name, profiler in entrants.items():
-                try:
-                    rows.append({"who": name, "python": python.version, "what": what, "x": x, "rate": rate,
-                                 **watch(profiler, target, rate, seconds)})
-                except FAILURES as e:
-                    failures.append(f"{name}, {x} {what}: {e}")
+        try:
+            with python.target(script(name_of), *arguments(x)) as target:
+                for name, profiler in entrants.items():
+                    try:
+                        rows.append({"who": name, "python": python.version, "what": what, "x": x, "rate": rate,
+                                     **watch(profiler, target, rate, seconds)})
+                    except FAILURES as e:
+                        failures.append(f"{name}, {x} {what}: {e}")
+        except FAILURES as e:
+            failures.append(f"{x} {what} under {python.version}: {e}")
     return rows, failures
 
 
@@ -107,6 +112,10 @@ def first_samples(python, entrants, rate, rounds):
             except FAILURES as e:
                 failures.append(f"{name}: {e}")
     return [{"who": n, "python": python.version, "ms": ms} for n, ms in rows.items() if ms], failures
+
+
+def line_of_first(r):
+    return f"{r['python']:5} {r['who']:22} first sample after {' '.join(f'{v:.0f}' for v in r['ms'])} ms"
 
 
 def line_of(r):

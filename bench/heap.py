@@ -20,6 +20,7 @@ SKIPPED = re.compile(r"(\d+) skipped because late")
 INSIDE = ("gc.get_objects", "objgraph", "guppy3")  # what a program may call in itself
 SIZES, DUMPED = (1, 3, 10), 2  # million objects
 RECORD_S, DUMP_AT_S, RATE = 10, 2, 1000
+LIMIT_S = 600  # for one command
 
 
 def can(python):
@@ -43,14 +44,28 @@ def run(*command):
     with tempfile.TemporaryFile("w+") as said:
         began = time.monotonic()
         p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
-        _, status, used = os.wait4(p.pid, 0)
+        try:
+            ended = profilers.reap(p, LIMIT_S)
+        finally:
+            if p.returncode is None:
+                p.kill()
+                p.wait()
         took = time.monotonic() - began
-        p.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
         text = said.read()
+    if not ended:
+        raise profilers.Failed(f"{' '.join(command[1:3])}: not done after {LIMIT_S} s: {text.strip()[-300:]}")
+    used = ended[1]
     if p.returncode:
         raise profilers.Failed(f"{' '.join(command[1:3])}: exit {p.returncode}: {text.strip()[-300:]}")
     return text, took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def found(pattern, text):
+    match = pattern.search(text)
+    if not match:
+        raise profilers.Failed(f"it did not say what it was to say, but: {text.strip()[-300:]}")
+    return match
 
 
 def dump(pysample, t, output, *options):
@@ -58,35 +73,36 @@ def dump(pysample, t, output, *options):
     as itself has it, and what run() gives."""
     ask(t, "feel")
     got = run(pysample, "heap", "dump", *options, "-o", output, str(t.pid))
-    said = SAID.search(got[0])
+    said = found(SAID, got[0])
     return int(said[1]), float(said[2]), ask(t, "felt"), got
 
 
 # --- How long it is held.
 
 def held(python, millions, rounds, pysample, folder):
-    """Rows {who, ms} of one live program. A round is a fork, and then a dump, while it works."""
-    found = {"fork": [], "pysample": [], "felt": [], "pysample --in-process": []}
-    failures, output = [], os.path.join(folder, "held.psheap")
-    with target(python, millions) as t:
-        ask(t, "fork")
-        for _ in range(rounds):
-            found["fork"].append(ask(t, "fork"))
-            objects, ms, felt, _ = dump(pysample, t, output)
-            found["pysample"].append(ms)
-            found["felt"].append(felt)
+    """Rows {who, ms} of one live program. A round is a fork, and then a dump, while it works.
+    What there is when the program ends of itself is kept."""
+    took = {"fork": [], "pysample": [], "felt": [], "pysample --in-process": []}
+    failures, output, objects, doing = [], os.path.join(folder, "held.psheap"), None, "held"
+    try:
+        with target(python, millions) as t:
+            ask(t, "fork")
+            for _ in range(rounds):
+                took["fork"].append(ask(t, "fork"))
+                objects, ms, felt, _ = dump(pysample, t, output)
+                took["pysample"].append(ms)
+                took["felt"].append(felt)
+                os.remove(output)
+            _, ms, *_ = dump(pysample, t, output, "--in-process")
+            took["pysample --in-process"].append(ms)
             os.remove(output)
-        _, ms, *_ = dump(pysample, t, output, "--in-process")
-        found["pysample --in-process"].append(ms)
-        os.remove(output)
-        for who in INSIDE:
-            try:
-                found[who] = [ask(t, "peer " + who)]
-            except RuntimeError as e:
-                failures.append(f"{who} with {millions} million objects under {python.version}: {e}")
-                break
+            for who in INSIDE:
+                doing = who
+                took[who] = [ask(t, "peer " + who)]
+    except profilers.FAILURES as e:
+        failures.append(f"{doing} with {millions:g} million objects under {python.version}: {e}")
     return [{"python": python.version, "millions": millions, "objects": objects, "who": who, "ms": ms}
-            for who, ms in found.items() if ms and ms[0] is not None], failures
+            for who, ms in took.items() if ms and ms[0] is not None], failures
 
 
 # --- What the copy and pysample need.
@@ -96,6 +112,8 @@ def children_after(t, before):
     until = time.monotonic() + 10
     while (now := ask(t, "children")) == before and time.monotonic() < until:
         time.sleep(0.01)
+    if now == before:
+        raise profilers.Failed("the copy did not end within 10 s")
     return now - before
 
 
@@ -126,7 +144,7 @@ def lost(pysample, t, seconds, folder, *options):
     ask(t, "feel")
     said, *_ = run(pysample, "record", "-r", str(RATE), "-d", f"{seconds}s", *options, "-o", output, str(t.pid))
     ask(t, "felt")
-    usable, skipped = USABLE.search(said), SKIPPED.search(said)
+    usable, skipped = found(USABLE, said), SKIPPED.search(said)
     for name in os.listdir(folder):
         os.remove(os.path.join(folder, name))
     return (int(usable[2]) - int(usable[1]) + (int(skipped[1]) if skipped else 0)) * 1000 / RATE
@@ -146,19 +164,19 @@ def beside(python, millions, rounds, pysample, folder):
 
 def measure(python, sizes, rounds, pysample=profilers.PYSAMPLE):
     """{held, whole, beside} and what failed."""
-    found, failures = {"held": [], "whole": [], "beside": []}, []
+    all_found, failures = {"held": [], "whole": [], "beside": []}, []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         steps = [("held", held, m) for m in sizes] + [("whole", whole, DUMPED), ("beside", beside, DUMPED)]
         for name, part, millions in steps:
             try:
                 got = part(python, millions, rounds, pysample, folder)
-            except (profilers.Failed, RuntimeError) as e:
+            except profilers.FAILURES as e:
                 failures.append(f"{name} with {millions:g} million objects under {python.version}: {e}")
                 continue
             if name == "held":
                 failures += got[1]
-            found[name] += got[0] if name == "held" else [got]
-    return found, failures
+            all_found[name] += got[0] if name == "held" else [got]
+    return all_found, failures
 
 
 def lines_of(found):

@@ -3,6 +3,7 @@
 the program stands for it, and whether anything is left in the program after many of them; and
 whether a recording beside them notices."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -18,6 +19,8 @@ THEIRS = "import sys, time; t = time.monotonic_ns(); sys.remote_exec(int(sys.arg
 BY_ANOTHER, OF_ANOTHER = "sys.remote_exec", 50
 WARM, MARKS = 50, 20
 TOLD_MAX = 10  # failures that are told one by one
+IN_A_ROW = 20  # failures after which the others are not tried: each may take until its time is over
+COMMAND_S = 60  # what one command may take at most; its own time is over long before
 # What the program's main thread can stand in, when no script runs in it.
 CHAINS = {("<module>",), ("<module>", "work"), ("<module>", "work", "<genexpr>")}
 
@@ -32,12 +35,18 @@ def can_record(python):
 
 # --- One injection.
 
+def run(command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=COMMAND_S)
+    except subprocess.TimeoutExpired:
+        raise profilers.Failed(f"not done after {COMMAND_S} s") from None
+
+
 def by_pysample(pysample, t, number):
     """Milliseconds from the command to the script's first line, from the request to it, and that
     the program stood."""
     began = time.monotonic_ns()
-    result = subprocess.run([pysample, "exec", "-v", str(t.pid), "-c", CODE.format(number)], capture_output=True,
-                            text=True, stdin=subprocess.DEVNULL)
+    result = run([pysample, "exec", "-v", str(t.pid), "-c", CODE.format(number)])
     said = SAID.search(result.stderr)
     if result.returncode or not said or not result.stdout.strip().isdigit():
         raise profilers.Failed(f"number {number}: exit {result.returncode}: {result.stderr.strip()}")
@@ -48,8 +57,7 @@ def by_remote_exec(python, t, number):
     """Milliseconds from the call to the script's first line; its interpreter runs already."""
     with open(os.path.join(t.outside, "theirs.py"), "w") as f:
         f.write(CODE.format(number).replace("print", ""))
-    result = subprocess.run(python.command("-c", THEIRS, str(t.pid), f"{t.inside}/theirs.py"), capture_output=True,
-                            text=True, stdin=subprocess.DEVNULL)
+    result = run(python.command("-c", THEIRS, str(t.pid), f"{t.inside}/theirs.py"))
     if result.returncode:
         raise profilers.Failed(result.stderr.strip())
     until = time.monotonic() + 10
@@ -72,6 +80,8 @@ def state(t, done):
     blocks = ask(t, 0, 1)[3]
     with open(f"/proc/{t.pid}/status") as f:
         memory = re.search(r"RssAnon:\s+(\d+) kB", f.read())
+    if not memory:
+        raise profilers.Failed("the program has ended")
     return {"done": done, "memory": int(memory[1]) * 1024, "fds": len(os.listdir(f"/proc/{t.pid}/fd")),
             "blocks": blocks}
 
@@ -142,31 +152,40 @@ class Measurement:
     def inject(self):
         every = max(1, self.times // MARKS)
         self.marks.append(state(self.t, 0))
+        in_a_row = 0
         for number in range(self.times):
             if self.until and time.monotonic() > self.until:
                 break
             self.done = number + 1
             try:
                 self.took.append(by_pysample(self.pysample, self.t, number))
+                in_a_row = 0
             except profilers.Failed as e:
                 self.fail("pysample exec", e)
-                if self.t.process.poll() is not None:
-                    return
+                in_a_row += 1
+                if self.t.process.poll() is not None or in_a_row >= IN_A_ROW:
+                    break
             if self.done % every == 0:
                 self.marks.append(state(self.t, self.done))
         self.marks.append(state(self.t, self.done))
 
     def beside(self, seconds):
-        """The injections beside a recording; before them, a recording without."""
-        if not can_record(self.python):
+        """The injections beside a recording; before them, a recording without. They go on if it fails."""
+        recorder, alone, recording = profilers.Pysample(self.pysample), None, None
+        with contextlib.ExitStack() as at_end:
+            try:
+                if can_record(self.python):
+                    alone = told_of(recorder.record(self.t, 1000, seconds), self.t.script)
+                    recording = at_end.enter_context(recorder.running(self.t, 1000))
+            except profilers.FAILURES as e:
+                self.failures.append(f"a recording under {self.python.label}: {e}")
             self.inject()
-            return None, None
-        recorder = profilers.Pysample(self.pysample)
-        alone = recorder.record(self.t, 1000, seconds)
-        with recorder.running(self.t, 1000) as run:
-            self.inject()
-            with_them = run.finish()
-        return told_of(alone, self.t.script), told_of(with_them, self.t.script)
+            try:
+                if recording:
+                    return alone, told_of(recording.finish(), self.t.script)
+            except profilers.FAILURES as e:
+                self.failures.append(f"a recording beside them under {self.python.label}: {e}")
+        return None, None
 
     def others(self):
         """Python's own client, where there is one."""
@@ -174,7 +193,7 @@ class Measurement:
         for i in range(min(self.times, OF_ANOTHER) if has_door(self.python) else 0):
             try:
                 theirs.append(by_remote_exec(self.python, self.t, self.times + WARM + i))
-            except profilers.Failed as e:
+            except profilers.FAILURES as e:
                 self.fail(BY_ANOTHER, e)
                 break
         return theirs
@@ -199,17 +218,17 @@ def measure(python, times, seconds, minutes=None, pysample=profilers.PYSAMPLE):
     """(rows, failures): one row, or none if it could not be measured at all. After so many minutes
     it ends with as many injections as there were."""
     numbers = times + WARM + OF_ANOTHER
-    with python.target(os.path.join(HERE, "targets", "host.py"), str(numbers)) as t:
-        m = Measurement(python, t, times, pysample)
-        m.until = minutes and time.monotonic() + 60 * minutes
-        try:
+    m = Measurement(python, None, times, pysample)
+    try:
+        with python.target(os.path.join(HERE, "targets", "host.py"), str(numbers)) as m.t:
+            m.until = minutes and time.monotonic() + 60 * minutes
             m.warm()
             alone, with_them = m.beside(seconds)
             row = m.row(alone, with_them)
             row["theirs"] = summary(m.others())
-        except (profilers.Failed, RuntimeError, OSError) as e:
-            m.fail("exec", e)
-            return [], m.failures
+    except profilers.FAILURES as e:
+        m.fail("exec", e)
+        return [], m.failures
     if m.failed > TOLD_MAX:
         m.failures.append(f"under {python.label} {m.failed - TOLD_MAX} more failed")
     return [row], m.failures

@@ -6,16 +6,21 @@ import contextlib
 import glob
 import json
 import os
+import re
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 CACHE = os.environ.get("PYSAMPLE_CACHE", os.path.join(ROOT, ".cache"))
 PROBE = ("import sys, json; own = getattr(sys, 'pypy_version_info', ())[:3]; print(json.dumps(["
          "'%d.%d.%d' % sys.version_info[:3], sys.version_info[1], '.'.join(map(str, own))]))")
+# Seconds after which nobody waits any longer for a Python to start, and for a program to answer.
+PROBE_S, ANSWER_S = 60, 600
 
 
 def enter_private_mounts():
@@ -57,18 +62,32 @@ class Target:
         self.python, self.script = python, os.path.basename(script)
         self.process, self.pid = process, process.pid
         self.outside, self.inside = outside, inside
+        self.unread = b""
 
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def ask(self, words):
-        """Writes a line to the program and reads its answer."""
-        self.process.stdin.write(words + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"{self.script} ended instead of an answer")
-        return answer.strip()
+        """Writes a line to the program and reads its answer. RuntimeError, if there is none."""
+        try:
+            self.process.stdin.write(words + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise RuntimeError(f"{self.script} has ended") from None
+        return self.answer()
+
+    def answer(self, seconds=None):
+        """The next line that the program writes."""
+        out, until = self.process.stdout.fileno(), time.monotonic() + (seconds or ANSWER_S)
+        while b"\n" not in self.unread:
+            if not select.select([out], [], [], max(0, until - time.monotonic()))[0]:
+                raise RuntimeError(f"{self.script} gave no answer for {seconds or ANSWER_S} s")
+            read = os.read(out, 1 << 16)
+            if not read:
+                raise RuntimeError(f"{self.script} ended instead of an answer")
+            self.unread += read
+        line, _, self.unread = self.unread.partition(b"\n")
+        return line.decode("utf-8", "replace").strip()
 
 
 class Chrooted:
@@ -76,7 +95,8 @@ class Chrooted:
 
     def __init__(self, root, version, program=None):
         self.root, self.version, self.program = root, version, program or f"python{version}"
-        told = subprocess.run(self.command("-c", PROBE), capture_output=True, text=True, check=True).stdout
+        told = subprocess.run(self.command("-c", PROBE), capture_output=True, text=True, check=True,
+                              stdin=subprocess.DEVNULL, timeout=PROBE_S).stdout
         self.exact, self.minor, self.pypy = json.loads(told)
         self.label = f"PyPy {self.pypy}" if self.pypy else self.exact
 
@@ -110,13 +130,15 @@ class Chrooted:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 env={**environment(), "TMPDIR": f"{inside}/tmp"})
             try:
-                if process.stdout.readline().strip() != "ready":
+                target = Target(self, script, process, outside, inside)
+                if target.answer() != "ready":
                     raise RuntimeError(f"{script} did not start under {self.version}")
-                yield Target(self, script, process, outside, inside)
+                yield target
             finally:
                 process.kill()
                 process.wait()
-                process.stdin.close()
+                with contextlib.suppress(BrokenPipeError):  # of a line that it did not read any more
+                    process.stdin.close()
                 process.stdout.close()
 
 
@@ -135,31 +157,50 @@ def environment():
     return {**os.environ, "PYTHONHASHSEED": "0"}
 
 
+def started(kind, *args):
+    """This Python, or None and a word if it does not start."""
+    try:
+        return kind(*args)
+    except (OSError, ValueError, subprocess.SubprocessError) as e:
+        print(f"left out, for it does not start: {e}", file=sys.stderr)
+        return None
+
+
 def find(versions=None):
-    root = os.path.join(CACHE, "rootfs")
-    found = [
-        Chrooted(root, v)
-        for v in versions or ("3.13", "3.14", "3.15")
-        if os.path.exists(os.path.join(root, "usr", "bin", "python" + v))
-    ]
+    root, asked = os.path.join(CACHE, "rootfs"), versions or ("3.13", "3.14", "3.15")
+    there = [v for v in asked if os.path.exists(os.path.join(root, "usr", "bin", "python" + v))]
+    found = [p for p in (started(Chrooted, root, v) for v in there) if p]
     if not found:
-        raise SystemExit("no interpreters: run scripts/rootfs first")
+        raise SystemExit(f"no Python of {', '.join(asked)} in {root}: scripts/rootfs makes 3.13, 3.14 and 3.15")
     return found
+
+
+def age(path):
+    """Sorts the Pythons of pyenv by their folders, as 3.14.0rc1 or 3.13.0t: the newest comes last,
+    and those that are built in another way (t: free-threaded) come before all others."""
+    found = re.match(r"\d+\.\d+\.(\d+)(?:(a|b|rc)(\d+))?(.*)", path.split("/")[-3])
+    if not found:
+        return False, 0, "", 0
+    micro, stage, number, other = found.groups()
+    return not other, int(micro), stage or "released", int(number or 0)
+
+
+def outside(minor):
+    """The newest of this minor version that starts, of pyenv or else of PATH."""
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    paths = sorted(glob.glob(os.path.join(pyenv, f"versions/3.{minor}.*/bin/python3.{minor}")), key=age, reverse=True)
+    other = shutil.which(f"python3.{minor}")
+    if other and "/shims/" not in other:
+        paths.append(other)
+    return next((p for p in (started(Outside, path, f"3.{minor}") for path in paths) if p), None)
 
 
 def hosts(versions=None):
     """Those that pysample runs code in: of pyenv or PATH the newest of each minor version from 3.8
     on, and the root file system's, PyPy too. `versions` may also be exact, or "pypy"."""
-    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
-    found = []
-    for minor in range(8, 16):
-        paths = sorted(glob.glob(os.path.join(pyenv, f"versions/3.{minor}.*/bin/python3.{minor}")),
-                       key=lambda p: int(p.split("/")[-3].split(".")[2].split("-")[0]))
-        other = shutil.which(f"python3.{minor}")
-        if paths or (other and "/shims/" not in other):
-            found.append(Outside((paths or [other])[-1], f"3.{minor}"))
+    found = [outside(minor) for minor in range(8, 16)]
     root = os.path.join(CACHE, "rootfs")
     for version, program in (("3.13", None), ("3.14", None), ("3.15", None), ("pypy", "pypy3")):
         if os.path.exists(os.path.join(root, "usr", "bin", program or "python" + version)):
-            found.append(Chrooted(root, version, program))
-    return [p for p in found if not versions or p.version in versions or p.exact in versions]
+            found.append(started(Chrooted, root, version, program))
+    return [p for p in found if p and (not versions or p.version in versions or p.exact in versions)]

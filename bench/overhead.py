@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 
-import formats
 import interpreters
 import profilers
 import stats
@@ -28,7 +27,7 @@ AGAIN = 8  # times at most that something is timed because others used the machi
 QUANTUM = 0.15  # seconds of work that are timed at once
 LONGER = {"10 threads": 2, "150 threads": 2}  # a thread's turn is 5 ms: many of them in a quantum
 SPINNING = "a busy core"
-FAILURES = (profilers.Failed, formats.Unreadable, OSError)
+FAILURES = profilers.FAILURES
 
 
 def pieces_for(target, seconds):
@@ -103,25 +102,33 @@ class Spinning:
 def measure(python, kind, entrants, rates, rounds, quanta=3):
     """A row for each profiler and rate: the slowdown in percent, with its interval."""
     rows, failures = [], []
-    with python.target(os.path.join(HERE, "targets", "work.py"), *TARGETS[kind]) as target:
-        n = pieces_for(target, QUANTUM * LONGER.get(kind, 1))
-        entrants = {**entrants, SPINNING: Spinning()}
-        for rate in rates:
-            for name, profiler in entrants.items():
-                if rate not in profiler_rates(name, rates):
-                    continue
-                try:
-                    with_it, without, r = pairs(target, profiler, rate, n, rounds, quanta)
-                except FAILURES as e:
-                    failures.append(f"{name} at {rate}, {kind}: {e}")
-                    continue
-                rows.append({"target": kind, "python": python.version, "who": name, "rate": rate, "hz": r.hz,
-                             "slowdown": stats.slowdown(with_it, without)._asdict(),
-                             "pairs": [list(p) for p in zip(with_it, without)]})
-        null = [(timed(target, n, quanta), timed(target, n, quanta)) for _ in range(rounds)]
-        rows.append({"target": kind, "python": python.version, "who": "nobody", "rate": 0, "hz": 0,
-                     "slowdown": stats.slowdown(*zip(*null))._asdict(), "pairs": [list(p) for p in null]})
+    try:
+        with python.target(os.path.join(HERE, "targets", "work.py"), *TARGETS[kind]) as target:
+            fill(rows, failures, python, target, kind, entrants, rates, rounds, quanta)
+    except FAILURES as e:
+        failures.append(f"{kind} under {python.version}: {e}")
     return rows, failures
+
+
+def fill(rows, failures, python, target, kind, entrants, rates, rounds, quanta):
+    """What there is when the target ends of itself stays in `rows`."""
+    n = pieces_for(target, QUANTUM * LONGER.get(kind, 1))
+    entrants = {**entrants, SPINNING: Spinning()}
+    for rate in rates:
+        for name, profiler in entrants.items():
+            if rate not in profiler_rates(name, rates):
+                continue
+            try:
+                with_it, without, r = pairs(target, profiler, rate, n, rounds, quanta)
+            except FAILURES as e:
+                failures.append(f"{name} at {rate}, {kind}: {e}")
+                continue
+            rows.append({"target": kind, "python": python.version, "who": name, "rate": rate, "hz": r.hz,
+                         "slowdown": stats.slowdown(with_it, without)._asdict(),
+                         "pairs": [list(p) for p in zip(with_it, without)]})
+    null = [(timed(target, n, quanta), timed(target, n, quanta)) for _ in range(rounds)]
+    rows.append({"target": kind, "python": python.version, "who": "nobody", "rate": 0, "hz": 0,
+                 "slowdown": stats.slowdown(*zip(*null))._asdict(), "pairs": [list(p) for p in null]})
 
 
 def profiler_rates(name, rates):

@@ -21,6 +21,7 @@ PY_SPY = os.path.join(HOME, "bin", "py-spy")
 AUSTIN4 = os.path.join(HOME, "bin", "austin")
 AUSTIN3 = os.path.join(HOME, "austin3", "bin", "austin")
 SITE = os.path.join(HOME, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "site-packages")
+LIMIT_S = 900  # for one of them to be installed
 PLOTTER = os.path.join(HOME, "bin", "python")
 # Pinned to nothing where nothing is said, so that the bench meets the newest; the report
 # says which.
@@ -49,19 +50,27 @@ def in_process(version):
 def install(versions=()):
     """Leaves what is there as it is. Says what could not be had; measures without it."""
     if not os.path.exists(PLOTTER):
-        done = subprocess.run([sys.executable, "-m", "venv", HOME], capture_output=True, text=True)
-        if done.returncode:
+        problem = problem_of([sys.executable, "-m", "venv", HOME])
+        if problem:
             shutil.rmtree(HOME, ignore_errors=True)
-            return [f"a virtual environment (Debian: python3-venv): {(done.stdout + done.stderr).strip()[:300]}"]
+            return [f"a virtual environment (Debian: python3-venv): {problem}"]
     missing = []
     for path, what in (*INSTALLS, *(row for v in versions for row in in_process(v))):
         if os.path.exists(path):
             continue
-        done = subprocess.run([PLOTTER, "-m", "pip", "install", "-q", "--disable-pip-version-check",
-                               *what], capture_output=True, text=True)
-        if done.returncode or not os.path.exists(path):
-            missing.append(f"{what[-1]}: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+        problem = problem_of([PLOTTER, "-m", "pip", "install", "-q", "--disable-pip-version-check", *what])
+        if problem or not os.path.exists(path):
+            missing.append(f"{what[-1]}: {problem or 'it is not where it was looked for'}")
     return missing
+
+
+def problem_of(command):
+    """The end of what a command says that fails or does not end; nothing of another."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LIMIT_S)
+    except (OSError, subprocess.SubprocessError) as e:
+        return str(e)[-300:]
+    return (done.stderr or done.stdout).strip()[-300:] or f"exit {done.returncode}" if done.returncode else ""
 
 
 def installed(distribution, folder):
@@ -71,6 +80,10 @@ def installed(distribution, folder):
 
 
 def version_of(*command):
-    done = subprocess.run(command, capture_output=True, text=True)
+    """The second word of what it says, which of all these is the version; "?" if it says nothing."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return "?"
     words = (done.stdout or done.stderr).split()
     return words[1] if len(words) > 1 else "?"

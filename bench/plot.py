@@ -166,9 +166,15 @@ def heap(part, folder):
 def main(folder):
     with open(os.path.join(folder, "results.json"), encoding="utf-8") as f:
         results = json.load(f)
+    broken = []
     for name, draw in (("accuracy", accuracy), ("speed", speed), ("cost", cost), ("overhead", overhead), ("heap", heap)):
-        if name in results and results[name]["rows"]:
-            draw(results[name], folder)
+        try:
+            if name in results and results[name]["curves" if name == "cost" else "rows"]:
+                draw(results[name], folder)
+        except Exception as e:  # the others are drawn
+            broken.append(f"no picture of {name}: {e!r}")
+    if broken:
+        sys.exit("\n".join(broken))
 
 
 if __name__ == "__main__":

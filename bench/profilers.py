@@ -11,6 +11,7 @@ import collections
 import contextlib
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import tempfile
 import time
 
 import formats
+import mojo
 import peers
 from interpreters import ROOT
 
@@ -28,8 +30,30 @@ PYSAMPLE = os.path.join(ROOT, "build", "release", "pysample")
 Recording = collections.namedtuple("Recording", "stacks samples usable hz seconds words cpu peak")
 
 
+END_S = 120  # seconds that a profiler has to end and to write what it saw
+
+
 class Failed(Exception):
     pass
+
+
+# What a profiler or a target that crashes, hangs, is missing or writes nonsense comes to. The
+# measurement in which it does is left out, and said.
+FAILURES = (Failed, formats.Unreadable, mojo.Broken, RuntimeError, OSError, ValueError, LookupError,
+            subprocess.SubprocessError)
+
+
+def reap(process, seconds):
+    """(status, what it used) of a child, once it ends; None, if it does not within that time."""
+    handle = os.pidfd_open(process.pid)
+    try:
+        if not select.select([handle], [], [], seconds)[0]:
+            return None
+    finally:
+        os.close(handle)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return status, used
 
 
 def number(pattern, words, what):
@@ -201,9 +225,6 @@ class Run:
                                         env={**os.environ, "AUSTIN_NO_LOGGING": "1"})
         self.peak, self.usage, self.status, self.ended = 0, None, None, None
 
-    def alive(self):
-        return self.process.returncode is None and self.process.poll() is None
-
     def wait(self, seconds):
         """Until so long after the start; that it has failed is noticed on the way."""
         until = self.began + seconds * 1e9
@@ -249,10 +270,16 @@ class Run:
 
     def finish(self):
         self.peak, threads = self.memory(), self.target.threads()
+        if early := reap(self.process, 0):
+            self._reaped(*early)
+            raise Failed(f"{self.profiler.name} ended early: {self.words()[-500:]}")
         asked = time.monotonic_ns()
         self.process.send_signal(signal.SIGINT)
-        _, status, usage = os.wait4(self.process.pid, 0)
-        self._reaped(status, usage)
+        ended = reap(self.process, END_S)
+        if not ended:
+            raise Failed(f"{self.profiler.name} did not end within {END_S} s of Ctrl-C")
+        self._reaped(*ended)
+        usage = self.usage
         words = self.words()
         if not os.path.exists(self.path):
             raise Failed(f"{self.profiler.name} wrote nothing: {words[-500:]}")

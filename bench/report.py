@@ -3,6 +3,7 @@
 
 import math
 import os
+import sys
 
 import report_heap
 import stats
@@ -139,6 +140,8 @@ def weak(rows, most=8):
     ours = sorted((r for r in rows if r["who"] == "pysample" and r["program"] not in DISTURBED), key=lambda r: r["floor"] - r["tvd"])
     out = ["### Where pysample is furthest from the truth", ""]
     for r in ours[:most]:
+        if not r["differs"]:
+            continue  # of no samples at all
         if r["tvd"] < 1.5 * r["floor"] and r["impossible"] <= 0.01 and r["wrong_line"] <= 0.1:
             continue
         a, b, stack = r["differs"][0]
@@ -178,10 +181,14 @@ def speed(part):
         out += [f"{threads} thread{'s' if threads > 1 else ''}, Python {version}:", ""]
         out += table(["who", "looks/s", "usable %", "pysample's looks to its"], [
             [r["who"], f"{thousands(r['middle'])} ({thousands(min(r['hz']))}–{thousands(max(r['hz']))})",
-             percent(r["usable"], 1), f"{r['ratio']['middle']:.2g} × ({r['ratio']['low']:.2g}–{r['ratio']['high']:.2g})"]
+             percent(r["usable"], 1), ratio(r["ratio"])]
             for r in rows])
         out.append("")
     return out
+
+
+def ratio(s):
+    return "–" if math.isnan(s["middle"]) else f"{s['middle']:.2g} × ({s['low']:.2g}–{s['high']:.2g})"
 
 
 # --- Cost.
@@ -249,7 +256,8 @@ def overhead(part):
         mine = [r for r in rows if (r["python"], r["target"]) == (version, target)]
         rates = list(dict.fromkeys(r["rate"] for r in mine if r["rate"]))
         whos = [*present(mine), "a busy core"]
-        out += [f"{target}, Python {version} (nobody: {interval(mine[-1]['slowdown'])}):", ""]
+        nobody = next((interval(r["slowdown"]) for r in mine if r["who"] == "nobody"), "–")
+        out += [f"{target}, Python {version} (nobody: {nobody}):", ""]
         out += table(["who", *[f"{thousands(r)} Hz" if r != "max" else "max" for r in rates]], [
             [w] + [next((interval(r["slowdown"]) for r in mine if r["who"] == w and r["rate"] == rate), "–") for rate in rates]
             for w in whos])
@@ -307,8 +315,9 @@ def injection_goals(rows, goal):
              f"{r['fds']}, {r['files']}, {r['slope']:.1f} bytes", r["fds"] <= 0 and r["files"] == 0 and r["slope"] < 16)
         if r["beside"]:
             a, b = r["alone"], r["beside"]
+            share = 100 * b["hz"] / a["hz"] if a["hz"] else math.nan
             goal(f"a recording beside it, {who}", "as alone: ≥ 99 % of the rate and usable",
-                 f"{100 * b['hz'] / a['hz']:.1f} %, {b['usable']:.2f} %", b["hz"] >= 0.99 * a["hz"] and b["usable"] >= 99)
+                 f"{share:.1f} %, {b['usable']:.2f} %", share >= 99 and b["usable"] >= 99)
 
 
 # --- Heap dumps.
@@ -321,6 +330,11 @@ def heap(part):
 
 def goals(results):
     """The figures to reach, beside those that were."""
+    out = goal_rows(results)
+    return ["## Goals and figures", ""] + table(["what", "goal", "reached", "met"], out, 4) + [""] if out else []
+
+
+def goal_rows(results):
     out = []
 
     def goal(what, aim, reached, met):
@@ -333,20 +347,22 @@ def goals(results):
             worst = max(newer, key=lambda r: r["impossible"])
             goal("impossible stacks, every program, 3.14 and newer", "≤ 0.01 %",
                  f"{percent(worst['impossible'], 4)} % (`{worst['program']}`, {worst['python']})", worst["impossible"] <= 0.01)
-        worst = max(rows, key=lambda r: r["wrong_line"])
-        goal("wrong lines, every program", "none set", f"{percent(worst['wrong_line'], 4)} % (`{worst['program']}`, {worst['python']})", None)
-        worst = min(rows, key=lambda r: r["usable"])
-        goal("usable samples, every program", "≥ 99 %", f"{worst['usable']:.2f} % (`{worst['program']}`, {worst['python']})",
-             worst["usable"] >= 99)
+        if rows:
+            worst = max(rows, key=lambda r: r["wrong_line"])
+            goal("wrong lines, every program", "none set", f"{percent(worst['wrong_line'], 4)} % (`{worst['program']}`, {worst['python']})", None)
+            worst = min(rows, key=lambda r: r["usable"])
+            goal("usable samples, every program", "≥ 99 %", f"{worst['usable']:.2f} % (`{worst['program']}`, {worst['python']})",
+                 worst["usable"] >= 99)
         beaten, floors, cells = compare(results["accuracy"]["rows"])
-        goal("nearer to the truth than every peer that does not stop the target", "every program", f"{beaten} of {cells}", beaten == cells)
-        goal("at the noise floor (within a third of it)", "ordinary programs", f"{floors} of {cells}", floors == cells)
+        goal("nearer to the truth than every peer that does not stop the target", "every program", f"{beaten} of {cells}", 0 < cells == beaten)
+        goal("at the noise floor (within a third of it)", "ordinary programs", f"{floors} of {cells}", 0 < cells == floors)
     for threads in (1, 20):
         rows = [r for r in results.get("speed", {"rows": []})["rows"] if r["threads"] == threads]
         for who, aim in (("profiling.sampling", 6), ("py-spy", 20), ("py-spy --nonblocking", 20), ("Austin 4", 20)):
             got = [r["ratio"]["middle"] for r in rows if r["who"] == who]
             if got:
-                goal(f"looks/s to those of {who}, {threads} thread{'s' if threads > 1 else ''}", f"≥ {aim} ×", f"{min(got):.1f} ×", min(got) >= aim)
+                least = math.nan if any(map(math.isnan, got)) else min(got)
+                goal(f"looks/s to those of {who}, {threads} thread{'s' if threads > 1 else ''}", f"≥ {aim} ×", f"{least:.1f} ×", least >= aim)
     if "overhead" in results:
         for r in results["overhead"]["rows"]:
             if r["who"] == "pysample" and r["rate"] == 1000 and r["target"] != "allocation":
@@ -363,7 +379,7 @@ def goals(results):
     if "heap" in results:
         for row in report_heap.goals(results["heap"]):
             goal(*row)
-    return ["## Goals and figures", ""] + table(["what", "goal", "reached", "met"], out, 4) + [""] if out else []
+    return out
 
 
 def compare(rows):
@@ -381,19 +397,43 @@ def compare(rows):
     return beaten, floors, cells
 
 
+# --- All of it.
+
+PARTS = {"accuracy": accuracy, "modes": modes, "speed": speed, "cost": cost, "overhead": overhead, "exec": injections, "heap": heap}
+# What tells rows of today from those that were stored in an earlier form.
+TELLS = {"exec": "way"}
+
+
+def understood(results):
+    """Those parts that can be told; of the others it is said that they are left out."""
+    found = {}
+    for name, tell in PARTS.items():
+        if name not in results:
+            continue
+        try:
+            if name in TELLS and not all(TELLS[name] in r for r in results[name]["rows"]):
+                raise ValueError("its rows are of an earlier form")
+            tell(results[name]), goal_rows({name: results[name]}), introduction({name: results[name]}), list(results[name]["failures"])
+        except Exception as e:  # whatever is stored there
+            print(f"{name} is left out of the report, until it is measured anew: {e!r}", file=sys.stderr)
+            continue
+        found[name] = results[name]
+    return found
+
+
 def write(results, folder):
-    order = [p for p in ("accuracy", "modes", "speed", "cost", "overhead", "exec", "heap") if p in results]
-    if not order:
+    """Writes the page, of all parts that can be told."""
+    results = understood(results)
+    if not results:
         return
     out = ["# What was measured", "",
            "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--quick` takes some fifteen minutes, a full run about an hour.",
            "The machine is a virtual one, so ratios count, not absolute rates.", ""]
-    out += goals(results) + introduction({p: results[p] for p in order})
-    for part in order:
-        out += {"accuracy": accuracy, "modes": modes, "speed": speed, "cost": cost, "overhead": overhead, "exec": injections,
-                "heap": heap}[part](results[part])
-        if results[part]["failures"]:
+    out += goals(results) + introduction(results)
+    for name, part in results.items():
+        out += PARTS[name](part)
+        if part["failures"]:
             out += ["What failed, and is missing above:", ""]
-            out += [f"* {' '.join(f.split())[:160]}" for f in results[part]["failures"]] + [""]
+            out += [f"* {' '.join(f.split())[:160]}" for f in part["failures"]] + [""]
     with open(os.path.join(folder, "README.md"), "w", encoding="utf-8") as f:
         f.write("\n".join(out))

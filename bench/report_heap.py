@@ -59,7 +59,7 @@ def text(part, table):
         "The others are called in the program, once: `guppy.hpy().heap()`, `objgraph.typestats()`, and `sys.getsizeof` of all of `gc.get_objects()`; they only count types, and see only what the collector tracks, or follow it from there.",
         "memray is not here: it tells what is allocated while it watches, not what there is.",
         "", "![how long the program is held](heap.svg)", "",
-        *held(part["rows"], table), *steps(part["whole"], table), *beside(part["beside"], table)]
+        *held(part["rows"], table), *steps(part.get("whole", []), table), *beside(part.get("beside", []), table)]
 
 
 def goals(part):
@@ -69,14 +69,14 @@ def goals(part):
     for (python, millions), ms in over.items():
         yield f"program held for a heap dump, longer than for a fork, {millions:g} million objects, {python}", \
             f"≤ {HELD_MS} ms", f"{ms:.1f} ms", ms <= HELD_MS
-    for r in part["whole"]:
+    for r in part.get("whole", []):
         name = f"{r['millions']:g} million objects, {r['python']}"
         yield f"CPU of the copy that dumps, {name}", f"≤ {COPY_S} s", f"{r['copy']:.2f} s", r["copy"] <= COPY_S
         both = r["convert"]["s"] + r["summary"]["s"]
         mib = max(r[w]["mib"] for w in ("dump", "convert", "summary"))
         yield f"a dump to .heapsnapshot, and its summary, {name}", f"≤ {READ_S} s, ≤ 1 GiB", \
             f"{both:.2f} s, {mib:.0f} MiB", both <= READ_S and mib <= READ_MIB
-    for r in part["beside"]:
+    for r in part.get("beside", []):
         more, fork = middle(r["with"]) - middle(r["without"]), middle(r["fork"])
         yield f"samples lost beside a dump, more than without, {r['millions']:g} million objects, {r['python']}", \
             f"≤ {fork:.0f} ms: a fork", f"{more:.0f} ms", more <= fork

@@ -71,13 +71,16 @@ def gather(python, program, entrants, rates, seconds, rounds):
     """
     taken, failures = collections.defaultdict(list), []
     for _, order in turns(list(entrants), rounds):
-        with python.target(script_of(program), beside=BESIDE.get(program, ())) as target:
-            for name in order:
-                try:
-                    recording = entrants[name].record(target, rates[name], seconds)
-                    taken[name].append(recording)
-                except (profilers.Failed, formats.Unreadable, OSError) as e:
-                    failures.append(f"{name}: {e}")
+        try:
+            with python.target(script_of(program), beside=BESIDE.get(program, ())) as target:
+                for name in order:
+                    try:
+                        recording = entrants[name].record(target, rates[name], seconds)
+                        taken[name].append(recording)
+                    except profilers.FAILURES as e:
+                        failures.append(f"{name}: {e}")
+        except profilers.FAILURES as e:
+            failures.append(f"the program: {e}")
     return taken, failures
 
 
@@ -156,15 +159,15 @@ def measure(python, program, supported, seconds, rounds, extra=(), exe=profilers
 def trial(python, entrants, seconds=1):
     """Who can sample this interpreter: {name: "" or why not}."""
     verdict = {}
-    with python.target(script_of("families")) as target:
-        for name, profiler in entrants.items():
-            try:
+    for name, profiler in entrants.items():
+        try:
+            with python.target(script_of("families")) as target:
                 r = profiler.record(target, 200, seconds)
-                inside = sum(n for s, n in r.stacks.items() if [f[0] for f in s[:2]] == ["<module>", "main"])
-                whole = inside > 0.5 * sum(r.stacks.values()) and r.samples > 20
-                verdict[name] = "" if whole else "gives no stacks of it"
-            except (profilers.Failed, formats.Unreadable, OSError) as e:
-                verdict[name] = " ".join(str(e).split())[:200]
+            inside = sum(n for s, n in r.stacks.items() if [f[0] for f in s[:2]] == ["<module>", "main"])
+            whole = inside > 0.5 * sum(r.stacks.values()) and r.samples > 20
+            verdict[name] = "" if whole else "gives no stacks of it"
+        except profilers.FAILURES as e:
+            verdict[name] = " ".join(str(e).split())[:200] or type(e).__name__
     return verdict
 
 

@@ -86,19 +86,30 @@ def measure(python, seconds, exe=profilers.PYSAMPLE):
     """Rows: who, program, mode, {function: (percent shown, percent known)}."""
     rows, failures = [], []
     for program, mode, extra, known in KNOWN:
-        with python.target(script_of(program)) as target:
-            for profiler, rate in contenders(python, mode, extra, exe):
-                try:
-                    r = profiler.record(target, rate, seconds)
-                except (profilers.Failed, formats.Unreadable, OSError) as e:
-                    failures.append(f"{profiler.name} --mode {mode} on {program}: {e}")
-                    continue
-                # Weights of pysample are periods, whatever it skipped; of the peer, looks.
-                looks = (rate if profiler.name == "pysample" else r.hz) * span(r)
-                shown = inclusive(r.stacks)
-                rows.append({"who": profiler.name, "python": python.version, "program": program, "mode": mode,
-                             "shares": {f: (100 * shown[f] / looks, share) for f, share in known.items()}})
+        try:
+            with python.target(script_of(program)) as target:
+                for profiler, rate in contenders(python, mode, extra, exe):
+                    try:
+                        shares = shown(profiler, target, rate, seconds, known)
+                    except profilers.FAILURES as e:
+                        failures.append(f"{profiler.name} --mode {mode} on {program}: {e}")
+                        continue
+                    rows.append({"who": profiler.name, "python": python.version, "program": program, "mode": mode,
+                                 "shares": shares})
+        except profilers.FAILURES as e:
+            failures.append(f"{program} under {python.version}: {e}")
     return rows, failures
+
+
+def shown(profiler, target, rate, seconds, known):
+    """{function: (percent shown, percent known)}"""
+    r = profiler.record(target, rate, seconds)
+    # Weights of pysample are periods, whatever it skipped; of the peer, looks.
+    looks = (rate if profiler.name == "pysample" else r.hz) * span(r)
+    if not looks:
+        raise profilers.Failed("it never looked")
+    weights = inclusive(r.stacks)
+    return {f: (100 * weights[f] / looks, share) for f, share in known.items()}
 
 
 def span(recording):
