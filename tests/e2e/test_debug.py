@@ -300,7 +300,7 @@ def test_ctrl_c_finds_a_line_on_its_way(host, program, debug):
         process.until(lambda: process.state(p.pid) == "T", "the program to be stopped")
         enter_and_interrupt(t, line)
         t.expect("wait no longer")
-        process.sampling(t.popen, 5)  # it looks whether that was picked up
+        process.sampling(t.popen, 50)  # it looks whether that was picked up
         process.kill(p.pid, signal.SIGCONT)
         t.expect(PROMPT)
         check_answers(t, 7)
