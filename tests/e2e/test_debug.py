@@ -290,6 +290,22 @@ def test_ctrl_c_right_after_a_line_is_not_lost(host, program, debug):
     check_unchanged(before, p.describe())
 
 
+def test_ctrl_c_right_after_a_line_among_busy_threads(host, program, debug):
+    if host.implementation == "pypy":
+        return  # none of several threads can be chosen there
+    p = program(host)
+    t = debug(p.pid)
+    busy = "target=all, args=(iter(lambda: True, False),), daemon=True"
+    t.command(f"import threading; [threading.Thread({busy}).start() for _ in range(2)]")
+    for n in range(10):
+        enter_and_interrupt(t, "c" if n % 2 else "while True: pass")
+        t.expect(PROMPT)
+        check_answers(t, n)
+    t.type("q\r")
+    assert t.end() == 0
+    assert not p.describe()["session"]
+
+
 def test_ctrl_c_finds_a_line_on_its_way(host, program, debug):
     """The program is stopped until the interrupt waits for it, too."""
     p = program(host)
