@@ -275,11 +275,15 @@ def pysample_debug():
             self.line = ""  # what was written and is no whole line yet
             self.talking = False  # the user has the word
             self.asking = False  # and nothing runs but our waiting
+            self.prompts = 0  # how many have been sent
+            self.pressed = False  # an interrupt waits for the debugger to be done with its own work
+            self.letting_go = False  # no trace function is needed when the user has had the word
             self.tracing = False  # the thread has our trace function
             self.stopping = None  # a frame whose next event, of whatever kind, is a stop
             self.leaving = False
             self.over = False
             self.broken_off = False  # what was entered; by a KeyboardInterrupt of ours
+            self.armed = None  # the trace function that is to raise it
             self.thrown = None  # what a signal handler of the program has raised meanwhile
             self.before = None  # the program's own trace function
             self.kept = []  # frames that had one, with it
@@ -381,11 +385,14 @@ def pysample_debug():
 
         # --- stops ---
 
-        def stop(self, injection, frame):
-            """Made to stop by an injection (its globals) that has interrupted that frame."""
+        def stop(self, injection, frame, answered=0):
+            """Made to stop by an injection (its globals) that has interrupted that frame; pysample
+            had answered so many prompts when it asked for that."""
             self.injection = injection
+            if self.over:
+                return None
             if self.talking:
-                return self.break_off(frame)
+                return self.break_off(frame, answered)
             if self.connection.is_lost():
                 return self.end()
             if frame is None:
@@ -394,6 +401,7 @@ def pysample_debug():
             if traced is not None:  # an event of that one is being looked at: stop at the next
                 self.take(traced)
                 self.set_step()
+                sys.settrace(self.trace_dispatch)
                 return None
             self.take(frame)
             self._set_stopinfo(None, None)
@@ -433,53 +441,84 @@ def pysample_debug():
             """From inside of an injection nothing reaches the program but by a trace function."""
             before, own = sys.gettrace(), frame.f_trace
 
-            def throw(where, event, arg):
-                if where is not frame and self.is_hidden(where):
-                    return None  # the rest of the injection, or what it writes to
+            def take_back():
                 frame.f_trace = own
                 trace_opcodes(frame, False)
                 sys.settrace(before)
+
+            def throw(where, event, arg):
+                if where is not frame and self.is_hidden(where):
+                    return None  # the rest of the injection, or what it writes to
+                take_back()
                 raise thrown
 
             # A loop that fits into one line may have no other events than instructions.
             frame.f_trace = throw
             trace_instructions(frame, throw)
+            return throw, take_back
 
-        def break_off(self, frame):
-            """What the user has entered is still being computed."""
-            if not self.asking:
+        def break_off(self, frame, answered):
+            """The user has the word, or had it: what was entered is on its way, or is being
+            computed, or the debugger is about to leave the thread to the program."""
+            if self.prompts > answered:
+                return  # what is wanted is there: a prompt that nobody has answered yet
+            entered = None if self.asking else self.find_entered(frame)
+            if entered is None:
+                self.pressed = True
+            elif not self.is_armed():
                 self.broken_off = True
-                self.pass_on(self.find_entered(frame), KeyboardInterrupt())
+                self.armed = self.pass_on(entered, KeyboardInterrupt())
+
+        def is_armed(self):
+            return self.armed is not None and sys.gettrace() is self.armed[0]
 
         def find_entered(self, frame):
-            """The innermost frame of what was entered; else where the debugger itself is."""
-            found = frame
-            while found is not None and self.is_hidden(found):
-                if found.f_code is Session.talk.__code__:
-                    return frame
-                found = found.f_back
-            return frame if found is None else found
+            """The innermost frame of what was entered, or of the loop that takes lines; None: the
+            debugger is at work outside of both, and nothing may be raised there."""
+            while frame is not None and self.is_hidden(frame):
+                if frame.f_code is Session.talk.__code__:
+                    return None
+                frame = frame.f_back
+            return frame
 
         def is_ours(self, error):
             return self.broken_off and isinstance(error, KeyboardInterrupt)
 
         def talk(self, step, *args):
-            if self.over or self.is_child():
-                return
+            """The user has the word, and once more if an interrupt comes while it is given back:
+            so the program is stopped as soon as it goes on."""
+            again = True
+            while again and not self.over and not self.is_child():
+                self.pressed = self.letting_go = False
+                self.talking = True
+                try:
+                    again = self.give_word(step, args)
+                    self.take_word()
+                finally:
+                    self.talking = self.broken_off = False
+                again = again or self.pressed
+                if again and not self.over:
+                    self.take(args[1])
+
+        def give_word(self, step, args):
+            """True: it was broken off where there is no prompt."""
             files = sys.stdin, sys.stdout, sys.stderr
             hook = sys.breakpointhook
             ours = Input(self, files[0]), Output(self, files[1]), Output(self, files[2])
             sys.stdin, sys.stdout, sys.stderr = ours
             self.stdin._real, self.stdout._real = files[0], files[1]  # pdb may put them there
-            self.real_hook, self.talking = hook, True
+            self.real_hook = hook
             sys.breakpointhook = own_hook = self.on_breakpoint
             try:
                 # So that what is entered can be broken off by a trace function; none is set
                 # until then.
                 sys.settrace(None)
                 sys.call_tracing(step, args)
+            except KeyboardInterrupt as error:
+                if not self.is_ours(error):
+                    raise
+                return True
             finally:
-                self.talking = self.broken_off = False
                 # Only what is still ours: it may have been changed on purpose.
                 for name, own, real in zip(("stdin", "stdout", "stderr"), ours, files):
                     if getattr(sys, name) is own:
@@ -488,10 +527,15 @@ def pysample_debug():
                     sys.breakpointhook = hook
                 if self.line:
                     self.put("\n")
+            return False
+
+        def take_word(self):
             if self.thrown is not None:
                 self.end("the program goes on with %s" % type(self.thrown).__name__)
             elif self.connection.lost or self.leaving:
                 self.end()
+            elif self.letting_go:
+                self.give_back()  # the program runs on as if nobody were here
             elif self.tracing:  # what was entered may have set another trace function
                 sys.settrace(self.trace_dispatch)
 
@@ -533,8 +577,13 @@ def pysample_debug():
                 self.leaving = True
                 return ""
             prompt, self.line = self.line, ""
+            self.prompts += 1  # from here on an interrupt finds what it is for
+            if self.is_armed():  # one that came just before
+                self.armed[1]()
+                self.prompts -= 1
+                raise KeyboardInterrupt
+            self.pressed = self.letting_go = self.broken_off = False
             self.connection.send(b"p", prompt)
-            self.broken_off = False
             while True:
                 self.asking = True
                 try:
@@ -549,15 +598,24 @@ def pysample_debug():
                     self.leaving = True
                     return ""
                 kind, text = message
+                if kind == b"i" or (kind in (b"l", b"d") and self.pressed):
+                    self.pressed, self.broken_off = False, True
+                    raise KeyboardInterrupt
                 if kind == b"l":
                     return text + "\n"
                 if kind == b"d":
                     return ""
-                if kind == b"i":
-                    self.broken_off = True
-                    raise KeyboardInterrupt
                 if kind == b"t":
-                    self.connection.send(b"c", self.complete_line(text, prompt))
+                    self.connection.send(b"c", self.complete_or_not(text, prompt))
+
+        def complete_or_not(self, line, prompt):
+            """Broken off, it is no completion; why comes as the answer to the prompt."""
+            try:
+                return self.complete_line(line, prompt)
+            except KeyboardInterrupt as error:
+                if not self.is_ours(error):
+                    raise
+                return "\n"
 
         def _cmdloop(self):
             while True:
@@ -567,6 +625,7 @@ def pysample_debug():
                 except KeyboardInterrupt as error:
                     if not self.is_ours(error):  # a signal between two of our waits
                         self.thrown, self.leaving = error, True
+                    if self.leaving:
                         return
                     self.message("--KeyboardInterrupt--")
 
@@ -616,8 +675,7 @@ def pysample_debug():
 
         def set_continue(self):
             self._set_stopinfo(self.botframe, None, -1)
-            if not self.breaks:
-                self.give_back()  # the program runs on as if nobody were here
+            self.letting_go = not self.breaks
 
         def set_quit(self):
             self.leaving = True
@@ -756,11 +814,11 @@ def pysample_debug():
         if session is not None:
             session.stop(injection, interrupted)
 
-    def interrupt(frame):
+    def interrupt(frame, answered):
         session = find_session()
         if session is not None:
             _, injection, frame = leave_injection(frame)
-            session.stop(injection, frame)
+            session.stop(injection, frame, answered)
 
     Place.interrupt = staticmethod(interrupt)
     globals_of_ours = globals()

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -22,6 +23,10 @@ struct debug_session {
 	int pid, tid, pidfd;
 	int warden, wire; /* see start_warden(); wire -1: there is none */
 	bool left;        /* pdb has said its last word */
+	uint64_t prompts; /* that have come */
+	/* That many of them had come with our last answer. debug.py has to know: an interrupt means
+	 * the line that is on its way or at work there, and not a prompt that has just been shown. */
+	uint64_t answered;
 	char python[64];
 	struct channel channel;
 };
@@ -47,7 +52,7 @@ static struct inject_order make_order(const struct debug_order *o)
 static void send_away(int pid, int tid, int pidfd)
 {
 	const uint64_t minute = 60000000000;
-	struct debug_session s = { .pid = pid, .tid = tid, .pidfd = pidfd };
+	struct debug_session s = { .pid = pid, .tid = tid, .pidfd = pidfd, .answered = UINT64_MAX };
 	struct debug_order o = { .patience_ns = minute };
 	struct ps_err err;
 
@@ -265,6 +270,7 @@ enum ps_status debug_next(struct debug_session *s, struct debug_message *ret, st
 	enum ps_status st = debug_wire_next(&s->channel, ret);
 
 	s->left = s->left || over || (st == PS_OK && ret->said == DEBUG_END);
+	s->prompts += st == PS_OK && ret->said == DEBUG_PROMPT;
 	if (st == PS_FORMAT)
 		return ps_fail(err, st,
 			       "what comes from process %d is not what our debugger sends: is the "
@@ -290,6 +296,8 @@ enum ps_status debug_tell(struct debug_session *s, enum debug_told told, const c
 
 	if (st == PS_LIMIT)
 		return ps_fail(err, st, "a line is longer than %d bytes", DEBUG_TEXT_MAX);
+	if (told != DEBUG_COMPLETE)
+		s->answered = s->prompts;
 	return st ? hung_up(s, err) : PS_OK;
 }
 
@@ -297,15 +305,21 @@ enum ps_status debug_interrupt(struct debug_session *s, const struct debug_order
 			       struct ps_err *err)
 {
 	struct inject_order order = make_order(o);
+	char source[1024];
 	struct inject_message m;
 	struct inject *in;
 	enum ps_status st;
+	size_t n = (size_t)snprintf(source, sizeof source, "ANSWERED = %" PRIu64 "\n%.*s",
+				    s->answered, (int)embedded_debug_interrupt_py_len,
+				    (const char *)embedded_debug_interrupt_py);
 
+	if (n >= sizeof source)
+		return ps_fail(err, PS_LIMIT, "debug_interrupt.py is too long");
 	order.thread = INJECT_TID;
 	order.tid = s->tid;
 	order.pidfd = s->pidfd;
-	order.source = (const char *)embedded_debug_interrupt_py;
-	order.len = embedded_debug_interrupt_py_len;
+	order.source = source;
+	order.len = n;
 	PS_TRY(inject_open(s->pid, &order, &in, err));
 	st = inject_next(in, &m, err);
 	inject_close(in);

@@ -43,7 +43,8 @@ enum ps_status debug_tell(struct debug_session *s, enum debug_told told, const c
 			  size_t len, struct ps_err *err) PS_MUST_USE;
 
 /* Makes the thread stop where it is, by a second injection; it is for it to pick that up:
- * o->patience_ns and o->interrupted count. PS_OK: it did, and pdb will ask. PS_NOT_READY: not
+ * o->patience_ns and o->interrupted count. PS_OK: it did, and pdb will ask, or has asked
+ * meanwhile; a line that was told just before is broken off or is done. PS_NOT_READY: not
  * yet, and what was asked is taken back. Else as inject_open(). */
 enum ps_status debug_interrupt(struct debug_session *s, const struct debug_order *o,
 			       struct ps_err *err) PS_MUST_USE;

@@ -258,6 +258,73 @@ def test_ctrl_c_stops_a_program_that_runs(host, program, debug):
     check_unchanged(before, p.describe())
 
 
+def enter_and_interrupt(t, line):
+    """Ctrl-C when the line has left the editor, and the program has taken it or not."""
+    t.type(line + "\r")
+    t.expect("\n")
+    t.type("\x03")
+
+
+def check_answers(t, n):
+    """The next line is not the one that Ctrl-C was for."""
+    t.type(f"p {n} + 6000\r")
+    t.expect(f"\n{n + 6000}\n")  # where the prompt was there first, after another one
+    t.expect(PROMPT)
+
+
+def test_ctrl_c_right_after_a_line_is_not_lost(host, program, debug):
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    for n in range(20):
+        enter_and_interrupt(t, "c")
+        t.expect(PROMPT)
+        check_answers(t, n)
+    t.command("b " + p.line("total = number"))
+    for n in range(10):  # a breakpoint is hit in the same moment
+        enter_and_interrupt(t, "c")
+        t.expect(PROMPT)
+        check_answers(t, n)
+    t.type("q\r")
+    assert t.end() == 0
+    check_unchanged(before, p.describe())
+
+
+def test_ctrl_c_right_after_a_line_among_busy_threads(host, program, debug):
+    if host.implementation == "pypy":
+        return  # none of several threads can be chosen there
+    p = program(host)
+    t = debug(p.pid)
+    busy = "target=all, args=(iter(lambda: True, False),), daemon=True"
+    t.command(f"import threading; [threading.Thread({busy}).start() for _ in range(2)]")
+    for n in range(10):
+        enter_and_interrupt(t, "c" if n % 2 else "while True: pass")
+        t.expect(PROMPT)
+        check_answers(t, n)
+    t.type("q\r")
+    assert t.end() == 0
+    assert not p.describe()["session"]
+
+
+def test_ctrl_c_finds_a_line_on_its_way(host, program, debug):
+    """The program is stopped until the interrupt waits for it, too."""
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    for line in ("c", "n"):
+        process.kill(p.pid, signal.SIGSTOP)
+        process.until(lambda: process.state(p.pid) == "T", "the program to be stopped")
+        enter_and_interrupt(t, line)
+        t.expect("wait no longer")
+        process.sampling(t.popen, 50)  # it looks whether that was picked up
+        process.kill(p.pid, signal.SIGCONT)
+        t.expect(PROMPT)
+        check_answers(t, 7)
+    t.type("q\r")
+    assert t.end() == 0
+    check_unchanged(before, p.describe())
+
+
 @pytest.mark.parametrize("how", ["at the prompt", "running", "with breakpoints"])
 def test_a_lost_connection_lets_the_program_go_on(host, program, debug, how):
     p = program(host)
