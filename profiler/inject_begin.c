@@ -132,35 +132,35 @@ static enum ps_status after_taken(struct inject *in, struct ps_err *err)
 	const struct host_thread *t;
 
 	if (parcel_was_opened(&in->parcel))
-		return PS_NOT_READY;
+		return PS_OK;
 	if (is_in_hook(in)) {
 		in->renewed_at = clock_now();
-		return PS_NOT_READY;
+		return PS_OK;
 	}
 	if (in->probed) { /* and that was taken, too */
 		if (++in->refusals >= REFUSALS)
 			return parcel_claim(&in->parcel)
 				       ? host_refused(&in->host, in->parcel.inside, err)
-				       : PS_NOT_READY;
+				       : PS_OK;
 		in->probed = false;
 		in->again = true;
 	}
 	if (clock_now() - in->taken_at < PROBE_AFTER || clock_now() - in->renewed_at < PROBE_AFTER)
-		return PS_NOT_READY;
+		return PS_OK;
 	in->renewed_at = clock_now(); /* what cannot be asked now is not tried all the while */
 	t = find_asked(in);
 	if (!t || inject_ask(in, t, in->again ? PARCEL_SCRIPT : PARCEL_PROBE, NULL))
-		return PS_NOT_READY;
+		return PS_OK;
 	in->probed = !in->again;
 	if (in->again)
 		in->taken_at = 0;
 	in->again = false;
-	return PS_NOT_READY;
+	return PS_OK;
 }
 
 /* Another's request stands where ours did: ours was taken before that, or overwritten. A script
  * that is still there after a while was not run, and is asked for again: it runs once only. */
-static enum ps_status after_lost(struct inject *in)
+static void after_lost(struct inject *in)
 {
 	const struct host_thread *t = find_asked(in);
 
@@ -168,7 +168,6 @@ static enum ps_status after_lost(struct inject *in)
 	    clock_now() - in->renewed_at > PROBE_AFTER && parcel_has_script(&in->parcel) &&
 	    inject_ask(in, t, PARCEL_SCRIPT, NULL) == PS_OK)
 		in->taken_at = 0;
-	return PS_NOT_READY;
 }
 
 static void explain_wait(const struct inject *in, struct ps_err *err)
@@ -233,6 +232,7 @@ static enum ps_status silent(const struct inject *in, struct ps_err *err)
 		       in->host.target.pid);
 }
 
+/* PS_OK: it has begun (in->began), or the wait goes on; all else ends it. */
 static enum ps_status one_round(struct inject *in, struct inject_message *ret, struct ps_err *err)
 {
 	enum request_state state = REQUEST_NONE;
@@ -251,17 +251,16 @@ static enum ps_status one_round(struct inject *in, struct inject_message *ret, s
 	/* It opens the pipe, unlinks itself, and says that it runs, in this order. */
 	if (left && in->channel.ended)
 		return silent(in, err);
-	if (asked_has_ended(in)) {
-		st = after_end(in, err);
-		return st ? st : PS_NOT_READY;
-	}
-	if (state == REQUEST_WAITS) {
-		st = nudge(in, signalled, err);
-		return st ? st : PS_NOT_READY;
-	}
+	if (asked_has_ended(in))
+		return after_end(in, err);
+	if (state == REQUEST_WAITS)
+		return nudge(in, signalled, err);
 	if (!in->taken_at)
 		in->taken_at = clock_now();
-	return state == REQUEST_LOST ? after_lost(in) : after_taken(in, err);
+	if (state != REQUEST_LOST)
+		return after_taken(in, err);
+	after_lost(in);
+	return PS_OK;
 }
 
 enum ps_status inject_wait_until_begun(struct inject *in, struct inject_message *ret,
@@ -275,7 +274,7 @@ enum ps_status inject_wait_until_begun(struct inject *in, struct inject_message 
 		enum ps_status st = one_round(in, ret, &why);
 		bool interrupted = inject_is_interrupted(in);
 
-		if (st != PS_NOT_READY || why.msg[0]) {
+		if (st || in->began) {
 			if (st && err)
 				*err = why;
 			/* Whatever went wrong with us: it is not to run behind our back. */

@@ -74,6 +74,15 @@ def test_a_thread_that_ends_is_not_waited_for(door, host_in, pysample):
     assert child.said()["ran"] == []
 
 
+def test_threads_that_end_while_they_are_asked(door, host_in, run_in):
+    """Another one is asked, and what had failed before is no failure."""
+    child = host_in(door, "passing")
+    for i in range(15):
+        result = run_in(child, f"print({i})", options=["--timeout", "10m"])
+        assert (result.code, result.out, result.err) == (0, f"{i}\n", ""), result
+    ended_well(child)
+
+
 def test_scripts_that_overlap(door, host_in, pysample, places):
     """The first one ends before the second, whose streams stand upon its own."""
     child = host_in(door, "threads")

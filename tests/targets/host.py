@@ -180,6 +180,28 @@ def threads(interval=0.005):
         t.join()
 
 
+def passing():
+    """Threads come all the while and end soon; the main thread waits, and so does who starts them,
+    most of the time."""
+    over = threading.Event()
+
+    def run():
+        until = time.monotonic() + 0.0015
+        while time.monotonic() < until:
+            work(10)
+
+    def start():
+        while not over.is_set():
+            threading.Thread(target=run).start()
+            time.sleep(0.01)
+
+    starter = threading.Thread(target=start)
+    starter.start()
+    os.read(0, 1)
+    over.set()
+    starter.join()
+
+
 INSIDE = """
 import os, threading
 os.write({say}, b"%d\\n" % threading.get_native_id())
