@@ -50,16 +50,25 @@ static bool is_main(const struct sampler *s, const struct thread *t)
 static enum ps_status list(struct host *h, const struct sampler *s)
 {
 	struct host_thread *grown = realloc(h->threads, (s->nthreads + 1) * sizeof *grown);
+	raddr last = 0;
+	bool ready = false;
 
 	if (!grown)
 		return PS_NOMEM;
 	h->threads = grown;
 	h->nthreads = 0;
+	/* In the order of the interpreters: each is asked once. */
 	for (uint32_t i = 0; i < s->nthreads; i++) {
 		const struct thread *t = &s->threads[i];
 
 		if (!t->alive || !t->tid || !t->has_frames ||
-		    t->status & s->site.layout.status_gone || !is_ready(s, t))
+		    t->status & s->site.layout.status_gone)
+			continue;
+		if (t->interpreter != last) {
+			last = t->interpreter;
+			ready = is_ready(s, t);
+		}
+		if (!ready)
 			continue;
 		h->threads[h->nthreads++] = (struct host_thread){
 			.state = { .at = t->at, .interpreter = t->interpreter, .ident = t->ident },

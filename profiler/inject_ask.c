@@ -2,6 +2,7 @@
 #include "profiler/inject_parts.h"
 
 #include "profiler/clock.h"
+#include "profiler/proc.h"
 
 #include <stdio.h>
 
@@ -32,6 +33,15 @@ const struct host_thread *inject_find_running(const struct inject *in)
 	return NULL;
 }
 
+bool inject_has_ended(const struct inject *in, int tid)
+{
+	struct proc_stat stat;
+
+	return proc_read_stat(in->host.target.pid, tid, &stat) || stat.state == 'Z' ||
+	       stat.state == 'X';
+}
+
+/* The interpreter does not notice that a thread has ended by itself (pthread_exit()). */
 const struct host_thread *inject_find_any(const struct inject *in)
 {
 	const struct host_thread *found = NULL;
@@ -39,7 +49,7 @@ const struct host_thread *inject_find_any(const struct inject *in)
 	for (unsigned i = 0; i < in->host.nthreads; i++) {
 		const struct host_thread *t = &in->host.threads[i];
 
-		if (is_wanted(in, t) && (!found || t->main))
+		if (is_wanted(in, t) && (!found || t->main) && !inject_has_ended(in, t->tid))
 			found = t;
 	}
 	return found;

@@ -2,7 +2,6 @@
 #include "profiler/inject_parts.h"
 
 #include "profiler/clock.h"
-#include "profiler/proc.h"
 #include "profiler/waiting.h"
 
 #include <string.h>
@@ -52,13 +51,11 @@ static const struct host_thread *find_asked(const struct inject *in)
 static bool asked_has_ended(struct inject *in)
 {
 	enum { LOOK_EVERY = 20 * MS };
-	struct proc_stat stat;
 
 	if (in->host.any_takes || clock_now() - in->lived_at < LOOK_EVERY)
 		return false;
 	in->lived_at = clock_now();
-	return (proc_read_stat(in->host.target.pid, in->tid, &stat) || stat.state == 'Z' ||
-		stat.state == 'X') &&
+	return inject_has_ended(in, in->tid) &&
 	       parcel_has_script(&in->parcel); /* else it ran there before that */
 }
 
@@ -182,6 +179,8 @@ static void explain_wait(const struct inject *in, struct ps_err *err)
 		ps_hint(err,
 			"the thread runs code in C that does not return to Python: wait longer "
 			"(--timeout)");
+	else if (strcmp(where, "has ended") == 0)
+		ps_hint(err, "the thread has ended: leave out --thread");
 	else
 		ps_hint(err,
 			"the thread is %s, and picks it up once that returns: wait longer "

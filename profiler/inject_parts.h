@@ -41,8 +41,10 @@ bool inject_is_interrupted(const struct inject *in);
 
 /* One that executes bytecode, as of the last host_look(), among those that may be asked; NULL. */
 const struct host_thread *inject_find_running(const struct inject *in);
-/* The main thread of them, else any; NULL. */
+/* The main thread of them, else any that has not ended; NULL. */
 const struct host_thread *inject_find_any(const struct inject *in);
+/* That thread of the target, as the kernel sees it. */
+bool inject_has_ended(const struct inject *in, int tid);
 /* Asks that thread for the script of that name in the parcel. As request_ask() fails. */
 enum ps_status inject_ask(struct inject *in, const struct host_thread *t, const char *name,
 			  struct ps_err *err) PS_MUST_USE;

@@ -83,6 +83,21 @@ def test_threads_that_end_while_they_are_asked(door, host_in, run_in):
     ended_well(child)
 
 
+def test_one_without_a_main_thread_that_waits(door, host_in, run_in):
+    """The interpreter still lists the thread that has ended, and it is not the one to ask."""
+    child = host_in(door, "without_main_idle")
+    process.until(lambda: process.state(child.pid) == "Z", "its main thread to end")
+    code = "import threading; print(threading.get_native_id())"
+    result = run_in(child, code, options=["--timeout", "10m", "--wake"])
+    assert result.code == 0 and int(result.out) != child.tid, result
+    result = run_in(child, code, options=["--thread", "main"])
+    assert result.code == 2 and "main thread" in result.err, result
+    child.go()
+    said = child.said()
+    assert said["ran"] == [] and said["same"], said
+    assert child.wait() == 0
+
+
 def test_scripts_that_overlap(door, host_in, pysample, places):
     """The first one ends before the second, whose streams stand upon its own."""
     child = host_in(door, "threads")

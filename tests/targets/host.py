@@ -147,6 +147,20 @@ def without_main():
     ctypes.CDLL(None).pthread_exit(None)
 
 
+def without_main_idle():
+    """The main thread ends; another one waits for events."""
+    import ctypes
+
+    def run():
+        wait_for_events()
+        before["fds"] = state()["fds"]
+        end()
+        os._exit(0)
+
+    threading.Thread(target=run).start()
+    ctypes.CDLL(None).pthread_exit(None)
+
+
 def forkless():
     resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
     busy()
