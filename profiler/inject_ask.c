@@ -98,12 +98,17 @@ static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 	return PS_USAGE;
 }
 
-/* The first that is met executing; if all are idle, the main thread. */
-static enum ps_status choose(struct inject *in, const struct host_thread **ret, struct ps_err *err)
+/* The first that is met executing; if all are idle, the main thread. A look at a target that is
+ * large, or means harm, takes its time. */
+static enum ps_status choose(struct inject *in, uint64_t until, const struct host_thread **ret,
+			     struct ps_err *err)
 {
-	for (unsigned i = 0; i < LOOKS; i++) {
+	for (unsigned i = 0; i < LOOKS && (!i || clock_now() < until); i++) {
 		if (i)
 			(void)clock_sleep_until(clock_now() + MS);
+		if (inject_is_interrupted(in))
+			return ps_fail(err, PS_NOT_READY,
+				       "interrupted; the script was withdrawn and did not run");
 		PS_TRY(host_look(&in->host, err));
 		if (!can_choose(in))
 			return cannot_choose(in, err);
@@ -133,11 +138,11 @@ enum ps_status inject_ask_somebody(struct inject *in, struct ps_err *err)
 {
 	bool first = !in->asked_at; /* else another one had been asked, and time goes on */
 	uint64_t until = (first ? clock_now() : in->asked_at) + in->order.patience_ns;
-	const struct host_thread *t;
+	const struct host_thread *t = NULL;
 	enum ps_status st;
 
 	do {
-		PS_TRY(choose(in, &t, err));
+		PS_TRY(choose(in, until, &t, err));
 		if (first)
 			in->asked_at = clock_now();
 		st = inject_ask(in, t, PARCEL_SCRIPT, err);
