@@ -93,6 +93,17 @@ static enum ps_status look(struct host *h, struct ps_err *err)
 	return st ? ps_fail(err, st, "process %d: %s", h->target.pid, ps_status_name(st)) : PS_OK;
 }
 
+static bool lists(struct host *h, const struct request *r)
+{
+	const struct sampler *s = &((struct door *)h->own)->sampler;
+
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		if (s->threads[i].at == r->thread && s->threads[i].ident == r->ident)
+			return true;
+	}
+	return false;
+}
+
 /* Off: by an option, a variable, the build or the program. doctor's checks tell which. */
 static enum ps_status switched_off(struct host *h, struct ps_err *err)
 {
@@ -162,6 +173,7 @@ static void close_door(struct host *h)
 
 const struct host_ops host_door = {
 	.look = look,
+	.lists = lists,
 	.admits = admits,
 	.in_hook = in_hook,
 	.prepare = prepare,

@@ -71,9 +71,28 @@ static enum ps_status cannot_choose(const struct inject *in, struct ps_err *err)
 	return PS_USAGE;
 }
 
+/* Listed, and wanted, and yet not to be asked. */
+static const struct host_thread *find_ended(const struct inject *in)
+{
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		if (is_wanted(in, &in->host.threads[i]))
+			return &in->host.threads[i];
+	}
+	return NULL;
+}
+
 static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 {
+	const struct host_thread *ended = find_ended(in);
 	int pid = in->host.target.pid;
+
+	if (ended && in->order.thread != INJECT_ANY) {
+		ps_fail(err, PS_NOT_READY,
+			"thread %d of process %d has ended; the script did not run", ended->tid,
+			pid);
+		ps_hint(err, "leave out --thread");
+		return PS_NOT_READY;
+	}
 
 	if (in->host.main_only && in->order.thread == INJECT_TID && in->host.nthreads) {
 		ps_fail(err, PS_USAGE, "process %d has no thread %d that can be asked to run code",
@@ -129,6 +148,7 @@ enum ps_status inject_ask(struct inject *in, const struct host_thread *t, const 
 	snprintf(path, sizeof path, "%s/%s", in->parcel.inside, name);
 	PS_TRY(request_ask(in->guard.request, &t->state, path, err));
 	in->guard.request->tid = in->tid = t->tid;
+	in->missed = 0;
 	in->renewed_at = in->looked_at = clock_now();
 	return PS_OK;
 }

@@ -47,6 +47,22 @@ static const struct host_thread *find_asked(const struct inject *in)
 	return NULL;
 }
 
+/* One of a pool in C lives on when Python has forgotten it. A list that changes while it is read
+ * may lack one that is there: once is not enough. */
+static bool has_left(struct inject *in)
+{
+	enum { LOOK_EVERY = 200 * MS, MISSED = 3 };
+
+	if (clock_now() - in->listed_at < LOOK_EVERY)
+		return false;
+	if (host_look(&in->host, NULL) || host_lists(&in->host, in->guard.request))
+		in->missed = 0;
+	else
+		in->missed++;
+	in->listed_at = clock_now();
+	return in->missed >= MISSED;
+}
+
 /* With its request, of which nothing will be heard any more, and in whose place is anything. */
 static bool asked_has_ended(struct inject *in)
 {
@@ -55,8 +71,7 @@ static bool asked_has_ended(struct inject *in)
 	if (in->host.any_takes || clock_now() - in->lived_at < LOOK_EVERY)
 		return false;
 	in->lived_at = clock_now();
-	return inject_has_ended(in, in->tid) &&
-	       parcel_has_script(&in->parcel); /* else it ran there before that */
+	return inject_has_ended(in, in->tid) || has_left(in);
 }
 
 static enum ps_status after_end(struct inject *in, struct ps_err *err)
@@ -67,10 +82,15 @@ static enum ps_status after_end(struct inject *in, struct ps_err *err)
 	if (in->order.thread != INJECT_ANY && !in->host.main_only) {
 		if (inject_ends_soon(in))
 			return inject_ended(in, err);
-		return ps_fail(err, PS_NOT_READY,
-			       "thread %d of process %d has ended without picking the script up; "
-			       "it was withdrawn and did not run",
-			       in->tid, in->host.target.pid);
+		if (!parcel_claim(&in->parcel))
+			return PS_OK; /* it ran there before that, and its words will come */
+		ps_fail(err, PS_NOT_READY,
+			"thread %d of process %d has %s without picking the script up; it was "
+			"withdrawn and did not run",
+			in->tid, in->host.target.pid,
+			inject_has_ended(in, in->tid) ? "ended" : "left Python");
+		ps_hint(err, "leave out --thread");
+		return PS_NOT_READY;
 	}
 	(void)!request_withdraw(in->guard.request, &was);
 	in->taken_at = 0;
@@ -238,20 +258,23 @@ static enum ps_status one_round(struct inject *in, struct inject_message *ret, s
 	bool signalled = true;
 	/* What may end all is looked at before the last words are read. */
 	bool over = target_ended(&in->host.target), left = !parcel_has_script(&in->parcel);
-	bool replaced = request_state(in->guard.request, &state, &signalled) != PS_OK;
+	bool lost = request_state(in->guard.request, &state, &signalled) != PS_OK;
 	enum ps_status st = inject_read(in, ret, err);
 
 	if (st != PS_NOT_READY)
 		return st;
 	if (over)
 		return inject_ended(in, err);
-	if (replaced)
+	if (lost && target_execed(&in->host.target))
 		return unreadable(in, err);
 	/* It opens the pipe, unlinks itself, and says that it runs, in this order. */
 	if (left && in->channel.ended)
 		return silent(in, err);
-	if (asked_has_ended(in))
+	/* Its state is not there any more, or it itself. Did the script run there before that? */
+	if ((lost || asked_has_ended(in)) && parcel_has_script(&in->parcel))
 		return after_end(in, err);
+	if (lost)
+		return PS_OK;
 	if (state == REQUEST_WAITS)
 		return nudge(in, signalled, err);
 	if (!in->taken_at)
@@ -277,9 +300,10 @@ enum ps_status inject_wait_until_begun(struct inject *in, struct inject_message 
 			if (st && err)
 				*err = why;
 			/* Whatever went wrong with us: it is not to run behind our back. */
-			if (st && st != PS_GONE && !parcel_claim(&in->parcel))
-				return PS_LIMIT;
-			return st;
+			if (!st || st == PS_GONE || parcel_claim(&in->parcel))
+				return st;
+			/* "Withdrawn" would not be true. */
+			return st == PS_NOT_READY ? silent(in, err) : PS_LIMIT;
 		}
 		if (!given_up &&
 		    (interrupted || clock_now() - in->asked_at > in->order.patience_ns)) {

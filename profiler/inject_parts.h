@@ -31,8 +31,9 @@ struct inject {
 	bool again;        /* after which the script is to be asked for again */
 	bool began;
 	bool finished;
-	unsigned late; /* messages that came when its time was over */
-	uint64_t asked_at, taken_at, began_at, looked_at, lived_at, renewed_at;
+	unsigned missed; /* looks in which the asked thread was not in its list */
+	unsigned late;   /* messages that came when its time was over */
+	uint64_t asked_at, taken_at, began_at, looked_at, lived_at, listed_at, renewed_at;
 };
 
 bool inject_is_interrupted(const struct inject *in);

@@ -323,6 +323,27 @@ def thread_ends():
     os._exit(0)
 
 
+def thread_leaves():
+    """One that C has started calls Python, waits in a read that fails when told, and so goes back
+    to C, where it stays, without a look at what is asked of it."""
+    import ctypes
+    import socket
+
+    ours, other = socket.socketpair()
+    ours.send(b"never read")
+
+    def wait():
+        say(thread=tid())
+        os.read(ours.fileno(), 1)
+
+    ctypes.CDLL(os.environ["POOL"]).begin(ctypes.py_object(wait))
+    os.read(0, 1)
+    other.close()  # with something unread in it: the connection is reset
+    busy()
+    end()
+    os._exit(0)
+
+
 def main_ends():
     """The same with the main thread, and another one then executes."""
     main = threading.get_ident()
