@@ -157,8 +157,10 @@ static enum ps_status refused(const struct host *h, const char *folder, struct p
 		"process %d took the request and did not run the script: an audit hook of it "
 		"refused, or it cannot read %s/" PARCEL_SCRIPT,
 		h->target.pid, folder);
-	ps_hint(err, "its standard error has the reason; hooks see the events "
-		     "cpython.remote_debugger_script and open");
+	ps_hint(err,
+		"its standard error has the reason; hooks see the events "
+		"cpython.remote_debugger_script and open. One in C, or with __cantrace__, that "
+		"takes its time to approve cannot be told from one that refuses");
 	return PS_DENIED;
 }
 

@@ -138,7 +138,8 @@ static bool is_in_hook(struct inject *in)
  * that once it has done with the first one. Once it was opened, the thread is at it, and takes
  * the empty one in the middle of it, if there are others that want the GIL, say: then the only
  * proof is that the time is over. Nor does it tell anything while the thread is in a hook, which
- * takes its time to say yes or no, and in which the empty one is taken as well.
+ * takes its time to say yes or no, and in which the empty one is taken as well. (One with
+ * __cantrace__, or in C, is not seen to be a hook: the hint of the refusal says so.)
  *
  * One refusal is none: where the thread was interrupted in code whose builtins have no __import__,
  * as the classes that namedtuple() makes, the interpreter cannot open the script either (3.15.2:
