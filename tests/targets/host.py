@@ -340,6 +340,8 @@ def thread_leaves():
     os.read(0, 1)
     other.close()  # with something unread in it: the connection is reset
     busy()
+    ours.close()
+    before["fds"] = state()["fds"]  # the C library has opened some for good
     end()
     os._exit(0)
 
