@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "profiler/clock.h"
 #include "profiler/cmd_debug_line.h"
 #include "profiler/commands.h"
 #include "profiler/debug_other.h"
@@ -193,23 +194,36 @@ static void tell_wait(const struct debugging *d)
 	note(text, (size_t)n);
 }
 
+/* *ret_again: the time was over before the thread was there. Else there is no thread to be had. */
+static enum ps_status interrupt(struct debugging *d, uint64_t patience_ns, bool *ret_again,
+				struct ps_err *err)
+{
+	struct debug_order o = d->order;
+	uint64_t began = clock_now();
+	enum ps_status st;
+
+	o.patience_ns = patience_ns;
+	st = debug_interrupt(d->session, &o, err);
+	*ret_again = st == PS_NOT_READY && clock_now() - began >= patience_ns;
+	return st;
+}
+
 static enum ps_status stop_thread(struct debugging *d, struct ps_err *err)
 {
 	const uint64_t second = 1000000000;
-	struct debug_order o = d->order;
 	enum ps_status st;
+	bool again, off;
 
 	d->broken = false;
-	o.patience_ns = second;
-	st = debug_interrupt(d->session, &o, err);
-	if (st == PS_NOT_READY && !interrupted(d))
+	st = interrupt(d, second, &again, err);
+	if (again && !interrupted(d))
 		tell_wait(d);
-	o.patience_ns = 60 * second;
-	while (st == PS_NOT_READY && !interrupted(d))
-		st = debug_interrupt(d->session, &o, err);
-	if (st == PS_USAGE) /* the session is none the worse for it */
+	while (again && !interrupted(d))
+		st = interrupt(d, 60 * second, &again, err);
+	off = st == PS_USAGE || (st == PS_NOT_READY && !again && !interrupted(d));
+	if (off) /* the session is none the worse for it */
 		note(err->msg, strlen(err->msg));
-	if (st == PS_USAGE || (st == PS_NOT_READY && d->broken))
+	if (off || (st == PS_NOT_READY && d->broken))
 		note("the program runs on", 19);
 	d->broken = false;
 	return st == PS_NOT_READY || st == PS_USAGE ? PS_OK : st;

@@ -135,7 +135,7 @@ static bool is_over(int pidfd)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 
-	return poll(&p, 1, 0) != 0;
+	return poll(&p, 1, 0) > 0;
 }
 
 /* Anybody with the target's user could connect, if it hurried. */

@@ -104,6 +104,11 @@ enum ps_status host_look(struct host *h, struct ps_err *err)
 	return ops_of(h)->look(h, err);
 }
 
+bool host_lists(struct host *h, const struct request *r)
+{
+	return !ops_of(h)->lists || ops_of(h)->lists(h, r);
+}
+
 enum ps_status host_admits(struct host *h, const struct host_thread *t, struct ps_err *err)
 {
 	return ops_of(h)->admits(h, t, err);

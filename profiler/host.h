@@ -37,6 +37,8 @@ void host_close(struct host *h);
 
 /* Brings h->threads up to date. PS_GONE, PS_NOMEM, PS_DENIED. */
 enum ps_status host_look(struct host *h, struct ps_err *err) PS_MUST_USE;
+/* Had the interpreter, at that look, the thread that r has asked? True where that is not known. */
+bool host_lists(struct host *h, const struct request *r);
 /* Does the interpreter of that thread take requests? PS_DENIED, with why not and what helps. */
 enum ps_status host_admits(struct host *h, const struct host_thread *t,
 			   struct ps_err *err) PS_MUST_USE;
@@ -57,6 +59,7 @@ enum ps_status host_refused(const struct host *h, const char *folder, struct ps_
 
 struct host_ops {
 	enum ps_status (*look)(struct host *h, struct ps_err *err);
+	bool (*lists)(struct host *h, const struct request *r); /* NULL: that is not known */
 	enum ps_status (*admits)(struct host *h, const struct host_thread *t, struct ps_err *err);
 	bool (*in_hook)(struct host *h, const struct host_thread *t); /* NULL: never */
 	enum ps_status (*prepare)(struct host *h, struct request *r, struct ps_err *err);

@@ -50,16 +50,25 @@ static bool is_main(const struct sampler *s, const struct thread *t)
 static enum ps_status list(struct host *h, const struct sampler *s)
 {
 	struct host_thread *grown = realloc(h->threads, (s->nthreads + 1) * sizeof *grown);
+	raddr last = 0;
+	bool ready = false;
 
 	if (!grown)
 		return PS_NOMEM;
 	h->threads = grown;
 	h->nthreads = 0;
+	/* In the order of the interpreters: each is asked once. */
 	for (uint32_t i = 0; i < s->nthreads; i++) {
 		const struct thread *t = &s->threads[i];
 
 		if (!t->alive || !t->tid || !t->has_frames ||
-		    t->status & s->site.layout.status_gone || !is_ready(s, t))
+		    t->status & s->site.layout.status_gone)
+			continue;
+		if (t->interpreter != last) {
+			last = t->interpreter;
+			ready = is_ready(s, t);
+		}
+		if (!ready)
 			continue;
 		h->threads[h->nthreads++] = (struct host_thread){
 			.state = { .at = t->at, .interpreter = t->interpreter, .ident = t->ident },
@@ -82,6 +91,17 @@ static enum ps_status look(struct host *h, struct ps_err *err)
 	if (!st)
 		st = list(h, &d->sampler);
 	return st ? ps_fail(err, st, "process %d: %s", h->target.pid, ps_status_name(st)) : PS_OK;
+}
+
+static bool lists(struct host *h, const struct request *r)
+{
+	const struct sampler *s = &((struct door *)h->own)->sampler;
+
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		if (s->threads[i].at == r->thread && s->threads[i].ident == r->ident)
+			return true;
+	}
+	return false;
 }
 
 /* Off: by an option, a variable, the build or the program. doctor's checks tell which. */
@@ -137,8 +157,10 @@ static enum ps_status refused(const struct host *h, const char *folder, struct p
 		"process %d took the request and did not run the script: an audit hook of it "
 		"refused, or it cannot read %s/" PARCEL_SCRIPT,
 		h->target.pid, folder);
-	ps_hint(err, "its standard error has the reason; hooks see the events "
-		     "cpython.remote_debugger_script and open");
+	ps_hint(err,
+		"its standard error has the reason; hooks see the events "
+		"cpython.remote_debugger_script and open. One in C, or with __cantrace__, that "
+		"takes its time to approve cannot be told from one that refuses");
 	return PS_DENIED;
 }
 
@@ -153,6 +175,7 @@ static void close_door(struct host *h)
 
 const struct host_ops host_door = {
 	.look = look,
+	.lists = lists,
 	.admits = admits,
 	.in_hook = in_hook,
 	.prepare = prepare,

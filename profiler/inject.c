@@ -67,7 +67,7 @@ static bool is_another(const struct inject *in)
 {
 	struct pollfd p = { .fd = in->order.pidfd, .events = POLLIN };
 
-	return p.fd && poll(&p, 1, 0) != 0;
+	return p.fd && poll(&p, 1, 0) > 0;
 }
 
 static enum ps_status open_parts(int pid, struct inject *in, struct ps_err *err)

@@ -2,6 +2,7 @@
 #include "profiler/inject_parts.h"
 
 #include "profiler/clock.h"
+#include "profiler/proc.h"
 
 #include <stdio.h>
 
@@ -32,6 +33,15 @@ const struct host_thread *inject_find_running(const struct inject *in)
 	return NULL;
 }
 
+bool inject_has_ended(const struct inject *in, int tid)
+{
+	struct proc_stat stat;
+
+	return proc_read_stat(in->host.target.pid, tid, &stat) || stat.state == 'Z' ||
+	       stat.state == 'X';
+}
+
+/* The interpreter does not notice that a thread has ended by itself (pthread_exit()). */
 const struct host_thread *inject_find_any(const struct inject *in)
 {
 	const struct host_thread *found = NULL;
@@ -39,7 +49,7 @@ const struct host_thread *inject_find_any(const struct inject *in)
 	for (unsigned i = 0; i < in->host.nthreads; i++) {
 		const struct host_thread *t = &in->host.threads[i];
 
-		if (is_wanted(in, t) && (!found || t->main))
+		if (is_wanted(in, t) && (!found || t->main) && !inject_has_ended(in, t->tid))
 			found = t;
 	}
 	return found;
@@ -61,9 +71,28 @@ static enum ps_status cannot_choose(const struct inject *in, struct ps_err *err)
 	return PS_USAGE;
 }
 
+/* Listed, and wanted, and yet not to be asked. */
+static const struct host_thread *find_ended(const struct inject *in)
+{
+	for (unsigned i = 0; i < in->host.nthreads; i++) {
+		if (is_wanted(in, &in->host.threads[i]))
+			return &in->host.threads[i];
+	}
+	return NULL;
+}
+
 static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 {
+	const struct host_thread *ended = find_ended(in);
 	int pid = in->host.target.pid;
+
+	if (ended && in->order.thread != INJECT_ANY) {
+		ps_fail(err, PS_NOT_READY,
+			"thread %d of process %d has ended; the script did not run", ended->tid,
+			pid);
+		ps_hint(err, "leave out --thread");
+		return PS_NOT_READY;
+	}
 
 	if (in->host.main_only && in->order.thread == INJECT_TID && in->host.nthreads) {
 		ps_fail(err, PS_USAGE, "process %d has no thread %d that can be asked to run code",
@@ -88,12 +117,17 @@ static enum ps_status no_thread(const struct inject *in, struct ps_err *err)
 	return PS_USAGE;
 }
 
-/* The first that is met executing; if all are idle, the main thread. */
-static enum ps_status choose(struct inject *in, const struct host_thread **ret, struct ps_err *err)
+/* The first that is met executing; if all are idle, the main thread. A look at a target that is
+ * large, or means harm, takes its time. */
+static enum ps_status choose(struct inject *in, uint64_t until, const struct host_thread **ret,
+			     struct ps_err *err)
 {
-	for (unsigned i = 0; i < LOOKS; i++) {
+	for (unsigned i = 0; i < LOOKS && (!i || clock_now() < until); i++) {
 		if (i)
 			(void)clock_sleep_until(clock_now() + MS);
+		if (inject_is_interrupted(in))
+			return ps_fail(err, PS_NOT_READY,
+				       "interrupted; the script was withdrawn and did not run");
 		PS_TRY(host_look(&in->host, err));
 		if (!can_choose(in))
 			return cannot_choose(in, err);
@@ -114,6 +148,7 @@ enum ps_status inject_ask(struct inject *in, const struct host_thread *t, const 
 	snprintf(path, sizeof path, "%s/%s", in->parcel.inside, name);
 	PS_TRY(request_ask(in->guard.request, &t->state, path, err));
 	in->guard.request->tid = in->tid = t->tid;
+	in->missed = 0;
 	in->renewed_at = in->looked_at = clock_now();
 	return PS_OK;
 }
@@ -123,11 +158,11 @@ enum ps_status inject_ask_somebody(struct inject *in, struct ps_err *err)
 {
 	bool first = !in->asked_at; /* else another one had been asked, and time goes on */
 	uint64_t until = (first ? clock_now() : in->asked_at) + in->order.patience_ns;
-	const struct host_thread *t;
+	const struct host_thread *t = NULL;
 	enum ps_status st;
 
 	do {
-		PS_TRY(choose(in, &t, err));
+		PS_TRY(choose(in, until, &t, err));
 		if (first)
 			in->asked_at = clock_now();
 		st = inject_ask(in, t, PARCEL_SCRIPT, err);

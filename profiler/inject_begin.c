@@ -2,7 +2,6 @@
 #include "profiler/inject_parts.h"
 
 #include "profiler/clock.h"
-#include "profiler/proc.h"
 #include "profiler/waiting.h"
 
 #include <string.h>
@@ -48,18 +47,31 @@ static const struct host_thread *find_asked(const struct inject *in)
 	return NULL;
 }
 
+/* One of a pool in C lives on when Python has forgotten it. A list that changes while it is read
+ * may lack one that is there: once is not enough. */
+static bool has_left(struct inject *in)
+{
+	enum { LOOK_EVERY = 200 * MS, MISSED = 3 };
+
+	if (clock_now() - in->listed_at < LOOK_EVERY)
+		return false;
+	if (host_look(&in->host, NULL) || host_lists(&in->host, in->guard.request))
+		in->missed = 0;
+	else
+		in->missed++;
+	in->listed_at = clock_now();
+	return in->missed >= MISSED;
+}
+
 /* With its request, of which nothing will be heard any more, and in whose place is anything. */
 static bool asked_has_ended(struct inject *in)
 {
 	enum { LOOK_EVERY = 20 * MS };
-	struct proc_stat stat;
 
 	if (in->host.any_takes || clock_now() - in->lived_at < LOOK_EVERY)
 		return false;
 	in->lived_at = clock_now();
-	return (proc_read_stat(in->host.target.pid, in->tid, &stat) || stat.state == 'Z' ||
-		stat.state == 'X') &&
-	       parcel_has_script(&in->parcel); /* else it ran there before that */
+	return inject_has_ended(in, in->tid) || has_left(in);
 }
 
 static enum ps_status after_end(struct inject *in, struct ps_err *err)
@@ -70,10 +82,15 @@ static enum ps_status after_end(struct inject *in, struct ps_err *err)
 	if (in->order.thread != INJECT_ANY && !in->host.main_only) {
 		if (inject_ends_soon(in))
 			return inject_ended(in, err);
-		return ps_fail(err, PS_NOT_READY,
-			       "thread %d of process %d has ended without picking the script up; "
-			       "it was withdrawn and did not run",
-			       in->tid, in->host.target.pid);
+		if (!parcel_claim(&in->parcel))
+			return PS_OK; /* it ran there before that, and its words will come */
+		ps_fail(err, PS_NOT_READY,
+			"thread %d of process %d has %s without picking the script up; it was "
+			"withdrawn and did not run",
+			in->tid, in->host.target.pid,
+			inject_has_ended(in, in->tid) ? "ended" : "left Python");
+		ps_hint(err, "leave out --thread");
+		return PS_NOT_READY;
 	}
 	(void)!request_withdraw(in->guard.request, &was);
 	in->taken_at = 0;
@@ -121,7 +138,8 @@ static bool is_in_hook(struct inject *in)
  * that once it has done with the first one. Once it was opened, the thread is at it, and takes
  * the empty one in the middle of it, if there are others that want the GIL, say: then the only
  * proof is that the time is over. Nor does it tell anything while the thread is in a hook, which
- * takes its time to say yes or no, and in which the empty one is taken as well.
+ * takes its time to say yes or no, and in which the empty one is taken as well. (One with
+ * __cantrace__, or in C, is not seen to be a hook: the hint of the refusal says so.)
  *
  * One refusal is none: where the thread was interrupted in code whose builtins have no __import__,
  * as the classes that namedtuple() makes, the interpreter cannot open the script either (3.15.2:
@@ -132,35 +150,35 @@ static enum ps_status after_taken(struct inject *in, struct ps_err *err)
 	const struct host_thread *t;
 
 	if (parcel_was_opened(&in->parcel))
-		return PS_NOT_READY;
+		return PS_OK;
 	if (is_in_hook(in)) {
 		in->renewed_at = clock_now();
-		return PS_NOT_READY;
+		return PS_OK;
 	}
 	if (in->probed) { /* and that was taken, too */
 		if (++in->refusals >= REFUSALS)
 			return parcel_claim(&in->parcel)
 				       ? host_refused(&in->host, in->parcel.inside, err)
-				       : PS_NOT_READY;
+				       : PS_OK;
 		in->probed = false;
 		in->again = true;
 	}
 	if (clock_now() - in->taken_at < PROBE_AFTER || clock_now() - in->renewed_at < PROBE_AFTER)
-		return PS_NOT_READY;
+		return PS_OK;
 	in->renewed_at = clock_now(); /* what cannot be asked now is not tried all the while */
 	t = find_asked(in);
 	if (!t || inject_ask(in, t, in->again ? PARCEL_SCRIPT : PARCEL_PROBE, NULL))
-		return PS_NOT_READY;
+		return PS_OK;
 	in->probed = !in->again;
 	if (in->again)
 		in->taken_at = 0;
 	in->again = false;
-	return PS_NOT_READY;
+	return PS_OK;
 }
 
 /* Another's request stands where ours did: ours was taken before that, or overwritten. A script
  * that is still there after a while was not run, and is asked for again: it runs once only. */
-static enum ps_status after_lost(struct inject *in)
+static void after_lost(struct inject *in)
 {
 	const struct host_thread *t = find_asked(in);
 
@@ -168,7 +186,6 @@ static enum ps_status after_lost(struct inject *in)
 	    clock_now() - in->renewed_at > PROBE_AFTER && parcel_has_script(&in->parcel) &&
 	    inject_ask(in, t, PARCEL_SCRIPT, NULL) == PS_OK)
 		in->taken_at = 0;
-	return PS_NOT_READY;
 }
 
 static void explain_wait(const struct inject *in, struct ps_err *err)
@@ -183,6 +200,8 @@ static void explain_wait(const struct inject *in, struct ps_err *err)
 		ps_hint(err,
 			"the thread runs code in C that does not return to Python: wait longer "
 			"(--timeout)");
+	else if (strcmp(where, "has ended") == 0)
+		ps_hint(err, "the thread has ended: leave out --thread");
 	else
 		ps_hint(err,
 			"the thread is %s, and picks it up once that returns: wait longer "
@@ -233,35 +252,38 @@ static enum ps_status silent(const struct inject *in, struct ps_err *err)
 		       in->host.target.pid);
 }
 
+/* PS_OK: it has begun (in->began), or the wait goes on; all else ends it. */
 static enum ps_status one_round(struct inject *in, struct inject_message *ret, struct ps_err *err)
 {
 	enum request_state state = REQUEST_NONE;
 	bool signalled = true;
 	/* What may end all is looked at before the last words are read. */
 	bool over = target_ended(&in->host.target), left = !parcel_has_script(&in->parcel);
-	bool replaced = request_state(in->guard.request, &state, &signalled) != PS_OK;
+	bool lost = request_state(in->guard.request, &state, &signalled) != PS_OK;
 	enum ps_status st = inject_read(in, ret, err);
 
 	if (st != PS_NOT_READY)
 		return st;
 	if (over)
 		return inject_ended(in, err);
-	if (replaced)
+	if (lost && target_execed(&in->host.target))
 		return unreadable(in, err);
 	/* It opens the pipe, unlinks itself, and says that it runs, in this order. */
 	if (left && in->channel.ended)
 		return silent(in, err);
-	if (asked_has_ended(in)) {
-		st = after_end(in, err);
-		return st ? st : PS_NOT_READY;
-	}
-	if (state == REQUEST_WAITS) {
-		st = nudge(in, signalled, err);
-		return st ? st : PS_NOT_READY;
-	}
+	/* Its state is not there any more, or it itself. Did the script run there before that? */
+	if ((lost || asked_has_ended(in)) && parcel_has_script(&in->parcel))
+		return after_end(in, err);
+	if (lost)
+		return PS_OK;
+	if (state == REQUEST_WAITS)
+		return nudge(in, signalled, err);
 	if (!in->taken_at)
 		in->taken_at = clock_now();
-	return state == REQUEST_LOST ? after_lost(in) : after_taken(in, err);
+	if (state != REQUEST_LOST)
+		return after_taken(in, err);
+	after_lost(in);
+	return PS_OK;
 }
 
 enum ps_status inject_wait_until_begun(struct inject *in, struct inject_message *ret,
@@ -275,13 +297,14 @@ enum ps_status inject_wait_until_begun(struct inject *in, struct inject_message 
 		enum ps_status st = one_round(in, ret, &why);
 		bool interrupted = inject_is_interrupted(in);
 
-		if (st != PS_NOT_READY || why.msg[0]) {
+		if (st || in->began) {
 			if (st && err)
 				*err = why;
 			/* Whatever went wrong with us: it is not to run behind our back. */
-			if (st && st != PS_GONE && !parcel_claim(&in->parcel))
-				return PS_LIMIT;
-			return st;
+			if (!st || st == PS_GONE || parcel_claim(&in->parcel))
+				return st;
+			/* "Withdrawn" would not be true. */
+			return st == PS_NOT_READY ? silent(in, err) : PS_LIMIT;
 		}
 		if (!given_up &&
 		    (interrupted || clock_now() - in->asked_at > in->order.patience_ns)) {

@@ -31,8 +31,9 @@ struct inject {
 	bool again;        /* after which the script is to be asked for again */
 	bool began;
 	bool finished;
-	unsigned late; /* messages that came when its time was over */
-	uint64_t asked_at, taken_at, began_at, looked_at, lived_at, renewed_at;
+	unsigned missed; /* looks in which the asked thread was not in its list */
+	unsigned late;   /* messages that came when its time was over */
+	uint64_t asked_at, taken_at, began_at, looked_at, lived_at, listed_at, renewed_at;
 };
 
 bool inject_is_interrupted(const struct inject *in);
@@ -41,8 +42,10 @@ bool inject_is_interrupted(const struct inject *in);
 
 /* One that executes bytecode, as of the last host_look(), among those that may be asked; NULL. */
 const struct host_thread *inject_find_running(const struct inject *in);
-/* The main thread of them, else any; NULL. */
+/* The main thread of them, else any that has not ended; NULL. */
 const struct host_thread *inject_find_any(const struct inject *in);
+/* That thread of the target, as the kernel sees it. */
+bool inject_has_ended(const struct inject *in, int tid);
 /* Asks that thread for the script of that name in the parcel. As request_ask() fails. */
 enum ps_status inject_ask(struct inject *in, const struct host_thread *t, const char *name,
 			  struct ps_err *err) PS_MUST_USE;

@@ -15,6 +15,7 @@ enum {
 	KIND_GENERAL = 0, /* entries {hash, key, value}; else {key, value} */
 	KIND_SPLIT = 2,   /* the values are elsewhere */
 	MODULES_MAX = 1 << 17,
+	EARLY_MAX = 1024,
 	NAMED_MAX = 8192,     /* threads */
 	ATTRIBUTES_MAX = 256, /* of a Thread; it has some 20 */
 	TPFLAGS_INLINE_VALUES = 1 << 2,
@@ -30,7 +31,9 @@ struct entries {
 	size_t n;
 };
 
-static enum ps_status read_entries(struct names *c, raddr keys, size_t max, struct entries *ret)
+/* The first ones, of no more than max in all. */
+static enum ps_status read_first(struct names *c, raddr keys, size_t max, size_t first,
+				 struct entries *ret)
 {
 	unsigned char header[KEYS_HEADER];
 	struct entries e = { 0 };
@@ -43,6 +46,7 @@ static enum ps_status read_entries(struct names *c, raddr keys, size_t max, stru
 	memcpy(&n, header + KEYS_NENTRIES, 8);
 	if (log2_index_bytes > 32 || header[KEYS_KIND] > KIND_SPLIT || n > max)
 		return PS_TORN;
+	n = n < first ? n : first;
 	e.stride = header[KEYS_KIND] == KIND_GENERAL ? 3 : 2;
 	e.key = e.stride - 2;
 	e.value = e.stride - 1;
@@ -59,6 +63,11 @@ static enum ps_status read_entries(struct names *c, raddr keys, size_t max, stru
 	}
 	*ret = e;
 	return PS_OK;
+}
+
+static enum ps_status read_entries(struct names *c, raddr keys, size_t max, struct entries *ret)
+{
+	return read_first(c, keys, max, max, ret);
 }
 
 /* Compares short ASCII keys: many a call, for sys.modules has thousands. */
@@ -101,9 +110,9 @@ static enum ps_status find_key(struct names *c, const struct entries *e, const c
 	return *ret == none ? PS_TORN : PS_OK;
 }
 
-/* dict[name] of a dict whose keys are strings. */
-static enum ps_status dict_get(struct names *c, raddr dict, size_t max, const char *name,
-			       raddr *ret)
+/* dict[name] of a dict whose keys are strings, if it is among the first of its max entries. */
+static enum ps_status dict_get_first(struct names *c, raddr dict, size_t max, size_t first,
+				     const char *name, raddr *ret)
 {
 	unsigned char object[128];
 	raddr keys, values;
@@ -114,7 +123,7 @@ static enum ps_status dict_get(struct names *c, raddr dict, size_t max, const ch
 	PS_TRY(target_read(c->target, dict, object, c->layout->span[S_DICT]));
 	keys = layout_get(c->layout, object, F_DICT_KEYS);
 	values = layout_get(c->layout, object, F_DICT_VALUES);
-	PS_TRY(read_entries(c, keys, max, &e));
+	PS_TRY(read_first(c, keys, max, first, &e));
 	st = find_key(c, &e, name, &i);
 	if (!st && values)
 		st = target_read(c->target, values + VALUES_HEADER + i * 8, ret, 8);
@@ -124,27 +133,33 @@ static enum ps_status dict_get(struct names *c, raddr dict, size_t max, const ch
 	return st ? st : *ret ? PS_OK : PS_TORN;
 }
 
-static enum ps_status find_module(struct names *c, const char *name, raddr *ret)
+static enum ps_status dict_get(struct names *c, raddr dict, size_t max, const char *name,
+			       raddr *ret)
+{
+	return dict_get_first(c, dict, max, max, name, ret);
+}
+
+static enum ps_status find_module(struct names *c, size_t first, const char *name, raddr *ret)
 {
 	raddr modules;
 
 	PS_TRY(target_read(c->target, c->interpreter + c->layout->at[F_INTERP_MODULES], &modules,
 			   8));
-	return dict_get(c, modules, MODULES_MAX, name, ret);
+	return dict_get_first(c, modules, MODULES_MAX, first, name, ret);
 }
 
 bool names_has_module(struct names *c, const char *name)
 {
 	raddr module;
 
-	return find_module(c, name, &module) == PS_OK;
+	return find_module(c, EARLY_MAX, name, &module) == PS_OK;
 }
 
 static enum ps_status find_active(struct names *c)
 {
 	raddr threading, dict;
 
-	PS_TRY(find_module(c, "threading", &threading));
+	PS_TRY(find_module(c, MODULES_MAX, "threading", &threading));
 	PS_TRY(target_read(c->target, threading + c->layout->object_size, &dict, 8));
 	return dict_get(c, dict, NAMED_MAX, "_active", &c->active);
 }

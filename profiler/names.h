@@ -24,7 +24,8 @@ enum ps_status names_read(struct names *n,
 			  void (*each)(uint64_t ident, struct profile_text name, void *ctx),
 			  void *ctx) PS_MUST_USE;
 
-/* Has the interpreter a module of that name? False as well if that cannot be told. */
+/* Has the interpreter a module of that name, among the first thousand that were imported? False as
+ * well if that cannot be told. */
 bool names_has_module(struct names *n, const char *name);
 
 #endif

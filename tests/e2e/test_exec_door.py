@@ -74,6 +74,78 @@ def test_a_thread_that_ends_is_not_waited_for(door, host_in, pysample):
     assert child.said()["ran"] == []
 
 
+def test_threads_that_end_while_they_are_asked(door, host_in, run_in):
+    """Another one is asked, and what had failed before is no failure."""
+    child = host_in(door, "passing")
+    for i in range(15):
+        result = run_in(child, f"print({i})", options=["--timeout", "10m"])
+        assert (result.code, result.out, result.err) == (0, f"{i}\n", ""), result
+    ended_well(child)
+
+
+def test_one_without_a_main_thread_that_waits(door, host_in, run_in):
+    """The interpreter still lists the thread that has ended, and it is not the one to ask."""
+    child = host_in(door, "without_main_idle")
+    process.until(lambda: process.state(child.pid) == "Z", "its main thread to end")
+    code = "import threading; print(threading.get_native_id())"
+    result = run_in(child, code, options=["--timeout", "10m", "--wake"])
+    assert result.code == 0 and int(result.out) != child.tid, result
+    result = run_in(child, code, options=["--thread", "main"])
+    assert result.code == 3 and f"thread {child.tid} of" in result.err, result
+    assert "has ended" in result.err and "leave out --thread" in result.err, result
+    child.go()
+    said = child.said()
+    assert said["ran"] == [] and said["same"], said
+    assert child.wait() == 0
+
+
+POOL = r"""
+#include <pthread.h>
+#include <stddef.h>
+#include <unistd.h>
+int PyGILState_Ensure(void);
+void PyGILState_Release(int state);
+void *PyObject_CallNoArgs(void *callable);
+void PyErr_Clear(void);
+static void *run(void *call)
+{
+	int state = PyGILState_Ensure();
+	PyObject_CallNoArgs(call);
+	PyErr_Clear();
+	PyGILState_Release(state);
+	for (;;)
+		pause();
+}
+void begin(void *call)
+{
+	pthread_t thread;
+	pthread_create(&thread, NULL, run, call);
+}
+"""
+
+
+def test_a_thread_that_goes_back_to_c_is_not_waited_for(door, host_in, pysample, places):
+    """It lives on, but the interpreter has forgotten it, and what was asked of it."""
+    place = places(door)
+    library = os.path.join(place.outside, "pool.so")
+    gcc = ["gcc", "-shared", "-fPIC", "-pthread", "-x", "c", "-", "-o", library]
+    subprocess.run(gcc, input=POOL.encode(), check=True)
+    env = {"POOL": os.path.join(place.inside, "pool.so")}
+    child = host_in(door, "thread_leaves", env=env, stderr=subprocess.DEVNULL)
+    tid = child.said()["thread"]
+    process.until(lambda: process.at_rest(child.pid), "its threads to wait")
+    p = pysample.start("exec", "--timeout", "1h", "--thread", tid, child.pid, "-c", MARK.format(1))
+    process.until(child.temporary, "the script to be laid down")
+    process.sampling(p)
+    child.go()
+    result = pysample.finish(p)
+    assert result.code == 3 and f"thread {tid} of" in result.err, result
+    assert "left Python" in result.err and "leave out --thread" in result.err, result
+    assert child.temporary() == []
+    child.go()
+    assert child.said()["ran"] == []
+
+
 def test_scripts_that_overlap(door, host_in, pysample, places):
     """The first one ends before the second, whose streams stand upon its own."""
     child = host_in(door, "threads")

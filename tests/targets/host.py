@@ -150,6 +150,20 @@ def without_main():
     ctypes.CDLL(None).pthread_exit(None)
 
 
+def without_main_idle():
+    """The main thread ends; another one waits for events."""
+    import ctypes
+
+    def run():
+        wait_for_events()
+        before["fds"] = state()["fds"]
+        end()
+        os._exit(0)
+
+    threading.Thread(target=run).start()
+    ctypes.CDLL(None).pthread_exit(None)
+
+
 def forkless():
     resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
     busy()
@@ -181,6 +195,28 @@ def threads(interval=0.005):
     over.set()
     for t in all_of_them:
         t.join()
+
+
+def passing():
+    """Threads come all the while and end soon; the main thread waits, and so does who starts them,
+    most of the time."""
+    over = threading.Event()
+
+    def run():
+        until = time.monotonic() + 0.0015
+        while time.monotonic() < until:
+            work(10)
+
+    def start():
+        while not over.is_set():
+            threading.Thread(target=run).start()
+            time.sleep(0.01)
+
+    starter = threading.Thread(target=start)
+    starter.start()
+    os.read(0, 1)
+    over.set()
+    starter.join()
 
 
 INSIDE = """
@@ -286,6 +322,29 @@ def thread_ends():
     os.read(0, 1)
     cancel(other.ident)
     busy()
+    end()
+    os._exit(0)
+
+
+def thread_leaves():
+    """One that C has started calls Python, waits in a read that fails when told, and so goes back
+    to C, where it stays, without a look at what is asked of it."""
+    import ctypes
+    import socket
+
+    ours, other = socket.socketpair()
+    ours.send(b"never read")
+
+    def wait():
+        say(thread=tid())
+        os.read(ours.fileno(), 1)
+
+    ctypes.CDLL(os.environ["POOL"]).begin(ctypes.py_object(wait))
+    os.read(0, 1)
+    other.close()  # with something unread in it: the connection is reset
+    busy()
+    ours.close()
+    before["fds"] = state()["fds"]  # the C library has opened some for good
     end()
     os._exit(0)
 

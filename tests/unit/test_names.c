@@ -223,3 +223,32 @@ Test(names, a_thread_of_too_many_attributes_is_passed_over, .timeout = 60)
 		drop(im);
 	}
 }
+
+static bool has_main_behind(size_t others)
+{
+	struct image *im = image_with(0, false);
+	struct image_pair *pair = calloc(others + 1, sizeof *pair);
+	struct names n = reader(im);
+	bool found;
+
+	cr_assert(pair);
+	for (size_t i = 0; i <= others; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "module_%zu", i);
+		pair[i] = (struct image_pair){ image_str(im, i == others ? "__main__" : name),
+					       im->none };
+	}
+	image_set(im, im->interpreter, F_INTERP_MODULES, image_dict(im, pair, others + 1, false));
+	found = names_has_module(&n, "__main__");
+	free(pair);
+	drop(im);
+	return found;
+}
+
+Test(names, a_module_is_looked_for_among_the_first_ones_only)
+{
+	cr_expect(has_main_behind(0));
+	cr_expect(has_main_behind(300));
+	cr_expect_not(has_main_behind(1024));
+}
