@@ -388,6 +388,15 @@ def test_a_folder_that_only_we_may_write_to_is_not_used_for_another_user(host, h
     ended_well(child)
 
 
+def test_a_folder_of_any_group_of_the_targets_is_used(host, host_in, run_in):
+    child = host_in(host, "busy", user=65534, before=["setpriv", "--groups", "65530,65531"])
+    os.chown(child.folder, 0, 65531)
+    os.chmod(child.folder, 0o771)
+    result = run_in(child, WHERE)
+    assert "/" + os.path.basename(child.folder) + "/" in result.out, result
+    ended_well(child)
+
+
 def test_usage(pysample, folder):
     for args, words in (
         (["exec"], ["which process"]),
