@@ -27,8 +27,9 @@ struct line_reader {
 	History *history;
 	mbstate_t state; /* of a character that has come in part */
 	enum line_event why;
-	/* Comes before what is typed: by Tab, or from a line that was interrupted. Ends with 0. */
-	wchar_t added[VISIBLE_MAX(ADDED_MAX) + 1];
+	/* Comes before what is typed: by Tab, or from a line that was interrupted, of which one
+	 * character more is kept than a line may have. Ends with 0. */
+	wchar_t added[LINE_MAX_BYTES + 2];
 	size_t added_taken;
 	char prompt[VISIBLE_MAX(PROMPT_MAX) + 1];
 	char words[WORDS_MAX_BYTES];

@@ -12,15 +12,16 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
     import builtins
     import posix
     import sys
-    import time
     import _signal
     import _thread
 
     WAIT_MAX = 10.0  # seconds in which pysample takes nothing, until it is left alone
+    ROUND_MAX = 0.05
     PIECE = 32768
     me = _thread.get_ident()
     channel = [-1]
     lock = [-1]
+    marked = [False]
 
     def close_own_file():
         """PyPy leaves the file open that it has read this from (to 8.0: run_debugger() in
@@ -51,9 +52,28 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
         except OSError:
             pass
 
+    def mark_pipe():
+        """By a lock, which a child does not inherit. There is none where the file system has none,
+        and it goes when the script closes a copy of the descriptor."""
+        try:
+            posix.lockf(channel[0], posix.F_TLOCK, 0)
+            marked[0] = True
+        except OSError:
+            pass
+
     def is_child():
-        """The script has forked, and this is the copy: the pipe stays its parent's."""
-        return posix.getpid() != pid
+        """The script has forked, and this is the copy: the pipe stays its parent's. In a new pid
+        namespace the copy may have the same number as its parent; the lock tells them apart."""
+        if posix.getpid() != pid:
+            return True
+        try:
+            if marked[0] and channel[0] >= 0:
+                posix.lockf(channel[0], posix.F_TEST, 0)
+        except PermissionError:
+            return True
+        except OSError:
+            pass
+        return False
 
     def let_go(held=channel):
         fd, held[0] = held[0], -1
@@ -78,23 +98,47 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
         finally:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
+    # What is in `time` may have been replaced: by a clock that stands, by a sleep that runs other
+    # parts of the program meanwhile, in here.
+
+    def clock():
+        return posix.times()[4]  # elapsed, in seconds, since some moment
+
+    def sleep(seconds):
+        if hasattr(_signal, "sigtimedwait"):
+            _signal.sigtimedwait((), seconds)
+            return
+        import _socket  # PyPy, where it is built in
+
+        ends = ()
+        try:
+            ends = _socket.socketpair()
+            ends[0].settimeout(seconds)
+            ends[0].recv(1)
+        except OSError:
+            pass
+        finally:
+            for end in ends:
+                end.close()
+
     def send_piece(data):
         if is_child():
             let_go()
-        given_up = time.monotonic() + WAIT_MAX
+        given_up, pause = clock() + WAIT_MAX, 0.001
         while data and channel[0] >= 0:
             try:
                 n = write_quietly(channel[0], data)
             except BlockingIOError:
-                if time.monotonic() > given_up:
+                if clock() > given_up:
                     let_go()
-                time.sleep(0.001)
+                sleep(pause)
+                pause = min(2 * pause, ROUND_MAX)
                 continue
             except OSError:
                 let_go()
                 return
             data = data[n:]
-            given_up = time.monotonic() + WAIT_MAX
+            given_up, pause = clock() + WAIT_MAX, 0.001
 
     def send(kind, data=b""):
         if isinstance(data, str):
@@ -132,8 +176,8 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
         do not end in the order in which they began. So one that ends before another that
         stands on it stays below that one, marked as over, and the other one takes it away."""
 
-        def __init__(self, kind, real):
-            self._kind, self._real = kind, real
+        def __init__(self, kind):
+            self._kind, self._real = kind, None
             self._pysample_is_over = False
 
         def _pysample_below(self):
@@ -225,31 +269,69 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
         return None
 
     def is_over(stream):
-        """By its class, for what wraps one of ours may pass its attributes on."""
-        return hasattr(type(stream), "_pysample_below") and stream._pysample_is_over
+        """By its class, for what wraps one of ours may pass its attributes on. What the program
+        has put there may raise anything when it is asked."""
+        try:
+            return hasattr(type(stream), "_pysample_below") and stream._pysample_is_over
+        except Exception:
+            return False
 
-    def take_off(name, stream):
+    # Between a look at what is there and its change there is no call, not even getattr(): that is
+    # where threads take turns. A program may have deleted both; while it ends, the interpreter has.
+
+    def put_on_stdout(stream):
+        try:
+            stream._real = sys.stdout
+        except AttributeError:
+            stream._real = None
+        sys.stdout = stream
+
+    def put_on_stderr(stream):
+        try:
+            stream._real = sys.stderr
+        except AttributeError:
+            stream._real = None
+        sys.stderr = stream
+
+    def replace_stdout(stream, below):
+        try:
+            if sys.stdout is stream:
+                sys.stdout = below
+                return True
+        except AttributeError:
+            pass
+        return False
+
+    def replace_stderr(stream, below):
+        try:
+            if sys.stderr is stream:
+                sys.stderr = below
+                return True
+        except AttributeError:
+            pass
+        return False
+
+    def take_off(stream, replace):
         """Only what is still ours: the script may have put something else there. Another thread
         may end its own stream between any two steps of this."""
         stream._pysample_is_over = True
-        at = stream
-        while is_over(at) and getattr(sys, name, None) is at:
-            at = at._pysample_below()
-            setattr(sys, name, at)
+        while is_over(stream):
+            below = stream._pysample_below()
+            if not replace(stream, below):
+                return
+            stream = below
 
     def run_connected():
-        # A program may have deleted them; while it ends, the interpreter has.
-        streams = {
-            "stdout": Stream(b"o", getattr(sys, "stdout", None)),
-            "stderr": Stream(b"e", getattr(sys, "stderr", None)),
-        }
-        for name in streams:
-            setattr(sys, name, streams[name])
+        out, err = Stream(b"o"), Stream(b"e")
+        put_on_stdout(out)
+        put_on_stderr(err)
         try:
             return run()
         finally:
-            for name in streams:
-                take_off(name, streams[name])
+            try:
+                take_off(out, replace_stdout)
+            finally:
+                take_off(err, replace_stderr)
 
     def tell(trouble):
         """To those who look after the program, for pysample is not there."""
@@ -258,8 +340,10 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
 
     if sys.implementation.name == "pypy":
         close_own_file()
+    # A child that was forked with the request in its memory. One that has the same number in a pid
+    # namespace of its own is not told here: there is nothing yet that only the parent has.
     if posix.getpid() != pid:
-        return  # a child that was forked with the request in its memory
+        return
     try:
         channel[0] = posix.open(
             folder + b"/c", posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
@@ -267,6 +351,7 @@ def pysample_inject(pid, folder, name, source, args, detach, stream):
     except OSError:
         return  # pysample is gone, and the request with it
     try:
+        mark_pipe()
         if sys.implementation.name == "pypy":
             hold_lock()
         try:

@@ -19,12 +19,18 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
-enum { ENVIRONMENT_MAX = 1 << 20, FOLDER_MAX = PARCEL_PATH_MAX - PARCEL_NAME_MAX - 8 };
+enum { ENVIRONMENT_MAX = 1 << 20, STATUS_MAX = 1 << 20 };
+enum { FOLDER_MAX = PARCEL_PATH_MAX - PARCEL_NAME_MAX - 8 };
 
 static const char *const names[] = { PARCEL_SCRIPT, PARCEL_PROBE, PARCEL_CHANNEL, PARCEL_STREAM,
 				     PARCEL_SOCKET };
 
 /* --- where --- */
+
+/* A main thread that has ended has neither root nor environment; the others have them still. */
+struct view {
+	int pid, tid, root;
+};
 
 /* Without openat2 (before 5.6, or filtered): one step after the other, and no links at all. */
 static int open_step_by_step(int root, const char *path)
@@ -104,47 +110,76 @@ static bool make_name(char ret[static PARCEL_NAME_MAX])
 	return true;
 }
 
+/* Is it in that group beside its first one? As its status lists them; a number in there that cannot
+ * be a group is none. */
+static bool has_group(int pid, uint32_t gid)
+{
+	SCOPE_FREE char *status = NULL;
+	const char *at;
+	char *end;
+	size_t len;
+
+	if (proc_read_file(pid, "status", STATUS_MAX, &status, &len, NULL))
+		return false;
+	at = strstr(status, "\nGroups:");
+	at = at ? at + strlen("\nGroups:") : "";
+	for (;; at = end) {
+		unsigned long long group;
+
+		at += strspn(at, " \t");
+		group = strtoull(at, &end, 10);
+		if (end == at)
+			return false;
+		if (group == gid)
+			return true;
+	}
+}
+
 /* We may be allowed more than the target: it, which says where its folder is, must not be given one
- * where it could not make one itself. (What other groups or lists allow it is not looked at: then
+ * where it could not make one itself. (What access control lists allow it is not looked at: then
  * it is another folder.) */
-static bool is_open_to(const struct parcel *p, int folder)
+static bool is_open_to(const struct parcel *p, int pid, int folder)
 {
 	enum { ENTER_AND_WRITE = 3 };
 	struct stat st;
-	unsigned shift;
+	unsigned shift = 0;
 
+	if (p->uid == geteuid())
+		return true;
 	if (fstat(folder, &st))
 		return false;
-	shift = st.st_uid == p->uid ? 6 : st.st_gid == p->gid ? 3 : 0;
-	if (p->uid == geteuid() || (st.st_mode >> shift & ENTER_AND_WRITE) == ENTER_AND_WRITE)
-		return true;
+	if (st.st_uid == p->uid)
+		shift = 6;
+	else if (st.st_gid == p->gid || has_group(pid, st.st_gid))
+		shift = 3;
 	errno = EACCES;
-	return false;
+	return (st.st_mode >> shift & ENTER_AND_WRITE) == ENTER_AND_WRITE;
 }
 
 /* Can a folder be made here? Not tried: what is made before the guard is there, nobody removes
  * for us. */
-static bool has_room(const struct parcel *p, int folder)
+static bool has_room(const struct parcel *p, int pid, int folder)
 {
 	struct statvfs fs;
 
-	if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) || !is_open_to(p, folder) ||
-	    fstatvfs(folder, &fs))
+	if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) || !is_open_to(p, pid, folder) ||
+	    !parcel_folder_can_be_told(folder) || fstatvfs(folder, &fs))
 		return false;
 	errno = fs.f_flag & ST_RDONLY ? EROFS : ENOSPC;
 	return !(fs.f_flag & ST_RDONLY) && (!fs.f_blocks || fs.f_bavail) &&
 	       (!fs.f_files || fs.f_favail);
 }
 
-static bool try_folder(int root, const char *path, struct parcel *p)
+static bool try_folder(const struct view *v, const char *path, bool doubtful, struct parcel *p)
 {
 	size_t n = strlen(path);
 	int why;
 
-	p->parent = open_in_root(root, path);
+	p->parent = open_in_root(v->root, path);
 	if (p->parent < 0)
 		return false;
-	if (has_room(p, p->parent)) {
+	errno = 0; /* it is not its turn */
+	if (parcel_folder_is_doubtful(p->parent) == doubtful && has_room(p, v->pid, p->parent)) {
 		while (n > 1 && path[n - 1] == '/')
 			n--;
 		snprintf(p->inside, sizeof p->inside, "%.*s/%s", (int)n, path, p->name);
@@ -168,11 +203,6 @@ static enum ps_status read_owner(int pid, struct parcel *p, struct ps_err *err)
 	return PS_OK;
 }
 
-/* A main thread that has ended has neither root nor environment; the others have them still. */
-struct view {
-	int pid, tid, root;
-};
-
 static bool open_root(int tid, void *ctx)
 {
 	struct view *v = ctx;
@@ -187,7 +217,8 @@ static bool open_root(int tid, void *ctx)
 enum ps_status parcel_choose(int pid, struct parcel *ret, struct ps_err *err)
 {
 	struct parcel p = { .parent = -1, .folder = -1, .watch = -1 };
-	const char *tried[] = { NULL, "/tmp", "/var/tmp", "/dev/shm" };
+	enum { COUNT = 4 };
+	const char *tried[COUNT] = { NULL, "/tmp", "/var/tmp", "/dev/shm" };
 	struct view view = { .pid = pid, .root = -1 };
 	SCOPE_CLOSE int root = -1;
 	SCOPE_FREE char *environment = NULL;
@@ -207,20 +238,25 @@ enum ps_status parcel_choose(int pid, struct parcel *ret, struct ps_err *err)
 	snprintf(name, sizeof name, "task/%d/environ", view.tid);
 	if (proc_read_file(pid, name, ENVIRONMENT_MAX, &environment, &len, NULL) == PS_OK)
 		tried[0] = find_variable(environment, len);
-	for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
-		if (tried[i] && try_folder(root, tried[i], &p)) {
+	/* First those of which all is known, then the others: a few of them will do. */
+	for (size_t i = 0; i < 2 * COUNT; i++) {
+		const char *folder = tried[i % COUNT];
+
+		if (folder && try_folder(&view, folder, i >= COUNT, &p)) {
 			*ret = p;
 			return PS_OK;
 		}
-		if (tried[i] && errno != ENOENT)
+		if (folder && errno != ENOENT && errno != 0)
 			why = errno;
 	}
 	ps_fail(err, PS_IO,
 		"process %d has no temporary folder that a script could be put into (%s): tried "
 		"%s%s/tmp, /var/tmp, /dev/shm, as it sees them",
 		pid, strerror(why), tried[0] ? tried[0] : "", tried[0] ? ", " : "");
-	ps_hint(err, "make one of them writable, or start the program with TMPDIR set to a folder "
-		     "that is");
+	ps_hint(err,
+		"make one of them writable for %s, or start the program with TMPDIR set to a "
+		"folder that is",
+		p.uid == geteuid() ? "it" : "its user or one of its groups, by the folder's mode");
 	return PS_IO;
 }
 
@@ -251,18 +287,33 @@ enum ps_status parcel_add_pipe(struct parcel *p, const char *name, int *ret, str
 	return PS_OK;
 }
 
+/* Whatever it is that has its name now: only an empty folder is removed, and nothing from within. */
+static enum ps_status is_not_ours(struct parcel *p, struct ps_err *err)
+{
+	int why = errno;
+
+	unlinkat(p->parent, p->name, AT_REMOVEDIR);
+	parcel_close(p);
+	errno = why;
+	if (why)
+		return failed(p, "open the folder", err);
+	ps_fail(err, PS_IO,
+		"the folder %s in the target's view has not come out as it was made: ours alone, "
+		"and empty",
+		p->inside);
+	ps_hint(err, "that is so where a file system keeps no owners and modes, or others than "
+		     "those it is given; start the program with TMPDIR set to a folder elsewhere");
+	return PS_IO;
+}
+
 enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *err)
 {
 	if (mkdirat(p->parent, p->name, 0700))
 		return failed(p, "make the folder", err);
 	p->folder = parcel_folder_open(p->parent, p->name);
-	if (p->folder < 0)
-		return failed(p, "open the folder", err);
-	if (parcel_folder_is_fresh(p->folder))
+	if (p->folder >= 0 && parcel_folder_is_fresh(p->folder))
 		return parcel_add_pipe(p, PARCEL_CHANNEL, ret_channel, err);
-	parcel_close(p); /* nothing is removed from there */
-	return ps_fail(err, PS_IO, "the folder %s in the target's view was replaced by another",
-		       p->inside);
+	return is_not_ours(p, err);
 }
 
 enum ps_status parcel_listen(struct parcel *p, int *ret_socket, struct ps_err *err)
@@ -343,15 +394,21 @@ bool parcel_was_opened(struct parcel *p)
 	return p->opened;
 }
 
-void parcel_find(struct parcel *p)
+/* Is it like one that we make, or have given away? */
+static bool may_be_ours(const struct parcel *p, int folder)
 {
 	struct stat st;
 
+	return fstat(folder, &st) == 0 && (st.st_uid == p->uid || st.st_uid == geteuid()) &&
+	       (st.st_mode & 077) == 0;
+}
+
+void parcel_find(struct parcel *p)
+{
 	if (p->folder >= 0)
 		return;
 	p->folder = parcel_folder_open(p->parent, p->name);
-	if (p->folder >= 0 &&
-	    (fstat(p->folder, &st) || (st.st_uid != p->uid && st.st_uid != geteuid()))) {
+	if (p->folder >= 0 && !may_be_ours(p, p->folder)) {
 		close(p->folder);
 		p->folder = -1;
 	}
@@ -362,11 +419,9 @@ void parcel_remove(struct parcel *p)
 	if (p->parent < 0)
 		return;
 	parcel_find(p);
-	if (p->folder >= 0) {
-		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-			unlinkat(p->folder, names[i], 0);
-		unlinkat(p->parent, p->name, AT_REMOVEDIR);
-	}
+	for (size_t i = 0; p->folder >= 0 && i < sizeof names / sizeof *names; i++)
+		unlinkat(p->folder, names[i], 0);
+	unlinkat(p->parent, p->name, AT_REMOVEDIR);
 	parcel_close(p);
 }
 

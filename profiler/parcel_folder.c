@@ -6,20 +6,31 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-/* As fdinfo has it (proc(5)): unlike openat2's RESOLVE_NO_XDEV, that is there in every kernel and
- * under every filter. */
-static bool mount_of(int fd, int *ret)
+/* Unlike openat2's RESOLVE_NO_XDEV, one of the two is there in every kernel and under every filter:
+ * statx(2) says it from 5.8 on; fdinfo (proc(5)) always has, but is root's before 5.14 if this
+ * program has capabilities of its own. false: errno. */
+static bool mount_of(int fd, uint64_t *ret)
 {
 	char path[64], text[256];
 	SCOPE_CLOSE int info = -1;
 	const char *at;
 	ssize_t n;
 
+#ifdef STATX_MNT_ID
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0 && st.stx_mask & STATX_MNT_ID) {
+		*ret = st.stx_mnt_id;
+		return true;
+	}
+#endif
 	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
 	info = open(path, O_RDONLY | O_CLOEXEC);
 	n = info < 0 ? -1 : read(info, text, sizeof text - 1);
@@ -27,22 +38,37 @@ static bool mount_of(int fd, int *ret)
 		return false;
 	text[n] = '\0';
 	at = strstr(text, "mnt_id:");
-	return at && sscanf(at, "mnt_id: %d", ret) == 1;
+	errno = ENOSYS;
+	return at && sscanf(at, "mnt_id: %" SCNu64, ret) == 1;
+}
+
+bool parcel_folder_can_be_told(int parent)
+{
+	uint64_t mount;
+
+	return mount_of(parent, &mount);
 }
 
 int parcel_folder_open(int parent, const char *name)
 {
-	int fd = openat(parent, name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
-	int around, there;
+	int fd = openat(parent, name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC), why;
+	uint64_t around, there;
 
-	if (fd >= 0 && (!mount_of(parent, &around) || !mount_of(fd, &there) || around != there)) {
-		close(fd);
-		fd = -1;
+	if (fd < 0)
+		return -1;
+	errno = EXDEV;
+	if (mount_of(parent, &around) && mount_of(fd, &there)) {
+		if (around == there)
+			return fd;
 		errno = EXDEV;
 	}
-	return fd;
+	why = errno;
+	close(fd);
+	errno = why;
+	return -1;
 }
 
+/* Not: errno, 0 for "it has something in it". */
 static bool is_empty(int folder)
 {
 	int copy = openat(folder, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
@@ -50,13 +76,17 @@ static bool is_empty(int folder)
 	const struct dirent *e;
 
 	if (!dir) {
+		int why = errno;
+
 		if (copy >= 0)
 			close(copy);
+		errno = why;
 		return false;
 	}
 	while ((e = readdir(dir)) && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0))
 		;
 	closedir(dir);
+	errno = 0;
 	return !e;
 }
 
@@ -64,6 +94,29 @@ bool parcel_folder_is_fresh(int folder)
 {
 	struct stat st;
 
-	return fstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-	       (st.st_mode & 077) == 0 && is_empty(folder);
+	if (fstat(folder, &st))
+		return false;
+	errno = 0;
+	return S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
+	       is_empty(folder);
+}
+
+bool parcel_folder_is_doubtful(int folder)
+{
+	static const uint32_t doubtful[] = {
+		/* statfs(2), and linux/magic.h, whose older versions lack some */
+		0x4d44,     0x2011bab0,                         /* vfat, exfat */
+		0x01021997, 0x517b,     0xfe534d42, 0xff534d42, /* 9p, smb, smb2, cifs */
+		0x27e0eb,   0x63677270,                         /* cgroup, cgroup2 */
+	};
+	const uint32_t nfs = 0x6969;
+	struct statfs fs;
+
+	if (fstatfs(folder, &fs))
+		return false;
+	for (size_t i = 0; i < sizeof doubtful / sizeof *doubtful; i++) {
+		if ((uint32_t)fs.f_type == doubtful[i])
+			return true;
+	}
+	return (uint32_t)fs.f_type == nfs && geteuid() == 0; /* root is nobody there, most often */
 }

@@ -9,10 +9,16 @@
 
 #include <stdbool.h>
 
+/* Can parcel_folder_open() tell of a folder in parent that it lies in the same mount? Not: errno. */
+bool parcel_folder_can_be_told(int parent);
 /* Opens the folder of that name in parent, if it is one (no link) and lies in the same mount.
  * -1: not, with errno (EXDEV: another mount). */
 int parcel_folder_open(int parent, const char *name);
-/* Is it as mkdirat(…, 0700) leaves it: ours alone, and empty? */
+/* Is it as mkdirat(…, 0700) leaves it: ours alone, and empty? Not: errno says what has failed, 0:
+ * nothing has, it is another. */
 bool parcel_folder_is_fresh(int folder);
+/* Is it of a file system where one that we make may not come out like that: without owners or
+ * modes, with others than ours, or with files of its own? */
+bool parcel_folder_is_doubtful(int folder);
 
 #endif

@@ -202,6 +202,14 @@ def test_what_is_said_at_the_prompt_does_not_take_it_away(host, program, debug):
         t.type(" 7\r")
         t.expect("\n42\n")
         t.expect(PROMPT)
+    t.type("p len('" + 3000 * "x" + "end")
+    t.expect("end")
+    os.kill(p.pid, signal.SIGUSR1)
+    t.expect("a signal: grün\n")
+    t.expect("end")
+    t.type("')\r")
+    t.expect("\n3003\n")
+    t.expect(PROMPT)
     t.type("q\r")
     assert t.end() == 0
 

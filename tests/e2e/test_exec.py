@@ -91,6 +91,35 @@ def test_much_output_comes_whole(host, host_in, run_in):
     ended_well(child)
 
 
+def test_clocks_and_waits_that_the_program_has_replaced(host, host_in, run_in):
+    child = host_in(host, "busy")
+    code = "import time\ndef replaced(*_): raise ValueError\n"
+    code += "before = time.sleep, time.monotonic\ntime.sleep = time.monotonic = replaced\n"
+    code += "try: print('x' * 3000000)\nfinally: time.sleep, time.monotonic = before"
+    result = run_in(child, code)
+    assert (result.code, len(result.out), result.err) == (0, 3000001, ""), result
+    ended_well(child)
+
+
+def test_a_stream_that_may_not_be_looked_at(host, host_in, run_in):
+    """It stands below ours."""
+    child = host_in(host, "busy")
+    code = "import sys\nclass Kind(type):\n def __getattr__(self, name): raise ValueError\n"
+    code += "before = sys.__dict__['before'] = sys.stdout, sys.stderr\n"
+    code += "methods = {'flush': lambda self: None, 'write': lambda self, text: len(text)}\n"
+    code += "sys.stdout = Kind('Stream', (), methods)()"
+    result = run_in(child, code)
+    assert (result.code, result.err) == (0, ""), result
+    result = run_in(child, "print(1)")
+    assert (result.code, result.out, result.err) == (0, "1\n", ""), result
+    code = "import sys\nprint(sys.stdout._real.__class__.__name__, end=' ')\n"
+    code += "print(sys.stderr._real is sys.before[1]._real)\n"
+    code += "sys.stdout = sys.before[0]._real\ndel sys.before"
+    result = run_in(child, code)
+    assert (result.code, result.out) == (0, "Stream True\n"), result
+    ended_well(child)
+
+
 def test_output_of_other_threads_stays_theirs(host, host_in, run_in, tmp_path):
     with open(tmp_path / "errors", "w+") as errors:
         child = host_in(host, "printing", stderr=errors)
@@ -302,6 +331,27 @@ def test_a_script_that_forks(host, host_in, run_in):
     ended_well(child, 1)
 
 
+def test_a_script_that_forks_into_another_namespace(host, host_in, run_in):
+    """Its copy has the number that it has: 1."""
+    before = ["unshare", "--pid", "--mount", "--fork", "--kill-child"]
+    child = host_in(host, "busy", before=before)
+    with open(f"/proc/{child.pid}/task/{child.pid}/children") as f:
+        child.pid = int(f.read().split()[0])
+    child.others.append(child.pid)
+    code = "import ctypes, os\nprint('before', flush=True)\n"
+    code += "ctypes.CDLL(None, use_errno=True).unshare(0x20000000)\ncopy = os.fork()\n"
+    code += "if not copy:\n print('\"%d\"' % os.getpid(), flush=True)\n os._exit(0)\n"
+    code += "os.waitpid(copy, 0)\nprint('parent', os.getpid())"
+    result = run_in(child, code)
+    assert (result.code, result.out, result.err) == (0, "before\nparent 1\n", ""), result
+    line = child.line()
+    while line.startswith(process.PYPY_TELLS):
+        line = child.line()
+    assert line == '"1"'
+    child.go()
+    assert child.said()["ran"] == []
+
+
 # Safety -----------------------------------------------------------------------------------
 
 
@@ -385,6 +435,15 @@ def test_a_folder_that_only_we_may_write_to_is_not_used_for_another_user(host, h
     os.chmod(child.folder, 0o755)
     result = run_in(child, WHERE)
     assert result.code == 0 and name not in result.out, result
+    ended_well(child)
+
+
+def test_a_folder_of_any_group_of_the_targets_is_used(host, host_in, run_in):
+    child = host_in(host, "busy", user=65534, before=["setpriv", "--groups", "65530,65531"])
+    os.chown(child.folder, 0, 65531)
+    os.chmod(child.folder, 0o771)
+    result = run_in(child, WHERE)
+    assert "/" + os.path.basename(child.folder) + "/" in result.out, result
     ended_well(child)
 
 

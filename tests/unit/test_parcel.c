@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,14 @@ static struct parcel make(int *channel)
 	cr_assert_eq(parcel_add(&p, PARCEL_PROBE, "", 0, &err), PS_OK, "%s", err.msg);
 	cr_assert_eq(parcel_hand_over(&p, &err), PS_OK, "%s", err.msg);
 	return p;
+}
+
+static int first_free(void)
+{
+	int fd = open("/", O_PATH);
+
+	close(fd);
+	return fd;
 }
 
 static struct stat look(const struct parcel *p, const char *name)
@@ -137,6 +146,45 @@ Test(parcel, a_folder_that_was_used_is_not_the_one_that_was_just_made)
 	cr_expect_not(parcel_folder_is_fresh(fd));
 	close(fd);
 	rmdir(folder);
+}
+
+/* What it is that stands there cannot be found out. */
+Test(parcel, a_folder_that_cannot_be_looked_at_goes_again)
+{
+	for (int left = 0; left < 2; left++) { /* none to open it, none to see that it is empty */
+		struct rlimit all, few;
+		struct ps_err err = { 0 };
+		struct parcel p;
+		int channel = -1;
+
+		cr_assert_eq(parcel_choose(getpid(), &p, &err), PS_OK, "%s", err.msg);
+		cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+		few = all;
+		few.rlim_cur = (rlim_t)first_free() + (rlim_t)left;
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		cr_expect_eq(parcel_make(&p, &channel, &err), PS_IO);
+		parcel_remove(&p);
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+		cr_expect(strstr(err.msg, strerror(EMFILE)), "%s", err.msg);
+		cr_expect_neq(access(p.inside, F_OK), 0, "with %d files left", left);
+	}
+}
+
+/* A folder that is not as we make ours is none that a guard may empty. */
+Test(parcel, a_guard_leaves_alone_what_others_may_enter)
+{
+	char name[PARCEL_PATH_MAX + 16];
+	struct parcel p;
+
+	cr_assert_eq(parcel_choose(getpid(), &p, NULL), PS_OK);
+	cr_assert_eq(mkdir(p.inside, 0700), 0);
+	cr_assert_eq(chmod(p.inside, 0750), 0);
+	snprintf(name, sizeof name, "%s/%s", p.inside, PARCEL_SCRIPT);
+	close(open(name, O_CREAT | O_WRONLY, 0600));
+	parcel_remove(&p);
+	cr_expect_eq(access(name, F_OK), 0);
+	unlink(name);
+	rmdir(p.inside);
 }
 
 Test(parcel, no_such_process)
