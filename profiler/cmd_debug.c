@@ -332,12 +332,17 @@ static void greet(const struct debugging *d)
 /* It stands at another's prompt, perhaps, and hears nothing. */
 static void look_for_another(const struct debugging *d, struct ps_err *err)
 {
-	int other = debug_find_other(d->options->pid);
+	int other;
 
+	if (!debug_find_other(d->options->pid, &other))
+		return;
 	if (other)
 		ps_hint(err,
 			"pysample is debugging it already, as process %d: leave that one first",
 			other);
+	else
+		ps_hint(err, "a pysample that debugged it was ended, and the program has not been "
+			     "told yet, which is tried for a minute: try again then");
 }
 
 static enum ps_status open_and_talk(struct debugging *d, struct ps_err *err)

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Its arguments are those of the pysample that it comes from: debug, and the process. */
+/* A warden's arguments are those of the pysample that it comes from: debug, and the process. Where
+ * its parent has others, that one is not there any more. */
 static bool is_about(int warden, int pid)
 {
 	enum { ARGUMENTS_MAX = 4096 };
@@ -33,7 +34,7 @@ static bool is_ours(const struct proc_status *status)
 	return status->uid[1] == 0 || status->uid[1] == geteuid();
 }
 
-int debug_find_other(int pid)
+bool debug_find_other(int pid, int *ret)
 {
 	SCOPE_CLOSEDIR DIR *all = opendir("/proc");
 	const struct dirent *e;
@@ -47,8 +48,12 @@ int debug_find_other(int pid)
 			continue;
 		proc_comm(warden, warden, name);
 		if (strcmp(name, DEBUG_WARDEN_NAME) == 0 && is_about(warden, pid) &&
-		    proc_read_status(warden, warden, &status) == PS_OK && is_ours(&status))
-			return status.ppid > 0 ? status.ppid : warden;
+		    proc_read_status(warden, warden, &status) == PS_OK && is_ours(&status)) {
+			*ret = status.ppid > 0 ? status.ppid : warden;
+			if (!is_about(*ret, pid))
+				*ret = 0;
+			return true;
+		}
 	}
-	return 0;
+	return false;
 }

@@ -410,6 +410,19 @@ def test_a_second_debugger_is_refused(host, program, debug, pysample):
     assert "42" in debug(p.pid).command("p 6 * 7")
 
 
+def test_one_that_was_killed_is_not_there_any_more(host, program, debug):
+    """What it has left behind cannot do its work yet."""
+    p = program(host)
+    first = debug(p.pid)
+    os.kill(p.pid, signal.SIGSTOP)
+    process.until(lambda: process.state(p.pid) in "Tt", "the stop")
+    first.popen.kill()
+    first.popen.wait()
+    second = debug(p.pid, "--timeout", "300ms", wait=False)
+    assert second.end() == 3
+    assert "a pysample that debugged it was ended" in second.text()
+
+
 def test_in_pypy_ctrl_c_does_not_end_the_session(pypy, program, debug):
     """None of several threads can be chosen there."""
     p = program(pypy)
