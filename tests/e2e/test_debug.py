@@ -192,11 +192,17 @@ def test_more_words_than_one_message_holds(host, program, debug):
 def test_what_is_said_at_the_prompt_does_not_take_it_away(host, program, debug):
     p = program(host)
     t = debug(p.pid)
+
+    def signal_it():
+        # Else it comes just before the wait begins, and Python hears of it after that.
+        process.until(lambda: process.at_rest(p.pid), "it to wait for a line")
+        os.kill(p.pid, signal.SIGUSR1)
+
     t.command("import signal; signal.signal(signal.SIGUSR1, lambda *a: print('a signal: gr\\xfcn'))")
     for _ in range(2):
         t.type("p 6 *")
         t.expect("p 6 *")
-        os.kill(p.pid, signal.SIGUSR1)
+        signal_it()
         t.expect("a signal: grün\n")
         t.expect(PROMPT + "p 6 *")  # what was typed is still there
         t.type(" 7\r")
@@ -204,7 +210,7 @@ def test_what_is_said_at_the_prompt_does_not_take_it_away(host, program, debug):
         t.expect(PROMPT)
     t.type("p len('" + 3000 * "x" + "end")
     t.expect("end")
-    os.kill(p.pid, signal.SIGUSR1)
+    signal_it()
     t.expect("a signal: grün\n")
     t.expect("end")
     t.type("')\r")
