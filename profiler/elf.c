@@ -71,6 +71,12 @@ static void read_symbols(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct
 	}
 }
 
+static bool is_library_of_python(const char *name)
+{
+	return strncmp(name, "libpython3", 10) == 0 || strncmp(name, "libpython2", 10) == 0 ||
+	       strncmp(name, "libpypy", 7) == 0;
+}
+
 static void read_dynamic(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct elf_python *e)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
@@ -83,8 +89,7 @@ static void read_dynamic(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct
 		if (!gelf_getdyn(data, (int)i, &d) || d.d_tag == DT_NULL)
 			return;
 		name = d.d_tag == DT_NEEDED ? elf_strptr(elf, header->sh_link, d.d_un.d_val) : NULL;
-		if (name &&
-		    (strncmp(name, "libpython3", 10) == 0 || strncmp(name, "libpython2", 10) == 0))
+		if (name && is_library_of_python(name))
 			e->needs_library = true;
 	}
 }

@@ -28,9 +28,9 @@ struct elf_python {
 	uint64_t run;
 	bool is_old; /* "_PyThreadState_Current": up to 3.6, before there was a _PyRuntime */
 	bool is_pypy;
-	bool has_requests;      /* "pypysig_counter" with room for a path: PyPy since 7.3.18 */
-	bool needs_library;     /* it is linked with a libpython, which the loader maps */
-	uint64_t requests;      /* its virtual address */
+	bool has_requests;  /* "pypysig_counter" with room for a path: PyPy since 7.3.18 */
+	bool needs_library; /* it is linked with a libpython or libpypy, which the loader maps */
+	uint64_t requests;  /* its virtual address */
 	uint32_t requests_room; /* bytes for that path, its end included */
 	char pypy[16];          /* its own version; not filled here, see mapped_read_python() */
 	unsigned nloads;

@@ -34,7 +34,8 @@ struct search {
 	enum ps_status best; /* the most telling failure so far */
 	struct ps_err best_err;
 	struct identity other; /* an interpreter seen that we do not read */
-	bool needs_library;    /* a file is linked with a libpython */
+	bool needs_library;    /* a file is linked with a libpython or libpypy */
+	bool has_library;      /* ... and one is mapped */
 	uint64_t scanned;      /* bytes */
 };
 
@@ -266,6 +267,16 @@ static bool is_pypy_name(const struct map *m)
 	return identity_by_name(name, len, &i) && i.kind == PYTHON_PYPY;
 }
 
+static bool is_library(const struct map *m)
+{
+	const char *name;
+	size_t len;
+
+	map_basename(m, &name, &len);
+	return (len > 7 && memcmp(name, "libpypy", 7) == 0) ||
+	       (len > 9 && memcmp(name, "libpython", 9) == 0);
+}
+
 /* NULL: cannot be opened, or is no ELF file. */
 static const struct elf_python *read_elf(struct search *s, const struct map *m,
 					 struct elf_python *room)
@@ -301,6 +312,7 @@ static bool try_file(struct search *s, const struct file *f)
 	if (!e)
 		return false;
 	s->needs_library |= e->needs_library;
+	s->has_library |= is_library(&f->map);
 	if (e->is_pypy || (is_pypy_name(&f->map) && s->other.kind == PYTHON_NONE)) {
 		note_other(s, &f->map, e, PYTHON_PYPY);
 		tell(s, LOCATE_FILE, &f->map, 0, PS_UNSUPPORTED, "it is PyPy's");
@@ -451,12 +463,15 @@ static enum ps_status conclude(struct search *s, struct ps_err *err)
 			*err = s->best_err;
 		return s->best == PS_FAULT ? PS_NOT_READY : s->best;
 	}
+	/* The loader comes to it after others, which may take their time. Until then the program
+	 * has a name at most. */
+	if (s->needs_library &&
+	    (s->other.kind == PYTHON_NONE || (s->other.guessed && !s->has_library)))
+		return ps_fail(err, PS_NOT_READY, "process %d has not loaded its %s yet",
+			       s->target->pid,
+			       s->other.kind == PYTHON_PYPY ? "libpypy" : "libpython");
 	if (s->other.kind != PYTHON_NONE)
 		return refuse_other(s, err);
-	/* The loader comes to it after others, which may take their time. */
-	if (s->needs_library)
-		return ps_fail(err, PS_NOT_READY, "process %d has not loaded its libpython yet",
-			       s->target->pid);
 	ps_fail(err, PS_NOT_PYTHON,
 		"process %d is not a Python: no mapped file has a _PyRuntime, "
 		"and its memory has no table of debug offsets",

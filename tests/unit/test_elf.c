@@ -87,6 +87,7 @@ Test(elf, tells_whether_it_is_linked_with_a_libpython)
 	} rows[] = { { "libpython3.13.so.1.0", DT_NEEDED, true },
 		     { "libpython3.15t.so.1.0", DT_NEEDED, true },
 		     { "libpython2.7.so.1.0", DT_NEEDED, true },
+		     { "libpypy3.11-c.so", DT_NEEDED, true },
 		     { "libpythonic.so", DT_NEEDED, false },
 		     { "libpthread.so.0", DT_NEEDED, false },
 		     { "libpython3.13.so.1.0", DT_SONAME, false } };
