@@ -44,7 +44,7 @@ def legend(figure, axes):
 
 def save(figure, folder, name, room=0.12):
     figure.tight_layout(rect=(0, room, 1, 0.96))
-    figure.savefig(os.path.join(folder, name + ".svg"), metadata={"Date": None, "Creator": None})
+    figure.savefig(os.path.join(folder, name + ".svg"), bbox_inches="tight", metadata={"Date": None, "Creator": None})
     plt.close(figure)
 
 
