@@ -144,13 +144,17 @@ def test_the_terminals_signals_reach_it(one, key, name, command, pysample, folde
     from conftest import ENVIRONMENT
 
     file = os.path.join(folder, "out.txt")
-    argv = [pysample.program, "record", "-o", file, "--", *command(one, "signals.py", name.decode())]
+    child = command(one, "signals.py", name.decode())
+    argv = [pysample.program, "record", "-v", "-o", file, "--", *child]
     terminal = Terminal(argv, ENVIRONMENT)
     pid = None
     try:
         terminal.until(b'"group"')
         said = terminal.text[terminal.text.index(b'{"pid"') :].partition(b"}")[0] + b"}"
         pid = json.loads(said)["pid"]
+        terminal.until(b"1 thread")
+        enough = process.slept(terminal.pid) + 50
+        process.until(lambda: process.slept(terminal.pid) >= enough, "samples")
         if key:
             os.write(terminal.fd, key)
         else:
