@@ -50,6 +50,9 @@ def test_death_by_signal_passes_through_as_shells_say_it(one, command, pysample,
     file = os.path.join(folder, "out.txt")
     argv = command(one, "ends.py", "SIGKILL")
     p = pysample.start("record", "-o", file, "--", *argv, stdin=process.subprocess.PIPE)
+    with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
+        (child,) = process.until(lambda: (f.seek(0), f.read().split())[1], "the program")
+    process.until(lambda: process.waits_for_input(child), "it to spin, and wait")
     process.sampling(p)
     p.stdin.write(b"\n")
     p.stdin.flush()
