@@ -2,9 +2,7 @@
 /* Ticks on an image of threads of which one has the GIL: who is read, and who is not. */
 #include "profiler/keep.h"
 
-#include "profiler/listing.h"
-#include "profiler/look.h"
-#include "tests/support/image.h"
+#include "tests/support/sampled.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -21,29 +19,6 @@ struct world {
 	uint64_t now;
 	const char *version;
 };
-
-static void build_sampler(struct world *w)
-{
-	struct sampler *s = &w->s;
-	struct target *t = &w->im.fake.target;
-	struct profile_function gc = { .name = { "<GC>", 4 }, .kind = FUNCTION_GC };
-
-	s->target = t;
-	s->site = (struct site){ w->im.runtime, w->im.layout, "memory scan" };
-	cr_assert_eq(profile_create(16 << 20, &s->profile), PS_OK);
-	cr_assert_eq(code_cache_init(&s->codes, t, &s->site.layout, s->profile), PS_OK);
-	cr_assert_eq(capture_create(t, &s->site.layout, &s->batch), PS_OK);
-	cr_assert_eq(capture_create(t, &s->site.layout, &s->again), PS_OK);
-	s->unwinder = (struct unwinder){
-		.target = t, .layout = &s->site.layout, .codes = &s->codes, .profile = s->profile
-	};
-	cr_assert_eq(unwinder_init(&s->unwinder), PS_OK);
-	s->exceptions = (struct exceptions){ .target = t, .layout = &s->site.layout };
-	s->look_span = look_span(&s->site.layout);
-	cr_assert_eq(profile_function(s->profile, &gc, &s->collecting), PS_OK);
-	cr_assert_eq(listing_refresh(s), PS_OK);
-	sampler_keep_still(s);
-}
 
 static void tick(struct world *w)
 {
@@ -68,7 +43,8 @@ static struct world *world(int id)
 		image_push(&w->t[i], w->f, 2);
 		image_drop_gil(&w->t[i]);
 	}
-	build_sampler(w);
+	sampled_init(&w->s, &w->im);
+	sampler_keep_still(&w->s);
 	return w;
 }
 

@@ -2,9 +2,7 @@
 /* Whole ticks on an image: what the stages of a sample do together. */
 #include "profiler/sampler.h"
 
-#include "profiler/listing.h"
-#include "profiler/look.h"
-#include "tests/support/image.h"
+#include "tests/support/sampled.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -22,26 +20,6 @@ struct world {
 	const char *version;
 };
 
-static void build_sampler(struct world *w)
-{
-	struct sampler *s = &w->s;
-	struct target *t = &w->im.fake.target;
-
-	s->target = t;
-	s->site = (struct site){ w->im.runtime, w->im.layout, "memory scan" };
-	cr_assert_eq(profile_create(16 << 20, &s->profile), PS_OK);
-	cr_assert_eq(code_cache_init(&s->codes, t, &s->site.layout, s->profile), PS_OK);
-	cr_assert_eq(capture_create(t, &s->site.layout, &s->batch), PS_OK);
-	cr_assert_eq(capture_create(t, &s->site.layout, &s->again), PS_OK);
-	s->unwinder = (struct unwinder){
-		.target = t, .layout = &s->site.layout, .codes = &s->codes, .profile = s->profile
-	};
-	cr_assert_eq(unwinder_init(&s->unwinder), PS_OK);
-	s->exceptions = (struct exceptions){ .target = t, .layout = &s->site.layout };
-	s->look_span = look_span(&s->site.layout);
-	cr_assert_eq(listing_refresh(s), PS_OK);
-}
-
 static struct world *world(enum table_id id)
 {
 	struct world *w = calloc(1, sizeof *w);
@@ -55,7 +33,7 @@ static struct world *world(enum table_id id)
 	image_push(&w->t[1], w->main, 4);
 	image_push(&w->t[1], w->f, 2);
 	w->version = table_name(id);
-	build_sampler(w);
+	sampled_init(&w->s, &w->im);
 	return w;
 }
 
