@@ -49,9 +49,13 @@ static enum ps_status read_all(int fd, const char *what, struct script *s, struc
 		n = read(fd, s->text + s->len, cap - s->len);
 		if (n < 0 && errno == EINTR && !stop_signal_seen())
 			continue;
+		if (n < 0 && errno == EISDIR) {
+			ps_fail(err, PS_USAGE, "%s is a directory", what);
+			ps_hint(err, "give a file, - for standard input, or -c CODE");
+			return PS_USAGE;
+		}
 		if (n < 0)
-			return ps_fail(err, errno == EISDIR ? PS_USAGE : PS_IO, "read %s: %s", what,
-				       strerror(errno));
+			return ps_fail(err, PS_IO, "read %s: %s", what, strerror(errno));
 		if (n == 0)
 			return PS_OK;
 		s->len += (size_t)n;

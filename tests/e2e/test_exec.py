@@ -455,7 +455,7 @@ def test_usage(pysample, folder):
         (["exec", "1", "--no-such"], ["--no-such"]),
         (["exec", "1", "-c"], ["-c", "value"]),
         (["exec", "1", os.path.join(folder, "none.py")], ["none.py", "No such file"]),
-        (["exec", "1", folder], [folder]),
+        (["exec", "1", folder], [folder, "is a directory", "hint", "-c CODE"]),
         (["exec", "--timeout", "x", "1", "-c", "1"], ["--timeout"]),
     ):
         result = pysample(*args)
