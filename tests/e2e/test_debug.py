@@ -515,22 +515,6 @@ def test_a_thread_that_waits_is_not_waited_for_for_ever(host, start, debug):
     assert p.wait() == 0
 
 
-def test_a_thread_that_has_ended_cannot_be_stopped(host, start, debug):
-    """It is told, once, and the session can be left."""
-    if host.implementation == "pypy":
-        return  # whichever thread comes first would stop
-    p = start(host, "host.py", "crowded")
-    assert p.said()["tid"] == p.pid
-    t = debug(p.pid, "--thread", "main")
-    t.type("import ctypes; ctypes.CDLL(None).pthread_exit(None)\r")
-    process.until(lambda: process.state(p.pid) == "Z", "its main thread to end")
-    t.type("\x03")
-    t.expect("the program runs on")
-    t.popen.terminate()
-    t.end()
-    assert process.state(p.pid) == "Z" and p.popen.poll() is None
-
-
 def test_a_thread_that_waits_for_events_is_woken(host, start, debug):
     p = start(host, "sleeper.py", "events")
     assert p.said() == "rests"
