@@ -102,7 +102,16 @@ static bool nobody_else_ran(const struct gil_view *from, const struct gil_view *
 	       (to->switches == from->switches + 1 && from->proved && to->proved);
 }
 
-enum ps_status gil_look(struct gil *g, struct target *t, const struct layout *l, raddr main)
+static bool can_be_count(uint64_t word, uint32_t lived)
+{
+	enum { FEW = 4 }; /* threads, whose number a word that is something else may exceed, too */
+	const uint64_t most = UINT64_C(1) << 40; /* a hundred thousand a second for months */
+
+	return lived >= FEW && word >= lived && word < most;
+}
+
+enum ps_status gil_look(struct gil *g, struct target *t, const struct layout *l, raddr main,
+			uint32_t lived)
 {
 	struct gil_view last, v = { 0 };
 	struct words w = { 0 };
@@ -121,7 +130,9 @@ enum ps_status gil_look(struct gil *g, struct target *t, const struct layout *l,
 		v.proved = attached && is_attached(l, w.status);
 	else if (v.whole && v.holder)
 		PS_TRY(prove(g, t, l, &v));
-	if (last.whole && v.whole && v.switches > last.switches && v.holder != last.holder)
+	if (last.whole && v.whole &&
+	    (can_be_count(v.switches, lived) ||
+	     (v.switches > last.switches && v.holder != last.holder)))
 		g->counts = true;
 	g->still = g->counts && nobody_else_ran(&last, &v);
 	g->runner[0] = last.holder;

@@ -27,15 +27,16 @@ struct gil {
 	struct gil_view view; /* at the last look */
 	raddr runner[2];      /* who may have run since the look before, ... */
 	bool still;           /* ... and nobody else has */
-	bool counts;          /* the count was seen to grow with a change of holders */
+	bool counts;          /* the count is one: it has grown, or is as it must have */
 	bool off;             /* the count was caught lying */
 	uint32_t looks;
 };
 
-/* Before the threads of a tick are copied. `main` is the main interpreter. One call, seldom
- * two. PS_GONE, PS_DENIED; what cannot be read is no error, and nobody stands still then. */
-enum ps_status gil_look(struct gil *g, struct target *t, const struct layout *l,
-			raddr main) PS_MUST_USE;
+/* Before the threads of a tick are copied. `main` is the main interpreter, `lived` how many of
+ * the threads in its list have frames. One call, seldom two. PS_GONE,
+ * PS_DENIED; what cannot be read is no error, and nobody stands still then. */
+enum ps_status gil_look(struct gil *g, struct target *t, const struct layout *l, raddr main,
+			uint32_t lived) PS_MUST_USE;
 /* There is no look this time: nobody is known to stand still. */
 void gil_pass(struct gil *g);
 

@@ -16,6 +16,7 @@ void sampler_keep_still(struct sampler *s)
 enum ps_status keep_look(struct sampler *s)
 {
 	raddr main = 0;
+	uint32_t lived = 0;
 
 	if (!s->keeps_still || s->blocking || s->nthreads < KEEP_THREADS) {
 		gil_pass(&s->gil);
@@ -26,7 +27,9 @@ enum ps_status keep_look(struct sampler *s)
 			main = s->interpreters[i].at;
 	}
 	s->keep_epoch = s->codes.epoch;
-	PS_TRY(gil_look(&s->gil, s->target, &s->site.layout, main));
+	for (uint32_t i = 0; i < s->nthreads; i++)
+		lived += s->threads[i].interpreter == main && s->threads[i].nframes;
+	PS_TRY(gil_look(&s->gil, s->target, &s->site.layout, main, lived));
 	for (uint32_t i = 0; i < s->nthreads; i++)
 		gil_settle_doubt(&s->gil, &s->threads[i]);
 	return PS_OK;

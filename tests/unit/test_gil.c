@@ -14,13 +14,15 @@ struct world {
 	struct image_thread t[THREADS];
 	struct thread thread[THREADS];
 	struct gil g;
+	uint32_t lived; /* as it is told */
 	bool has_gil;
 	const char *version;
 };
 
 static void look(struct world *w)
 {
-	enum ps_status st = gil_look(&w->g, &w->im.fake.target, &w->im.layout, w->im.interpreter);
+	enum ps_status st =
+		gil_look(&w->g, &w->im.fake.target, &w->im.layout, w->im.interpreter, w->lived);
 
 	cr_assert_eq(st, PS_OK, "%s: %s", w->version, ps_status_name(st));
 }
@@ -220,6 +222,40 @@ Test(gil, is_not_believed_before_it_was_seen_to_count)
 	}
 }
 
+Test(gil, is_believed_unseen_if_it_counts_all_who_must_have_had_it)
+{
+	EACH_GIL(w)
+	{
+		w->g = (struct gil){ 0 };
+		w->lived = THREADS;
+		image_set(&w->im, w->im.interpreter, F_INTERP_GIL_SWITCHES, THREADS);
+		look(w);
+		look(w);
+		cr_expect_eq(still(w), 234, "%s: %d", w->version, still(w));
+	}
+}
+
+Test(gil, a_word_that_cannot_be_the_count_has_to_be_seen_to_grow)
+{
+	static const struct {
+		uint64_t word;
+		uint32_t lived;
+	} cases[] = { { THREADS - 1, THREADS }, { 0, THREADS }, { 0x7f0012345678, THREADS },
+		      { UINT64_MAX, THREADS },  { 2, 1 },       { 1000, THREADS - 1 } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		EACH_GIL(w)
+		{
+			w->g = (struct gil){ 0 };
+			w->lived = cases[i].lived;
+			image_set(&w->im, w->im.interpreter, F_INTERP_GIL_SWITCHES, cases[i].word);
+			look(w);
+			look(w);
+			cr_expect_eq(still(w), 0, "%s, case %zu: %d", w->version, i, still(w));
+		}
+	}
+}
+
 Test(gil, threads_of_other_interpreters_are_not_known)
 {
 	EACH_GIL(w)
@@ -237,9 +273,9 @@ Test(gil, another_main_interpreter_is_another_gil)
 		raddr other = image_take(&w->im, w->im.layout.span[S_INTERP]);
 
 		look(w);
-		cr_expect_eq(gil_look(&w->g, &w->im.fake.target, &w->im.layout, other), PS_OK);
+		cr_expect_eq(gil_look(&w->g, &w->im.fake.target, &w->im.layout, other, 0), PS_OK);
 		cr_expect_eq(still(w), 0);
-		cr_expect_eq(gil_look(&w->g, &w->im.fake.target, &w->im.layout, 0), PS_OK);
+		cr_expect_eq(gil_look(&w->g, &w->im.fake.target, &w->im.layout, 0, 0), PS_OK);
 		cr_expect_eq(still(w), 0);
 	}
 }
@@ -275,7 +311,8 @@ Test(gil, what_cannot_be_read_is_no_failure_unless_the_target_ended)
 		cr_expect_eq(still(w), 0);
 		w->im.fake.fail_at = w->im.fake.reads + 1;
 		w->im.fake.fail_with = PS_GONE;
-		cr_expect_eq(gil_look(&w->g, &w->im.fake.target, &w->im.layout, w->im.interpreter),
+		cr_expect_eq(gil_look(&w->g, &w->im.fake.target, &w->im.layout, w->im.interpreter,
+				      w->lived),
 			     PS_GONE);
 	}
 }

@@ -120,6 +120,20 @@ Test(keep, a_thread_that_stands_still_is_counted_and_not_read)
 	}
 }
 
+Test(keep, a_pool_that_only_waits_is_not_read_again)
+{
+	EACH_GIL(w)
+	{
+		image_set(&w->im, w->im.interpreter, F_INTERP_GIL_SWITCHES, THREADS);
+		image_set(&w->im, w->im.interpreter, F_INTERP_GIL_HOLDER, w->t[0].at);
+		for (int i = 0; i < 4; i++)
+			tick(w);
+		step_unseen(w, 3);
+		tick(w);
+		cr_expect(stands_in(w, 3, "f"), "%s", w->version);
+	}
+}
+
 Test(keep, one_that_took_the_gil_is_read_at_once)
 {
 	EACH_GIL(w)
