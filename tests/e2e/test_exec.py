@@ -7,7 +7,7 @@ import subprocess
 
 import process
 import pytest
-from hosts import MARK, ended_well, host_in, run_in  # noqa: F401
+from hosts import MARK, ended_well, host_in, run_in, under_way  # noqa: F401
 
 # In a script: the pipe by which it sends.
 FIND_PIPE = (
@@ -412,8 +412,9 @@ def test_a_script_that_is_taken_away(host, host_in, pysample):
 def test_a_thread_that_has_no_room_for_more_calls(door, host_in, run_in):
     """Wherever the script breaks off, that is told, and not waited for. (Before 3.14 such a
     thread is not asked at all.)"""
-    for left in range(9):
+    for left in range(1, 9):
         child = host_in(door, "deep", env={"LEFT": str(left)}, stderr=subprocess.DEVNULL)
+        under_way(child)
         result = run_in(child, "1")
         assert result.code in (0, 1, 4), result
         assert child.temporary() == []
