@@ -415,7 +415,7 @@ def test_a_thread_that_has_no_room_for_more_calls(door, host_in, run_in):
     for left in range(1, 9):
         child = host_in(door, "deep", env={"LEFT": str(left)}, stderr=subprocess.DEVNULL)
         under_way(child)
-        result = run_in(child, "1")
+        result = run_in(child, "1", options=("--timeout", "3s"))
         assert result.code in (0, 1, 4), result
         assert child.temporary() == []
 
