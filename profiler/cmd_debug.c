@@ -24,6 +24,7 @@ struct debugging {
 	bool stopped; /* a signal asks us to end */
 	bool broken;  /* Ctrl-C */
 	bool ended;   /* the target's last message came while a completion was waited for */
+	bool loaded;  /* pdb has said something */
 	bool kept;    /* this message came while the thread was being stopped */
 	struct debug_message message;
 	bool asked; /* a line is wanted, after this prompt */
@@ -215,6 +216,8 @@ static enum ps_status stop_thread(struct debugging *d, struct ps_err *err)
 	bool again, off;
 
 	d->broken = false;
+	if (line_is_terminal(d->lines)) /* what comes does not stand behind its ^C */
+		put(STDOUT_FILENO, "\n", 1);
 	st = interrupt(d, second, &again, err);
 	if (again && !interrupted(d))
 		tell_wait(d);
@@ -233,10 +236,18 @@ static enum ps_status stop_thread(struct debugging *d, struct ps_err *err)
 
 static void wait_for_news(const struct debugging *d)
 {
+	enum { SOON_MS = 1000 };
+	static const char loading[] = "pdb is being loaded there, which takes longer the more the "
+				      "program has to do meanwhile; Ctrl-C leaves";
 	struct pollfd p[] = { { .fd = debug_fd(d->session), .events = POLLIN },
 			      { .fd = debug_pidfd(d->session), .events = POLLIN },
 			      { .fd = line_signal_fd(d->lines), .events = POLLIN } };
 
+	if (!d->loaded && line_is_terminal(d->lines)) {
+		if (poll(p, 3, SOON_MS))
+			return;
+		note(loading, sizeof loading - 1);
+	}
 	poll(p, 3, -1);
 }
 
@@ -301,6 +312,7 @@ static enum ps_status talk(struct debugging *d, struct ps_err *err)
 		enum ps_status st = signal ? PS_NOT_READY : next(d, &m, err);
 
 		if (st == PS_OK) {
+			d->loaded = true;
 			PS_TRY(take(d, &m, &over, err));
 			continue;
 		}
@@ -311,6 +323,10 @@ static enum ps_status talk(struct debugging *d, struct ps_err *err)
 			continue;
 		}
 		take_signals(d);
+		if (d->broken && !d->loaded) /* there is nobody yet who could be interrupted */
+			return ps_fail(
+				err, PS_NOT_READY,
+				"interrupted while pdb was being loaded; the program goes on");
 		if (d->broken)
 			PS_TRY(stop_thread(d, err));
 		else if (!signal)

@@ -28,12 +28,41 @@ def pysample_debug():
 
     PIECE = 32768
     MESSAGE_MAX = 1 << 20
+    SHORT = 1e-4  # seconds for which a thread may keep the GIL while others wait
+    # Answered prompts that there cannot be: it is for a session that has lost its pysample, and not
+    # for the next one, which may have come meanwhile.
+    SENT_AWAY = (1 << 64) - 1
     LOOK_EVERY = 0.1  # seconds between two looks whether pysample is still there
     DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
     CANDIDATES_MAX = 1000
     # Does the interpreter make us run between two instructions only, and nobody else meanwhile?
     # So it is with pending calls, and in PyPy; the door of 3.14 also opens in system calls.
     ALONE = sys.implementation.name != "cpython" or sys.version_info < (3, 14)
+
+    # --- haste ---
+
+    class Haste:
+        """To load pdb takes some hundred calls that let go of the GIL, and after each of them the
+        other threads keep it for the switch interval (5 ms), one after the other: with four that
+        compute, that adds up to seconds. So it is short meanwhile, and then what it was, to the
+        microsecond, unless somebody else has set it. A child that another thread forks meanwhile
+        has the short one."""
+
+        before = None
+
+        def begin(self):
+            if sys.implementation.name != "cpython":
+                return
+            before = sys.getswitchinterval()
+            if before > SHORT:
+                self.before = before
+                sys.setswitchinterval(SHORT)
+
+        def end(self):
+            """To be called again where a signal handler of the program may have raised in here."""
+            if self.before is not None and abs(sys.getswitchinterval() - SHORT) < 5e-7:
+                sys.setswitchinterval(self.before + 5e-7)  # for it is cut to whole microseconds
+            self.before = None
 
     # --- private copies ---
 
@@ -233,38 +262,127 @@ def pysample_debug():
 
     # --- whom it interrupts ---
 
-    def is_of(folder, code):
-        for constant in code.co_consts:
+    OWN_FILE = sys._getframe().f_code.co_filename
+
+    def is_injected(frame):
+        """Not the script of an injection, but what runs it; also another one's, that we have
+        interrupted before its first instruction."""
+        if "pysample_inject" in frame.f_globals:
+            return True
+        for constant in frame.f_code.co_consts:
             if isinstance(constant, str):
                 constant = constant.encode("utf-8", "replace")
-            if isinstance(constant, bytes) and folder in constant:
+            if isinstance(constant, bytes) and b"/.pysample-" in constant:
                 return True
         return False
+
+    def leave_injected(frame):
+        while frame is not None and is_injected(frame):
+            frame = frame.f_back
+        return frame
 
     def leave_injection(frame):
         """The parcel's folder, and the frame of the program that was interrupted."""
         while frame.f_code.co_name != "pysample_inject":
             frame = frame.f_back
-        folder, space = frame.f_locals["folder"], frame.f_globals
-        frame = frame.f_back
-        while frame is not None and is_of(folder, frame.f_code):
+        return frame.f_locals["folder"], frame.f_globals, leave_injected(frame)
+
+    def is_at_work(frame):
+        """Has another of us been interrupted, which is about to come or to go?"""
+        while frame is not None and frame.f_code.co_filename != OWN_FILE:
             frame = frame.f_back
-        return folder, space, frame
+        return frame is not None
+
+    def find_session():
+        place = getattr(sys, "_pysample_debug", None)
+        life = getattr(place, "life", None)
+        return None if life is None else life.session
+
+    def find_obstacle(frame):
+        """Why there cannot be a session in this thread now; empty: there can."""
+        session = find_session()
+        if session is not None and not session.connection.is_lost():
+            return "another pysample debugs that thread already"
+        if is_at_work(frame):
+            return "another debugger is about to come or to go in that thread: try again"
+        return ""
+
+    # --- what it does to frames ---
+
+    def trace_instructions(frame, function):
+        trace_opcodes(frame, True)
+        trace_opcodes(sys._getframe(), True)  # where 3.12 looks for it
+        sys.settrace(function)
+
+    def trace_opcodes(frame, on):
+        try:
+            frame.f_trace_opcodes = on
+        except AttributeError:
+            pass  # a Python without: lines will do
+
+    def throw_into(frame, thrown, is_hidden):
+        """From inside of an injection nothing reaches the program but by a trace function. Returns
+        that, and what takes it back."""
+        before, own = sys.gettrace(), frame.f_trace
+
+        def take_back():
+            frame.f_trace = own
+            trace_opcodes(frame, False)
+            sys.settrace(before)
+
+        def throw(where, event, arg):
+            if where is not frame and is_hidden(where):
+                return None  # the rest of the injection, or what it writes to
+            take_back()
+            raise thrown
+
+        # A loop that fits into one line may have no other events than instructions.
+        frame.f_trace = throw
+        trace_instructions(frame, throw)
+        return throw, take_back
 
     # --- the session: how pdb is led into the thread and out again ---
 
     folder, injection, interrupted = leave_injection(sys._getframe())
+    globals_of_ours = globals()
     try:
         connection = Connection(folder)
     except (FileNotFoundError, ConnectionError):
         return  # pysample has not waited for us
+
+    def is_refused():
+        obstacle = find_obstacle(interrupted)
+        if obstacle:
+            connection.send(b"e", obstacle)
+            connection.close()
+        return bool(obstacle)
+
+    if is_refused():
+        return
+    haste = Haste()
+
+    def is_of_ours(frame):
+        return frame.f_globals is globals_of_ours or frame.f_globals is injection
+
+    def give_up(error):
+        haste.end()
+        if isinstance(error, Exception) or interrupted is None:
+            connection.refuse(error)
+            return
+        # A signal handler of the program.
+        connection.send(b"e", "the program goes on with %s" % type(error).__name__)
+        connection.close()
+        throw_into(interrupted, error, is_of_ours)
+
     try:
+        haste.begin()
         replaced = {"readline": None, "asyncio": Tasks}
         replaced["bdb"] = bdb = load("bdb", replaced)
         pdb = load("pdb", replaced)
         pdb._pyrepl_available = lambda: False
+        haste.end()
     except BaseException as error:
-        connection.refuse(error)
+        give_up(error)
         return
 
     class Session(pdb.Pdb):
@@ -422,12 +540,13 @@ def pysample_debug():
 
         def stop_now(self, frame):
             thrown = None
+            sys.settrace(None)  # or bdb's own calls would be events
             try:
                 self.on_event(frame, "line", None)
             except BaseException as error:
                 thrown = error
             if thrown is not None:
-                self.pass_on(frame, thrown)
+                throw_into(frame, thrown, self.is_hidden)
             elif self.tracing:
                 sys.settrace(self.trace_dispatch)
 
@@ -436,26 +555,6 @@ def pysample_debug():
             while frame is not None and frame.f_code is not code:
                 frame = frame.f_back
             return None if frame is None else frame.f_back
-
-        def pass_on(self, frame, thrown):
-            """From inside of an injection nothing reaches the program but by a trace function."""
-            before, own = sys.gettrace(), frame.f_trace
-
-            def take_back():
-                frame.f_trace = own
-                trace_opcodes(frame, False)
-                sys.settrace(before)
-
-            def throw(where, event, arg):
-                if where is not frame and self.is_hidden(where):
-                    return None  # the rest of the injection, or what it writes to
-                take_back()
-                raise thrown
-
-            # A loop that fits into one line may have no other events than instructions.
-            frame.f_trace = throw
-            trace_instructions(frame, throw)
-            return throw, take_back
 
         def break_off(self, frame, answered):
             """The user has the word, or had it: what was entered is on its way, or is being
@@ -467,7 +566,7 @@ def pysample_debug():
                 self.pressed = True
             elif not self.is_armed():
                 self.broken_off = True
-                self.armed = self.pass_on(entered, KeyboardInterrupt())
+                self.armed = throw_into(entered, KeyboardInterrupt(), self.is_hidden)
 
         def is_armed(self):
             return self.armed is not None and sys.gettrace() is self.armed[0]
@@ -772,29 +871,13 @@ def pysample_debug():
             except BaseException:  # the interpreter ends, and nothing is there any more
                 pass
 
-    def trace_instructions(frame, function):
-        trace_opcodes(frame, True)
-        trace_opcodes(sys._getframe(), True)  # where 3.12 looks for it
-        sys.settrace(function)
-
-    def trace_opcodes(frame, on):
-        try:
-            frame.f_trace_opcodes = on
-        except AttributeError:
-            pass  # a Python without: lines will do
-
     # --- where it begins ---
-
-    def find_session():
-        place = getattr(sys, "_pysample_debug", None)
-        life = getattr(place, "life", None)
-        return None if life is None else life.session
 
     def start():
         try:
             session = Session(connection)
         except BaseException as error:
-            connection.refuse(error)
+            give_up(error)
             return None
         if not hasattr(sys, "_pysample_debug"):
             sys._pysample_debug = Place()
@@ -803,11 +886,9 @@ def pysample_debug():
         return session
 
     def begin():
-        session = find_session()
-        if session is not None and not session.connection.is_lost():
-            connection.send(b"e", "another pysample debugs that thread already")
-            connection.close()
+        if is_refused():  # by now: 3.14 lets another injection in while pdb is loaded
             return
+        session = find_session()
         if session is not None:
             session.end()
         session = start()
@@ -816,12 +897,11 @@ def pysample_debug():
 
     def interrupt(frame, answered):
         session = find_session()
-        if session is not None:
+        if session is not None and (answered < SENT_AWAY or session.connection.is_lost()):
             _, injection, frame = leave_injection(frame)
             session.stop(injection, frame, answered)
 
     Place.interrupt = staticmethod(interrupt)
-    globals_of_ours = globals()
     begin()
 
 

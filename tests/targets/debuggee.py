@@ -2,9 +2,10 @@
 """Works in functions that are worth a breakpoint, and tells what has become of it when asked:
 a file "ask" in the folder that it is given is answered by a file "answer".
 
-debuggee.py FOLDER [traced] [daemon] [idle] [impatient]
+debuggee.py FOLDER [traced] [daemon] [idle] [impatient] [busy] [waits [sets]] [lacks]
 """
 
+import builtins
 import json
 import os
 import socket
@@ -14,6 +15,8 @@ import time
 
 FOLDER = sys.argv[1]
 state = {"n": 0}
+# Microseconds, and what sys.getswitchinterval() says is not enough of it to set the same again.
+INTERVAL = 0.0050015
 go_on = True
 
 
@@ -60,16 +63,21 @@ def describe():
         "stdout": name_of(type(sys.stdout)),
         "hook": sys.breakpointhook is sys.__breakpointhook__,
         "threads": threading.active_count(),
+        "interval": round(1e6 * sys.getswitchinterval()),
         "pypy": sys.implementation.name == "pypy",
         "n": state["n"],
     }
 
 
+def write(name, what):
+    with open(FOLDER + "/" + name + ".new", "w") as f:
+        json.dump(what, f)
+    os.rename(FOLDER + "/" + name + ".new", FOLDER + "/" + name)
+
+
 def answer():
     os.unlink(FOLDER + "/ask")
-    with open(FOLDER + "/answer.new", "w") as f:
-        json.dump(describe(), f)
-    os.rename(FOLDER + "/answer.new", FOLDER + "/answer")
+    write("answer", describe())
 
 
 def main():
@@ -95,10 +103,36 @@ def become_daemon():
         sys.stdin = sys.stdout = sys.stderr = None
 
 
+def import_slowly(name, *rest, **others):
+    """What pdb is made of is found once there is a file "go", or not at all."""
+    if name == "cmd" and "lacks" in sys.argv:
+        raise ImportError("no " + name + " in this program")
+    if name == "cmd":
+        if "sets" in sys.argv:
+            sys.setswitchinterval(0.0023451)
+        write("loading", describe())
+        while not os.path.exists(FOLDER + "/go"):
+            time.sleep(0.01)
+    return real_import(name, *rest, **others)
+
+
+def spin():
+    """Keeps the GIL for as long as it may."""
+    while True:
+        pass
+
+
+real_import = builtins.__import__
+if "waits" in sys.argv or "lacks" in sys.argv:
+    builtins.__import__ = import_slowly
+if "busy" in sys.argv:
+    for _ in range(4):
+        threading.Thread(target=spin, daemon=True).start()
 if "daemon" in sys.argv:
     become_daemon()
 if "impatient" in sys.argv:
     socket.setdefaulttimeout(0.001)
+sys.setswitchinterval(INTERVAL)
 if "traced" in sys.argv:
     sys.settrace(own_trace)
 with open(FOLDER + "/pid.new", "w") as f:

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""pysample debug: how a session comes to its end, and who may have the next one."""
+
+import os
+import signal
+
+import process
+import pytest
+from debuggees import PROMPT, check_stack, debug, gone, program, session  # noqa: F401: some are fixtures
+
+
+@pytest.mark.parametrize("how", ["at the prompt", "running", "with breakpoints"])
+def test_a_lost_connection_lets_the_program_go_on(host, program, debug, how):
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    if how == "with breakpoints":
+        t.command("b " + p.line("total = number") + ", False")
+    if how != "at the prompt":
+        t.type("c\r")
+        assert p.describe()["session"]
+    t.popen.send_signal(signal.SIGKILL)
+    gone(p, before)
+
+
+def test_a_lost_connection_breaks_off_what_was_entered(host, program, debug):
+    p = program(host)
+    before = p.describe()
+    t = debug(p.pid)
+    t.type("while True: pass\r")
+    t.expect("pass")
+    process.until(lambda: process.state(p.pid) == "R", "the program to compute")
+    t.popen.send_signal(signal.SIGKILL)
+    gone(p, before)
+
+
+def test_signals_end_it(host, program, debug):
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        p = program(host)
+        before = p.describe()
+        t = debug(p.pid)
+        t.popen.send_signal(number)
+        assert t.end() == 0
+        gone(p, before)
+
+
+def test_the_end_of_the_program_is_told(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    os.kill(p.pid, signal.SIGKILL)
+    assert t.end() == 3
+    assert f"process {p.pid} has ended" in t.text()
+
+
+def test_a_second_debugger_is_refused(host, program, debug, pysample):
+    p = program(host)
+    first = debug(p.pid)
+    second = debug(p.pid, "--timeout", "300ms", wait=False)  # it cannot say so itself
+    assert second.end() == 3
+    assert f"debugging it already, as process {first.popen.pid}" in second.text()
+    first.type("c\r")
+    p.describe()
+    second = debug(p.pid, wait=False)
+    assert second.end() == 1
+    assert "another pysample debugs that thread" in second.text()
+    first.type("\x03")
+    first.expect(PROMPT)
+    first.type("q\r")
+    assert first.end() == 0
+    assert "42" in debug(p.pid).command("p 6 * 7")
+
+
+def shows_prompt(t):
+    """Or does it end before that?"""
+    process.until(lambda: t.poll() and (t.closed or PROMPT in t.text()), "a prompt or the end")
+    return not t.closed
+
+
+def test_the_next_one_stands_in_the_program(host, program, debug):
+    """While the one before it, which was killed, is being sent away."""
+    if host.implementation == "cpython" and host.version[:2] == (3, 11):
+        return  # no other request may come meanwhile: docs/USAGE.md
+    p = program(host)
+    before = p.describe()
+    for _ in range(5):
+        t = debug(p.pid)
+        t.type("c\r")
+        t.expect("\n")
+        t.popen.kill()
+        t.popen.wait()
+        t = debug(p.pid, wait=False)
+        while not shows_prompt(t):
+            assert "about to come or to go in that thread: try again" in t.text()
+            t = debug(p.pid, wait=False)
+        t.expect(PROMPT)
+        check_stack(p, t)
+        t.type("q\r")
+        assert t.end() == 0, t.text()
+    gone(p, before)
+
+
+def test_one_that_was_killed_is_not_there_any_more(host, program, debug):
+    """What it has left behind cannot do its work yet."""
+    p = program(host)
+    first = debug(p.pid)
+    os.kill(p.pid, signal.SIGSTOP)
+    process.until(lambda: process.state(p.pid) in "Tt", "the stop")
+    first.popen.kill()
+    first.popen.wait()
+    second = debug(p.pid, "--timeout", "300ms", wait=False)
+    assert second.end() == 3
+    assert "a pysample that debugged it was ended" in second.text()
+
+
+def test_a_signal_for_the_program_reaches_it(host, program, debug):
+    p = program(host)
+    t = debug(p.pid)
+    for _ in range(2):
+        t.command("tbreak " + p.line("total = number"))
+        assert "leaf()" in t.command("c")
+    os.kill(p.pid, signal.SIGINT)
+    assert t.end() == 1
+    assert "goes on with KeyboardInterrupt" in t.text()
+    assert p.child.wait() != 0
+    assert not os.path.exists(p.folder + "/end")
