@@ -107,40 +107,45 @@ def cost(part, folder):
 
 def overhead(part, folder):
     groups = list(dict.fromkeys((r["python"], r["target"]) for r in part["rows"]))
-    columns = min(4, len(groups))
+    columns = min(3, len(groups))
     lines = -(-len(groups) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(3 * columns + 1, 3 * lines + 0.6), squeeze=False)
+    figure, axes = plt.subplots(lines, columns, figsize=(4 * columns + 1, 3.2 * lines + 0.6), squeeze=False)
     for ax in axes.flat[len(groups):]:
         ax.axis("off")
     for ax, group in zip(axes.flat, groups):
         rows = [r for r in part["rows"] if (r["python"], r["target"]) == group]
-        rates = [str(r) for r in dict.fromkeys(r["rate"] for r in rows if r["rate"])]
+        rates = sorted({r["rate"] for r in rows if r["rate"]}, key=lambda r: str(r).zfill(9))
         whos = known(rows)
         for i, who in enumerate(whos):
             mine = [r for r in rows if r["who"] == who]
-            colour, shape = LOOKS[who]
-            shift = (i - (len(whos) - 1) / 2) * 0.11
-            middle = [r["slowdown"]["middle"] for r in mine]
-            ax.errorbar([rates.index(str(r["rate"])) + shift for r in mine], middle,
-                        yerr=[[m - r["slowdown"]["low"] for m, r in zip(middle, mine)],
-                              [r["slowdown"]["high"] - m for m, r in zip(middle, mine)]],
-                        fmt=shape, color=colour, label=who, capsize=2, markersize=5)
-        null = next((r["slowdown"] for r in rows if r["who"] == "nobody"), None)
+            shift = (i - (len(whos) - 1) / 2) * 0.16
+            for key, off, face in (("cpu", -0.03, None), ("clock", 0.03, "white")):
+                points(ax, [rates.index(r["rate"]) + shift + off for r in mine], [r[key] for r in mine], who, face)
+        null = next((r["cpu"] for r in rows if r["who"] == "nobody"), None)
         if null:
-            ax.axhspan(null["low"], null["high"], color="#d5e8df", label="nobody: without beside without")
+            ax.axhspan(null["low"], null["high"], color="#a9d3c0", label="nobody, CPU: the error of the method")
         ax.axhline(0, color="#999999", linewidth=0.8)
         ax.set_yscale("symlog", linthresh=2)
         ax.set(title=f"{group[1]}, Python {group[0]}", xticks=range(len(rates)),
-               xticklabels=[r if r == "max" else f"{int(r):,} Hz".replace(",", " ") for r in rates],
+               xticklabels=["as fast as it goes" if r == "max" else f"{int(r):,} Hz".replace(",", " ") for r in rates],
                yticks=[-10, -2, -1, 0, 1, 2, 10, 100, 1000],
                yticklabels=["-10", "-2", "-1", "0", "1", "2", "10", "100", "1000"])
         ax.set_ylim(-20, max(30, ax.get_ylim()[1]))
         ax.set_xlim(-0.5, len(rates) - 0.5)
     for line in axes:
         line[0].set_ylabel("slower by, %")
-    figure.suptitle("What does the target feel?")
+    figure.suptitle("What does the program feel? Filled: CPU time that it needs more. Hollow: by the clock.")
     legend(figure, list(axes.flat))
-    save(figure, folder, "overhead", 0.12 / lines)
+    save(figure, folder, "overhead", 0.16 / lines)
+
+
+def points(ax, xs, intervals, who, face):
+    """With their intervals; of one name in the legend, whether filled or not."""
+    colour, shape = LOOKS[who]
+    middle = [s["middle"] for s in intervals]
+    ax.errorbar(xs, middle, yerr=[[max(0, m - s["low"]) for m, s in zip(middle, intervals)],
+                                  [max(0, s["high"] - m) for m, s in zip(middle, intervals)]],
+                fmt=shape, color=colour, markerfacecolor=face or colour, label=None if face else who, capsize=2, markersize=5)
 
 
 def heap(part, folder):

@@ -101,7 +101,7 @@ def test_a_profiler_that_is_not_there(target):
 class Breaking:
     """A profiler of which nothing comes but this error."""
 
-    name, stops = "breaking", False
+    name, stops, catches_up = "breaking", False, 0
 
     def __init__(self, error=profilers.Failed("it broke")):
         self.error = error
@@ -130,9 +130,7 @@ ERRORS = (profilers.Failed("it broke"), profilers.mojo.Broken("it broke"), profi
           subprocess.CalledProcessError(1, "it broke"))
 
 
-def test_who_cannot_record_is_left_out(python, monkeypatch):
-    monkeypatch.setattr(overhead, "timed", lambda *args: 1000)
-    monkeypatch.setattr(overhead, "SETTLE", 0)
+def test_who_cannot_record_is_left_out(python):
     for error in ERRORS:
         who = {"breaking": Breaking(error)}
         assert "it broke" in accuracy.trial(python, who)["breaking"]
@@ -144,11 +142,12 @@ def test_who_cannot_record_is_left_out(python, monkeypatch):
 
 
 def test_overhead_tells_the_others(python, monkeypatch):
-    monkeypatch.setattr(overhead, "timed", lambda *args: 1000)
     monkeypatch.setattr(overhead, "SETTLE", 0)
     monkeypatch.setattr(overhead, "QUANTUM", 0.001)
-    rows, failures = overhead.measure(python, "1 thread", {"breaking": Breaking()}, (1000, "max"), 2)
-    assert [r["who"] for r in rows] == [overhead.SPINNING, "nobody"] and len(failures) == 2
+    rows, failures = overhead.measure(python, "1 thread", {"breaking": Breaking()}, (1000, "max"), 0.2)
+    assert [r["who"] for r in rows] == [overhead.NOBODY, overhead.SPINNING] and len(failures) == 2
+    for row in rows:
+        assert row["of"] >= row["pairs"] >= overhead.LEAST and row["cpu"]["low"] <= row["cpu"]["middle"] <= row["cpu"]["high"]
 
 
 def test_programs_that_do_not_start_are_said():

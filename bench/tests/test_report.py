@@ -47,20 +47,21 @@ def test_an_interval_without_zero_is_bold():
 
 
 def test_the_whole_is_written(tmp_path):
-    slow = {"middle": 2.0, "low": 1.0, "high": 3.0}
+    slow, none = {"middle": 2.0, "low": 1.0, "high": 3.0}, {"middle": 0.0, "low": -1.0, "high": 1.0}
     results = {
         "accuracy": accuracy_part(row("truth", 3.0), row("pysample", 50.0), row("py-spy", 3.2)),
         "speed": part(rows=[{"who": "pysample", "python": "3.15", "threads": 1, "hz": [10.0, 12.0], "middle": 11.0,
                              "ratio": {"middle": 1.0, "low": 1.0, "high": 1.0}, "usable": 100.0}], seconds=1, rounds=2),
-        "overhead": part(rows=[{"target": "1 thread", "python": "3.15", "who": "pysample", "rate": 1000, "hz": 1.0, "slowdown": slow},
-                               {"target": "1 thread", "python": "3.15", "who": "nobody", "rate": 0, "hz": 0, "slowdown": slow}], rounds=3),
+        "overhead": part(rows=[{"target": "1 thread", "python": "3.15", "who": "pysample", "rate": 1000, "hz": 990.0, "cpu": slow, "clock": none, "pairs": 9, "of": 12},
+                               {"target": "1 thread", "python": "3.15", "who": "nobody", "rate": 0, "hz": 0, "cpu": none, "clock": none, "pairs": 9, "of": 12}]),
     }
     results["accuracy"]["others"] = [80.0, 3.0]
     results["accuracy"]["failures"] = ["families under 3.15: somebody: words"]
     report.write(results, str(tmp_path))
     text = (tmp_path / "README.md").read_text()
     for words in ("| families | 50.0 · 51.0 | 3.2 · 4.2 | 3.0 · 4.0 |", "**The machine was not idle: other processes used 80 %",
-                  "* families under 3.15: somebody: words", "distance 50.0 over a floor of 3.0", "| pysample | **+2.0 % (+1.0 to +3.0)** |"):
+                  "* families under 3.15: somebody: words", "distance 50.0 over a floor of 3.0", "| pysample | 1 000 Hz | 990 | **+2.0 % (+1.0 to +3.0)** | +0.0 % (-1.0 to +1.0) | 9 of 12 |",
+                  "| slowdown at 1 kHz, 1 thread, 3.15 | ≤ 1 % | CPU +2.0 % (+1.0 to +3.0), clock +0.0 % (-1.0 to +1.0) | **no** |"):
         assert words in text
 
 
