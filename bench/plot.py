@@ -70,22 +70,28 @@ def accuracy(part, folder):
 
 
 def speed(part, folder):
-    groups = list(dict.fromkeys((r["python"], r["threads"]) for r in part["rows"]))
-    figure, axes = plt.subplots(1, len(groups), figsize=(3 * len(groups) + 1, 3.2), squeeze=False)
-    for ax, group in zip(axes[0], groups):
-        rows = [r for r in part["rows"] if (r["python"], r["threads"]) == group and r["who"] in LOOKS]
-        rows.sort(key=lambda r: list(LOOKS).index(r["who"]))
-        names = [r["who"] for r in rows]
-        ax.barh(names, [r["middle"] for r in rows], color=[LOOKS[n][0] for n in names], height=0.7,
+    groups = list(dict.fromkeys((r["python"], r["threads"], r["leaf"]) for r in part["rows"]))
+    columns = min(3, len(groups))
+    lines = -(-len(groups) // columns)
+    names = known(part["rows"])
+    figure, axes = plt.subplots(lines, columns, figsize=(3.4 * columns + 1, 2.9 * lines + 0.4), squeeze=False)
+    for ax in axes.flat[len(groups):]:
+        ax.axis("off")
+    for k, (ax, group) in enumerate(zip(axes.flat, groups)):
+        of = {r["who"]: r for r in part["rows"] if (r["python"], r["threads"], r["leaf"]) == group}
+        whos = [n for n in names if n in of]
+        rows, at = [of[n] for n in whos], [names.index(n) for n in whos]
+        ax.barh(at, [r["middle"] for r in rows], color=[LOOKS[n][0] for n in whos], height=0.7,
                 xerr=[[r["middle"] - min(r["hz"]) for r in rows], [max(r["hz"]) - r["middle"] for r in rows]],
                 error_kw={"ecolor": "#333333", "capsize": 2})
-        for i, r in enumerate(rows):
-            ax.text(r["middle"] * 1.15, i, f"{r['middle']:,.0f}".replace(",", " "), va="center", fontsize=7)
-        ax.set(title=f"Python {group[0]}, {group[1]} thread{'s' if group[1] > 1 else ''}", xscale="log",
-               xlabel="looks at all threads, a second", xlim=(10, 5e6))
-        ax.invert_yaxis()
-        if ax is not axes[0][0] and names == [r["who"] for r in part["rows"] if (r["python"], r["threads"]) == groups[0]]:
-            ax.set_yticklabels([])
+        for i, r in zip(at, rows):
+            ax.text(max(10, *r["hz"]) * 1.2, i, f"{r['middle']:,.0f}".replace(",", " "), va="center", fontsize=7)
+        leaf = "" if group[2] == "quiet" else ", calling"
+        ax.set(title=f"Python {group[0]}, {group[1]} thread{'s' if group[1] > 1 else ''}{leaf}", xscale="log",
+               xlim=(10, 1e7), ylim=(len(names) - 0.5, -0.5), yticks=range(len(names)), yticklabels=names if k % columns == 0 else [])
+        if k + columns >= len(groups):
+            ax.set_xlabel("good looks at all threads, a second")
+    figure.suptitle("How often can each look? (a logarithmic scale)")
     save(figure, folder, "speed", 0)
 
 

@@ -79,16 +79,28 @@ def matrix(rows, cell, whos, last=None):
     return out
 
 
+def recordings(part):
+    found = [s * part["rounds"] for s in part["seconds"].values()] or [0]
+    return (f"Each recorded {min(found):.1f} to {max(found):.1f} s of each program, in {part['rounds']} round{'s' if part['rounds'] > 1 else ''} of a process each, "
+            "in turns; the rates asked for are 10 kHz, of py-spy 1 kHz, of the stopped target 2 kHz.")
+
+
+def least(r):
+    return f"{max(0.0, r['least'][0]):.1f} ± {2 * r['least'][1]:.1f}" if r["least"] else "–"
+
+
 def accuracy(part):
     out = ["## Accuracy", ""] + facts(part["facts"], part) + [
         "",
         "Each program was run once under a tracer that wrote down every stack it can have, with the lines of all calls.",
         "*Impossible* is a sample whose functions are none of these stacks; *wrong line* one whose functions are, but not with these lines.",
-        "*Distance* is the total-variation distance of whole stacks to those of the stopped target, between equal numbers of samples.",
-        "*Floor* is that distance between two recordings of the stopped target: who is at the floor can't be told from the truth.",
-        f"Recordings of {part['seconds']} s in {part['rounds']} round(s), in turns on one live process for each round; the rates asked for are 10 kHz, "
-        "of py-spy 1 kHz, of the stopped target 2 kHz.",
-        "`pysample -r max` is judged as well, in a full run.",
+        "*Distance* is the total-variation distance of whole stacks to those of the stopped target: the share of the samples that would have to be others, 0 to 100 %.",
+        "It is between equal numbers of samples, *n* of each (what more somebody took is left out by lot), because few samples of the same thing differ by chance: so it is never too small, on average.",
+        "*Floor* is that distance between two recordings of the stopped target, of *n* samples too: who is at the floor can't be told from the truth.",
+        "*At least* is the distance with that chance taken out, of all samples: in which stacks somebody has too much is told by all rounds but one, and how much that is by this one, in turns. "
+        "It is never too large, on average, and 0 of the truth beside itself; the true distance lies between the two.",
+        recordings(part),
+        "`pysample -r max` is judged as well, but in a quick run.",
         "Programs with a star change when they are stopped (to make a thread takes longer under ptrace), so their distances are to a program that behaves otherwise, and are not counted above.",
         "The share of something that was not seen in 10 000 samples is below 0.03 %, with 95 % confidence.",
         "", "![distance to the truth](accuracy.svg)", ""]
@@ -96,9 +108,13 @@ def accuracy(part):
         rows = [r for r in part["rows"] if r["python"] == version]
         whos = present(rows)
         out += [f"### Python {part['facts']['pythons'].get(version, version)}", "", "Distance of stacks of functions, in percent; behind it that of stacks of lines:", ""]
-        out += table(["program", *whos, "floor"], matrix(
-            rows, lambda r: f"{r['tvd']:.1f} · {r['tvd_lines']:.1f}", whos,
-            lambda r: f"{r['floor']:.1f} · {r['floor_lines']:.1f}"))
+        out += table(["program", *whos, "floor", "n"], [
+            [*line, thousands(next(r["n"] for r in rows if r["program"] == line[0].removesuffix(" *")))] for line in matrix(
+                rows, lambda r: f"{r['tvd']:.1f} · {r['tvd_lines']:.1f}", whos, lambda r: f"{r['floor']:.1f} · {r['floor_lines']:.1f}")])
+        if any(r["least"] for r in rows):
+            out += ["", "Distance of stacks of functions at least, in percent, ± two standard errors:", ""]
+            out += table(["program", *whos, "truth beside itself"], matrix(
+                rows, least, whos, lambda first: next((least(r) for r in rows if r["who"] == "truth" and r["program"] == first["program"]), "–")))
         for title, key, digits in (("Impossible stacks, in percent of the samples", "impossible", 3),
                                    ("Wrong lines, in percent of the samples", "wrong_line", 3),
                                    ("Usable samples, in percent of those it tried", "usable", 2)):
@@ -173,18 +189,28 @@ def modes(part):
 def speed(part):
     out = ["## Speed", ""] + facts(part["facts"], part) + [
         "", "How often each looks at all threads, 33 Python frames deep and CPU-bound, if asked for all it can.",
-        f"Medians of {part['rounds']} rounds of {part['seconds']} s on one live process, in turns; in brackets the least and the most.",
+        "*Good* looks are those that the profiler itself did not drop and whose stack is one that the program can have; *usable* and *possible* are the two shares.",
+        "*Calls nothing* is a loop, whose stack is always the same; *calls* calls small functions all the time.",
+        f"Medians of {part['rounds']} rounds of at least {part['seconds']:.1f} s on one live process, in turns; in brackets the least and the most.",
         "*Bare reads* call `process_vm_readv` for the same bytes and do nothing else: the limit; *sampler_tick* samples without pacing and output.",
+        "With many threads pysample can be above that limit, for it does not read again those that have certainly not run.",
         "", "![speed](speed.svg)", ""]
-    for (version, threads) in dict.fromkeys((r["python"], r["threads"]) for r in part["rows"]):
-        rows = [r for r in part["rows"] if (r["python"], r["threads"]) == (version, threads)]
-        out += [f"{threads} thread{'s' if threads > 1 else ''}, Python {version}:", ""]
-        out += table(["who", "looks/s", "usable %", "pysample's looks to its"], [
-            [r["who"], f"{thousands(r['middle'])} ({thousands(min(r['hz']))}–{thousands(max(r['hz']))})",
-             percent(r["usable"], 1), ratio(r["ratio"])]
+    for version, threads, leaf in dict.fromkeys((r["python"], r["threads"], r["leaf"]) for r in part["rows"]):
+        rows = [r for r in part["rows"] if (r["python"], r["threads"], r["leaf"]) == (version, threads, leaf)]
+        out += [f"{threads_of(threads)}, {LEAVES[leaf]}, Python {version}:", ""]
+        out += table(["who", "good looks/s", "looks/s", "usable %", "possible %", "pysample's good looks to its"], [
+            [r["who"], f"{thousands(r['middle'])} ({thousands(min(r['hz']))}–{thousands(max(r['hz']))})", thousands(r["looks"]),
+             percent(r["usable"], 1), percent(r["possible"], 1), ratio(r["ratio"])]
             for r in rows])
         out.append("")
     return out
+
+
+LEAVES = {"quiet": "calls nothing", "calls": "calls"}
+
+
+def threads_of(n):
+    return f"{n} thread{'s' if n > 1 else ''}"
 
 
 def ratio(s):
@@ -358,13 +384,13 @@ def goal_rows(results):
         beaten, floors, cells = compare(results["accuracy"]["rows"])
         goal("nearer to the truth than every peer that does not stop the target", "every program", f"{beaten} of {cells}", 0 < cells == beaten)
         goal("at the noise floor (within a third of it)", "ordinary programs", f"{floors} of {cells}", 0 < cells == floors)
-    for threads in (1, 20):
-        rows = [r for r in results.get("speed", {"rows": []})["rows"] if r["threads"] == threads]
+    speeds = results.get("speed", {"rows": []})["rows"]
+    for threads, leaf in dict.fromkeys((r["threads"], r["leaf"]) for r in speeds):
         for who, aim in (("profiling.sampling", 6), ("py-spy", 20), ("py-spy --nonblocking", 20), ("Austin 4", 20)):
-            got = [r["ratio"]["middle"] for r in rows if r["who"] == who]
+            got = [r["ratio"]["middle"] for r in speeds if (r["who"], r["threads"], r["leaf"]) == (who, threads, leaf)]
             if got:
-                least = math.nan if any(map(math.isnan, got)) else min(got)
-                goal(f"looks/s to those of {who}, {threads} thread{'s' if threads > 1 else ''}", f"≥ {aim} ×", f"{least:.1f} ×", least >= aim)
+                least_of = math.nan if any(map(math.isnan, got)) else min(got)
+                goal(f"good looks/s to those of {who}, {threads_of(threads)}, {LEAVES[leaf]}", f"≥ {aim} ×", f"{least_of:.1f} ×", least_of >= aim)
     for r in results.get("overhead", {"rows": []})["rows"]:
         if r["who"] == "pysample" and r["rate"] == 1000 and r["target"] != "allocation":
             cpu, clock = r["cpu"], r["clock"]
@@ -386,6 +412,13 @@ def goal_rows(results):
     return out
 
 
+def nearer(a, b):
+    """Whether a is nearer to the truth than b. Of fewer samples a distance has more noise, and is
+    compared without."""
+    key = (lambda r: r["least"][0]) if a["n"] != b["n"] and a["least"] and b["least"] else lambda r: r["tvd"]
+    return key(a) < key(b)
+
+
 def compare(rows):
     """(programs where no peer that lets the target run is nearer to the truth, those where
     the floor is reached, all of them)"""
@@ -395,8 +428,8 @@ def compare(rows):
         if "pysample" not in of or key[0] in DISTURBED:
             continue
         cells += 1
-        peers = [of[w]["tvd"] for w in WHO[1:] if w in of and w not in STOPS]
-        beaten += all(of["pysample"]["tvd"] <= p for p in peers)
+        peers = [of[w] for w in WHO[1:] if w in of and w not in STOPS]
+        beaten += all(not nearer(p, of["pysample"]) for p in peers)
         floors += of["pysample"]["tvd"] <= of["pysample"]["floor"] * 4 / 3
     return beaten, floors, cells
 
@@ -405,7 +438,7 @@ def compare(rows):
 
 PARTS = {"accuracy": accuracy, "modes": modes, "speed": speed, "cost": cost, "overhead": overhead, "exec": injections, "heap": heap}
 # What tells rows of today from those that were stored in an earlier form.
-TELLS = {"exec": "way", "overhead": "clock"}
+TELLS = {"accuracy": "least", "exec": "way", "overhead": "clock", "speed": "leaf"}
 
 
 def understood(results):
@@ -431,11 +464,14 @@ def write(results, folder):
     if not results:
         return
     out = ["# What was measured", "",
-           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--quick` takes some fifteen minutes, a full run about an hour.",
+           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--budget 55` takes that many minutes, `--quick` some fifteen.",
            "The machine is a virtual one, so ratios count, not absolute rates.", ""]
     out += goals(results) + introduction(results)
-    for name, part in results.items():
-        out += PARTS[name](part)
+    for name, tell in PARTS.items():
+        part = results.get(name)
+        if not part:
+            continue
+        out += tell(part)
         if part["failures"]:
             out += ["What failed, and is missing above:", ""]
             out += [f"* {' '.join(f.split())[:160]}" for f in part["failures"]] + [""]

@@ -35,6 +35,35 @@ def distance_at(a, b, n, draws=5, seed=1):
     return statistics.fmean(distance(thin(a, n, rng), thin(b, n, rng)) for _ in range(draws))
 
 
+def shares(counts):
+    total = sum(counts.values())
+    return {k: n / total for k, n in counts.items()} if total else {}
+
+
+def distance_at_least(a, b):
+    """What two distributions are apart at least, in percent, with the noise taken out: (mean,
+    standard error), of one counter of each in every round; None of fewer than two rounds.
+
+    Which stacks have more in `a` is told by all rounds but one, and by how much in sum by that
+    one, in turns. The rounds know nothing of each other's noise, so of equal distributions this is
+    0 on average, and it is never more on average than the true distance: a sign that noise has
+    turned takes something away. The plain distance is never less, on average.
+    """
+    pairs = [(shares(x), shares(y)) for x, y in zip(a, b) if x and y]
+    if len(pairs) < 2:
+        return None
+    more = [{k: x.get(k, 0) - y.get(k, 0) for k in x.keys() | y.keys()} for x, y in pairs]
+    total = collections.Counter()
+    for m in more:
+        for k, v in m.items():
+            total[k] += v
+    found = []
+    for m in more:
+        # Of a stack that this round alone has, the others say nothing: 0.
+        found.append(50.0 * sum(math.copysign(v, (total[k] - v) * v) if abs(total[k] - v) > 1e-15 else 0.0 for k, v in m.items()))
+    return statistics.fmean(found), statistics.stdev(found) / math.sqrt(len(found))
+
+
 def median_interval(values):
     """The median and its interval by order statistics, whatever the distribution: it holds the
     median at least 95 times in 100, for each value is above it or below as a coin falls. None of

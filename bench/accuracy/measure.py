@@ -130,6 +130,8 @@ def judge(program, law, taken, draws=5):
             "tvd_lines": stats.distance_at(counts, other, n, draws),
             "floor": stats.distance_at(formats.functions(truth), formats.functions(again), n, draws),
             "floor_lines": stats.distance_at(truth, again, n, draws),
+            "least": stats.distance_at_least([formats.functions(r.stacks) for r in runs],
+                                             [formats.functions(r.stacks) for r in (taken["truth again"] if name == "truth" else taken["truth"])]),
             "tvd_rounds": each,
             "bad": [(verdict, k, legal.first_break(law, stack), [list(f) for f in stack])
                     for (verdict, stack), k in bad.most_common(8)],

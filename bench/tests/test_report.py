@@ -6,7 +6,7 @@ import report
 
 def row(who, tvd, **more):
     return {"program": "families", "python": "3.15", "who": who, "tvd": tvd, "floor": 3.0, "tvd_lines": tvd + 1,
-            "floor_lines": 4.0, "impossible": 0.0, "wrong_line": 0.0, "usable": 100.0, "samples": 9000,
+            "floor_lines": 4.0, "impossible": 0.0, "wrong_line": 0.0, "n": 5000, "least": [tvd - 2.0, 0.5], "usable": 100.0, "samples": 9000,
             "differs": [(20.0, 10.0, "<module>;main;a1")], **more}
 
 
@@ -20,7 +20,7 @@ def part(**more):
 
 
 def accuracy_part(*rows):
-    return part(rows=list(rows), seconds=1, rounds=1)
+    return part(rows=list(rows), seconds={"families 3.15": 1}, rounds=2)
 
 
 def test_percent_tells_none_from_zero():
@@ -32,6 +32,12 @@ def test_programs_are_counted_against_peers_that_let_the_target_run():
     assert report.compare([row("pysample", 3.5), *peers]) == (1, 1, 1)
     assert report.compare([row("pysample", 40.0), *peers]) == (0, 0, 1)
     assert report.compare([row("pysample", 40.0, program="shortlived")]) == (0, 0, 0)
+
+
+def test_who_has_fewer_samples_is_not_said_to_be_further_for_that():
+    few = {"n": 800, "least": [9.0, 1.0]}
+    assert report.compare([row("pysample", 12.0), row("Austin 4", 40.0, **few)]) == (0, 0, 1)
+    assert report.compare([row("pysample", 10.0), row("Austin 4", 11.0, **few)]) == (1, 0, 1)
 
 
 def test_goals_that_are_missed_are_said():
@@ -50,7 +56,7 @@ def test_the_whole_is_written(tmp_path):
     slow, none = {"middle": 2.0, "low": 1.0, "high": 3.0}, {"middle": 0.0, "low": -1.0, "high": 1.0}
     results = {
         "accuracy": accuracy_part(row("truth", 3.0), row("pysample", 50.0), row("py-spy", 3.2)),
-        "speed": part(rows=[{"who": "pysample", "python": "3.15", "threads": 1, "hz": [10.0, 12.0], "middle": 11.0,
+        "speed": part(rows=[{"who": "pysample", "python": "3.15", "threads": 1, "leaf": "calls", "looks": 12.0, "possible": 90.0, "hz": [10.0, 12.0], "middle": 11.0,
                              "ratio": {"middle": 1.0, "low": 1.0, "high": 1.0}, "usable": 100.0}], seconds=1, rounds=2),
         "overhead": part(rows=[{"target": "1 thread", "python": "3.15", "who": "pysample", "rate": 1000, "hz": 990.0, "cpu": slow, "clock": none, "pairs": 9, "of": 12},
                                {"target": "1 thread", "python": "3.15", "who": "nobody", "rate": 0, "hz": 0, "cpu": none, "clock": none, "pairs": 9, "of": 12}]),
@@ -59,7 +65,8 @@ def test_the_whole_is_written(tmp_path):
     results["accuracy"]["failures"] = ["families under 3.15: somebody: words"]
     report.write(results, str(tmp_path))
     text = (tmp_path / "README.md").read_text()
-    for words in ("| families | 50.0 · 51.0 | 3.2 · 4.2 | 3.0 · 4.0 |", "**The machine was not idle: other processes used 80 %",
+    for words in ("| families | 50.0 · 51.0 | 3.2 · 4.2 | 3.0 · 4.0 | 5 000 |",
+                  "| families | 48.0 ± 1.0 | 1.2 ± 1.0 | 1.0 ± 1.0 |", "1 thread, calls, Python 3.15:", "| pysample | 11 (10–12) | 12 | 100.0 | 90.0 |", "**The machine was not idle: other processes used 80 %",
                   "* families under 3.15: somebody: words", "distance 50.0 over a floor of 3.0", "| pysample | 1 000 Hz | 990 | **+2.0 % (+1.0 to +3.0)** | +0.0 % (-1.0 to +1.0) | 9 of 12 |",
                   "| slowdown at 1 kHz, 1 thread, 3.15 | ≤ 1 % | CPU +2.0 % (+1.0 to +3.0), clock +0.0 % (-1.0 to +1.0) | **no** |"):
         assert words in text

@@ -35,7 +35,7 @@ class Python:
 
 def arguments(folder, *parts, **more):
     return argparse.Namespace(**{**dict.fromkeys(("who", "program", "target", "seconds", "rounds", "injections", "minutes", "millions",
-                                                  "extra_rate", "explain", "python")),
+                                                  "extra_rate", "explain", "python", "budget", "resume")),
                                  "parts": list(parts), "out": str(folder), "quick": True, "pysample": "pysample", **more})
 
 

@@ -4,6 +4,7 @@
 import collections
 import math
 import random
+import statistics
 
 import pytest
 
@@ -30,6 +31,27 @@ def test_distance_of_few_samples_is_noise_that_falls_with_their_number():
     a, b = (collections.Counter(rng.choices(range(40), k=20000)) for _ in range(2))
     few, many = stats.distance_at(a, b, 500), stats.distance_at(a, b, 20000)
     assert 3 < few / many < 12  # sqrt(40), give or take
+
+
+def test_noise_adds_to_the_plain_distance_and_not_to_the_one_at_least():
+    rng = random.Random(11)
+    p, q = [1] * 200, [1] * 100 + [1.6] * 100  # 11.5 % apart
+
+    def rounds(weights, k):
+        return [collections.Counter(rng.choices(range(200), weights, k=k)) for _ in range(4)]
+
+    same = [stats.distance_at_least(rounds(p, 1000), rounds(p, 1000))[0] for _ in range(60)]
+    assert abs(statistics.fmean(same)) < 0.6 < 8 < stats.distance(*rounds(p, 1000)[:2])
+    found = [stats.distance_at_least(rounds(p, 20000), rounds(q, 20000)) for _ in range(20)]
+    true = stats.distance(dict(enumerate(p)), dict(enumerate(q)))
+    assert 0.8 * true < statistics.fmean(f for f, _ in found) < 1.01 * true
+    assert all(0 < error < 1 for _, error in found)
+
+
+def test_a_distance_at_least_takes_two_rounds():
+    a = collections.Counter(a=1)
+    assert stats.distance_at_least([a], [a]) is None and stats.distance_at_least([a, {}], [a, a]) is None
+    assert stats.distance_at_least([a, a], [{"b": 5}, {"b": 1}]) == (100, 0)
 
 
 def test_the_median_has_an_interval_of_six_values_on():
