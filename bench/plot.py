@@ -56,15 +56,18 @@ def accuracy(part, folder):
         rows = [r for r in part["rows"] if r["python"] == version]
         floors = {r["program"]: r["floor"] for r in rows}
         ax.barh([programs.index(p) for p in floors], floors.values(), color="#d5e8df", height=0.8,
-                label="floor: the truth beside itself")
+                label="floor: the truth beside itself, by chance")
         for who in known(rows):
             mine = [r for r in rows if r["who"] == who]
             colour, shape = LOOKS[who]
+            # Down to where it is without what few samples differ by chance.
+            ax.hlines([programs.index(r["program"]) for r in mine], [min(r["tvd"], max(0, (r["least"] or [r["tvd"]])[0])) for r in mine],
+                      [r["tvd"] for r in mine], color=colour, linewidth=1.5, alpha=0.7)
             ax.plot([r["tvd"] for r in mine], [programs.index(r["program"]) for r in mine], shape, color=colour,
                     label=who, markersize=7 if who == "pysample" else 5, linestyle="none")
         ax.set(title=f"Python {version}", xlabel="distance to the stopped target, %", xlim=(0, 100),
                yticks=range(len(programs)), yticklabels=programs, ylim=(len(programs) - 0.5, -0.5))
-    figure.suptitle("How far are the stacks from the truth?")
+    figure.suptitle("How far are the stacks from the truth? The line goes down to the distance without chance.")
     legend(figure, axes[0])
     save(figure, folder, "accuracy")
 
@@ -120,7 +123,7 @@ def overhead(part, folder):
         ax.axis("off")
     for ax, group in zip(axes.flat, groups):
         rows = [r for r in part["rows"] if (r["python"], r["target"]) == group]
-        rates = sorted({r["rate"] for r in rows if r["rate"]}, key=lambda r: str(r).zfill(9))
+        rates = sorted({r["rate"] for r in rows if r["rate"]}, key=lambda r: 1e9 if r == "max" else r)
         whos = known(rows)
         for i, who in enumerate(whos):
             mine = [r for r in rows if r["who"] == who]

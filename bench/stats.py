@@ -25,14 +25,27 @@ def thin(counts, n, rng):
     return collections.Counter(rng.sample(keys, n, counts=[counts[k] for k in keys]))
 
 
-def distance_at(a, b, n, draws=5, seed=1):
+def drawn(n, samples, total):
+    """How many to draw, by weight, for as much noise as n samples have, where so many samples have
+    weights of that sum. Of weights of 1 it is n. Who gives each sample a weight, as microseconds,
+    would otherwise have the noise of its samples and that of the lot."""
+    if n >= samples:
+        return total
+    return min(total, round(1 / (1 / n - 1 / samples + 1 / total)))
+
+
+def distance_at(a, b, n, draws=5, seed=1, samples=(None, None)):
     """The distance of n samples of each, for the distance of small numbers is noise.
 
     Two sets of samples of one and the same distribution are apart by some
-    sqrt(kinds / n): so distances compare only at equal n.
+    sqrt(kinds / n): so distances compare only at equal n. `samples`: of each, where their weights
+    are not 1.
     """
-    rng = random.Random(seed)
-    return statistics.fmean(distance(thin(a, n, rng), thin(b, n, rng)) for _ in range(draws))
+    rng, sizes = random.Random(seed), []
+    for counts, number in zip((a, b), samples):
+        total = sum(counts.values())
+        sizes.append(drawn(n, number or total, total) if total else n)
+    return statistics.fmean(distance(thin(a, sizes[0], rng), thin(b, sizes[1], rng)) for _ in range(draws))
 
 
 def shares(counts):

@@ -89,11 +89,20 @@ def test_injections_are_reported():
     for line in ("| 3.13.0 | ring | 10 000 | 10 000 | 0 | 0 | 0 | 10.00 ms (11.00) | 2.00 ms (3.00) | 0.10 ms (1.10) | – |",
                  "| 3.13.0 | 0 | 0 | 5 | 8 KiB | 0.5 bytes |",
                  "| 3.13.0 | 1000 Hz | 998 Hz | 100.000 % | 100.000 % | 0 of 20 000 | 2 of 20 000 |",
-                 "| request to start of the script, busy program, 3.13.0 | ≤ 5 ms | 2.00 ms | yes |",
-                 "| time that the program stands for it, 3.13.0 | ≤ 1 ms | 0.10 ms | yes |",
-                 "| injections that ran exactly once, 3.13.0 | 10 000 | 10 000 | yes |"):
+                 "| request to start of the script, busy program | ≤ 5 ms | 2.00 ms (3.13.0) | yes |",
+                 "| time that the program stands for it | ≤ 1 ms | 0.10 ms (3.13.0) | yes |",
+                 "| injections that ran exactly once | all | 10 000 of 10 000 (3.13.0) | yes |",
+                 "| a recording beside it | as alone: ≥ 99 % of the rate and usable | 99.8 %, 100.00 % (3.13.0) | yes |"):
         assert line in words, words
     assert "**no**" not in words
+
+
+def test_of_many_pythons_the_worst_is_told():
+    rows = [injected(), injected(python="3.9", once=9000, slope=-3.0), injected(python="3.10", picked={"n": 0})]
+    words = "\n".join(report.goals({"exec": part(rows=rows)}))
+    assert "| injections that ran exactly once | all | 9 000 of 10 000 (the worst of 3: 3.9) | **no** |" in words
+    assert "| memory left behind by each | < 16 bytes | 0.5 bytes (the worst of 3: 3.13.0) | yes |" in words
+    assert "| request to start of the script, busy program | ≤ 5 ms | 2.00 ms (the worst of 2: 3.13.0) | yes |" in words
 
 
 def test_injections_that_do_not_reach_their_goals_are_said():

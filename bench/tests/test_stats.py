@@ -33,6 +33,24 @@ def test_distance_of_few_samples_is_noise_that_falls_with_their_number():
     assert 3 < few / many < 12  # sqrt(40), give or take
 
 
+def test_weights_bring_no_noise_of_their_own():
+    """As of samples that stand for microseconds each: their distance is that of so many samples."""
+    rng = random.Random(13)
+
+    def counter(k):
+        return collections.Counter(rng.choices(range(100), k=k))
+
+    def mean(pairs, samples):
+        return statistics.fmean(stats.distance_at(a, b, 1000, 1, seed, samples) for seed, (a, b) in enumerate(pairs))
+
+    pairs = [(counter(1200), counter(3000)) for _ in range(60)]
+    plain = mean(pairs, (None, None))
+    weighed = [({k: 150 * v for k, v in a.items()}, b) for a, b in pairs]
+    assert mean(weighed, (1200, 3000)) == pytest.approx(plain, rel=0.04)
+    assert mean(weighed, (None, None)) > 1.15 * plain
+    assert stats.drawn(500, 2000, 2000) == 500 and stats.drawn(500, 400, 9000) == 9000 == stats.drawn(500, 500, 9000)
+
+
 def test_noise_adds_to_the_plain_distance_and_not_to_the_one_at_least():
     rng = random.Random(11)
     p, q = [1] * 200, [1] * 100 + [1.6] * 100  # 11.5 % apart
