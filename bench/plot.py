@@ -51,20 +51,21 @@ def save(figure, folder, name, room=0.12):
 def accuracy(part, folder):
     versions = list(dict.fromkeys(r["python"] for r in part["rows"]))
     programs = list(dict.fromkeys(r["program"] for r in part["rows"]))
-    figure, axes = plt.subplots(1, len(versions), figsize=(3.6 * len(versions) + 1, 5), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(versions), figsize=(3.6 * len(versions) + 1, 0.5 * len(programs) + 1.8), sharey=True, squeeze=False)
     for ax, version in zip(axes[0], versions):
         rows = [r for r in part["rows"] if r["python"] == version]
         floors = {r["program"]: r["floor"] for r in rows}
         ax.barh([programs.index(p) for p in floors], floors.values(), color="#d5e8df", height=0.8,
                 label="floor: the truth beside itself, by chance")
-        for who in known(rows):
+        whos = known(rows)
+        for i, who in enumerate(whos):
             mine = [r for r in rows if r["who"] == who]
             colour, shape = LOOKS[who]
+            at = [programs.index(r["program"]) + 0.14 * (i - (len(whos) - 1) / 2) for r in mine]
             # Down to where it is without what few samples differ by chance.
-            ax.hlines([programs.index(r["program"]) for r in mine], [min(r["tvd"], max(0, (r["least"] or [r["tvd"]])[0])) for r in mine],
-                      [r["tvd"] for r in mine], color=colour, linewidth=1.5, alpha=0.7)
-            ax.plot([r["tvd"] for r in mine], [programs.index(r["program"]) for r in mine], shape, color=colour,
-                    label=who, markersize=7 if who == "pysample" else 5, linestyle="none")
+            ax.hlines(at, [min(r["tvd"], max(0, (r["least"] or [r["tvd"]])[0])) for r in mine], [r["tvd"] for r in mine],
+                      color=colour, linewidth=1.5)
+            ax.plot([r["tvd"] for r in mine], at, shape, color=colour, label=who, markersize=6 if who == "pysample" else 4, linestyle="none")
         ax.set(title=f"Python {version}", xlabel="distance to the stopped target, %", xlim=(0, 100),
                yticks=range(len(programs)), yticklabels=programs, ylim=(len(programs) - 0.5, -0.5))
     figure.suptitle("How far are the stacks from the truth? The line goes down to the distance without chance.")
