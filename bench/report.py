@@ -277,7 +277,7 @@ def overhead(part):
         "Medians of the pairs, and in brackets an interval that holds the median with 95 % confidence, whatever the distribution; in bold where that excludes zero.",
         "Pairs beside which others used more than a quarter of a core are left out, or the worse half if that were more.",
         "*nobody* holds and lets go a process that sleeps: what it shows is the error of the method. *a busy core* is a process that spins and reads nothing.",
-        "*Hz* is how often the profiler really looked while it was let go. py-spy as fast as it goes has the program stopped all the time, so that it cannot be held.",
+        "*Hz* is how often the profiler really looked while it was let go: profiling.sampling and py-spy also make up for the looks that they owe, which they are given time for before work is timed. py-spy as fast as it goes has the program stopped all the time, so that it cannot be held.",
         "*Allocation* takes and gives back memory page by page; *1 of 150 threads* has one thread at work and the others waiting.",
         "", "![slowdown of the target](overhead.svg)", ""]
     rows = part["rows"]

@@ -112,7 +112,7 @@ def off_split(counts):
     return max(abs(100 * seen[n] / max(1, total) - share) for n, share in SPLIT.items())
 
 
-def judge(program, law, taken, draws=5):
+def judge(program, law, taken):
     """A row for each who took part, of all its rounds together and of each for the spread."""
     truth, again = pooled(taken["truth"]), pooled(taken["truth again"])
     enough = [number(runs) for runs in taken.values()]
@@ -121,6 +121,7 @@ def judge(program, law, taken, draws=5):
     for name, runs in taken.items():
         counts, samples = pooled(runs), number(runs)
         n = min([samples, *enough])
+        draws = max(2, min(5, 10000 // max(1, n)))  # the lot says less, the more are drawn
         shares, bad = legal.shares(law, counts)
         other, others = (again, taken["truth again"]) if name == "truth" else (truth, taken["truth"])
         sizes, of_floor = (samples, number(others)), (number(taken["truth"]), number(taken["truth again"]))
