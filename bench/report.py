@@ -101,7 +101,7 @@ def accuracy(part):
         "*At least* is the distance with that chance taken out, of all samples: in which stacks somebody has too much is told by all rounds but one, and how much that is by this one, in turns. "
         "It is never too large, on average, and 0 of the truth beside itself; the true distance lies between the two.",
         recordings(part),
-        "`pysample -r max` is judged as well, but in a quick run.",
+        "`pysample -r max` is pysample as fast as it goes.",
         "Programs with a star change when they are stopped (to make a thread takes longer under ptrace), so their distances are to a program that behaves otherwise, and are not counted above.",
         "The share of something that was not seen in 10 000 samples is below 0.03 %, with 95 % confidence.",
         "", "![distance to the truth](accuracy.svg)", ""]
