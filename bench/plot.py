@@ -132,7 +132,7 @@ def overhead(part, folder):
             for key, off, face in (("cpu", -0.03, None), ("clock", 0.03, "white")):
                 points(ax, [rates.index(r["rate"]) + shift + off for r in mine], [r[key] for r in mine], who, face)
         null = next((r["cpu"] for r in rows if r["who"] == "nobody"), None)
-        if null:
+        if null and null["low"] == null["low"]:
             ax.axhspan(null["low"], null["high"], color="#a9d3c0", label="nobody, CPU: the error of the method")
         ax.axhline(0, color="#999999", linewidth=0.8)
         ax.set_yscale("symlog", linthresh=2)

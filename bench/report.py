@@ -299,6 +299,8 @@ def asked(rate):
 
 
 def interval(s):
+    if math.isnan(s["low"]):
+        return f"{s['middle']:+.1f} % (too few pairs)"
     words = f"{s['middle']:+.1f} % ({s['low']:+.1f} to {s['high']:+.1f})"
     return f"**{words}**" if s["low"] > 0 or s["high"] < 0 else words
 

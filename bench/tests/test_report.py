@@ -50,6 +50,7 @@ def test_goals_that_are_missed_are_said():
 def test_an_interval_without_zero_is_bold():
     assert report.interval({"middle": 3.0, "low": 1.0, "high": 5.0}) == "**+3.0 % (+1.0 to +5.0)**"
     assert report.interval({"middle": 0.3, "low": -1.0, "high": 1.6}) == "+0.3 % (-1.0 to +1.6)"
+    assert report.interval({"middle": 3.0, "low": float("nan"), "high": float("nan")}) == "+3.0 % (too few pairs)"
 
 
 def test_the_whole_is_written(tmp_path):
