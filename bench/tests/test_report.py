@@ -53,6 +53,16 @@ def test_an_interval_without_zero_is_bold():
     assert report.interval({"middle": 3.0, "low": float("nan"), "high": float("nan")}) == "+3.0 % (too few pairs)"
 
 
+def test_a_slowdown_is_within_its_goal_if_all_its_interval_is():
+    def of(low, high):
+        return {"middle": (low + high) / 2, "low": low, "high": high}
+
+    nan, wide = of(float("nan"), float("nan")), of(-40.0, 40.0)
+    assert report.within(1, of(0.2, 0.9), wide) is True
+    assert report.within(1, of(0.2, 1.2), wide) is None and report.within(1, nan, wide) is None
+    assert report.within(1, of(1.0, 1.2), wide) is False and report.within(1, of(0.2, 0.9), of(1.5, 9.0)) is False
+
+
 def test_the_whole_is_written(tmp_path):
     slow, none = {"middle": 2.0, "low": 1.0, "high": 3.0}, {"middle": 0.0, "low": -1.0, "high": 1.0}
     results = {
