@@ -116,13 +116,15 @@ def austin_text(text):
 
 def austin_binary(data):
     """Austin 4, as austin_text()."""
-    counts, samples, invalid = collections.Counter(), collections.Counter(), 0
+    counts, samples, invalid, stacks = collections.Counter(), collections.Counter(), 0, {}
     for sample in mojo.samples(data):
         samples[sample.thread] += 1
         if sample.invalid:
             invalid += 1
         elif sample.frames:
-            counts[tuple(frame(*f) for f in sample.frames)] += sample.time
+            if sample.frames not in stacks:
+                stacks[sample.frames] = tuple(frame(*f) for f in sample.frames)
+            counts[stacks[sample.frames]] += sample.time
     return counts, samples, invalid
 
 

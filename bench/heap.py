@@ -162,12 +162,24 @@ def beside(python, millions, rounds, pysample, folder):
     return row
 
 
-def measure(python, sizes, rounds, pysample=profilers.PYSAMPLE):
-    """{held, whole, beside} and what failed."""
+STEPS = ("held", "whole", "beside")
+
+
+def needs(step, millions, rounds):
+    """Some seconds that a step takes, of which not to begin one that would not end in time."""
+    return {"held": 4 + 3 * millions * (1 + rounds / 2), "whole": 5 + 5 * rounds * millions / 2,
+            "beside": 5 + 2 * rounds * (RECORD_S + 1)}[step]
+
+
+def measure(python, sizes, rounds, pysample=profilers.PYSAMPLE, only=STEPS, until=None):
+    """{held, whole, beside} and what failed, or had no time before `until`."""
     all_found, failures = {"held": [], "whole": [], "beside": []}, []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         steps = [("held", held, m) for m in sizes] + [("whole", whole, DUMPED), ("beside", beside, DUMPED)]
-        for name, part, millions in steps:
+        for name, part, millions in (s for s in steps if s[0] in only):
+            if until and time.monotonic() + needs(name, millions, rounds) > until:
+                failures.append(f"{name} with {millions:g} million objects under {python.version}: the time was over")
+                continue
             try:
                 got = part(python, millions, rounds, pysample, folder)
             except profilers.FAILURES as e:

@@ -7,8 +7,12 @@ length with a sign; names are given once and referred to by key.
 """
 
 import collections
+import re
 
 METADATA, STACK, FRAME, INVALID, FRAME_REF, KERNEL, GC, IDLE, TIME, MEMORY, STRING, STRING_REF = range(1, 13)
+
+# All references to frames that follow upon one another, whole: nearly all of a file is these.
+REFERENCES = re.compile(rb"(?:\x05[\x80-\xff]*[\x00-\x7f])+", re.S)
 
 Sample = collections.namedtuple("Sample", "pid thread frames time invalid idle")
 
@@ -53,14 +57,25 @@ def _frame(r, version):
     return key, (file, name, line)
 
 
+def referred(data):
+    """The keys of such references."""
+    r, keys = Reader(data), []
+    while r.at < len(data):
+        r.byte()
+        keys.append(r.number())
+    return tuple(keys)
+
+
 def samples(data):
-    """Yields a Sample for each stack; its frames are (name, file, line), root first."""
+    """Yields a Sample for each stack; its frames are (name, file, line), root first. Equal stacks
+    are mostly one and the same tuple: a file has hundreds of thousands of a few."""
     r = Reader(data)
     if data[:3] != b"MOJ":
         raise Broken("no MOJO file")
     r.at = 3
     version = r.number()
     strings, frames = {}, {}
+    keys_of, frames_of = {}, {}  # what was read before, of bytes and of keys
     pid, current = 0, None
 
     def resolve(pid, key):
@@ -70,8 +85,10 @@ def samples(data):
         return (strings.get((pid, name), "<unknown>"), strings.get((pid, file), "<unknown>"), line)
 
     def finished():
-        return Sample(pid, current["thread"], [resolve(pid, k) for k in current["frames"]],
-                      current["time"], current["invalid"], current["idle"])
+        stack = pid, current["frames"]
+        if stack not in frames_of:
+            frames_of[stack] = tuple(resolve(pid, k) for k in current["frames"])
+        return Sample(pid, current["thread"], frames_of[stack], current["time"], current["invalid"], current["idle"])
 
     while r.at < len(data):
         event = r.byte()
@@ -83,17 +100,25 @@ def samples(data):
             pid = r.number()
             if version >= 3:
                 r.number()
-            current = {"thread": r.string(), "frames": [], "time": 0, "invalid": False, "idle": False}
+            current = {"thread": r.string(), "frames": (), "time": 0, "invalid": False, "idle": False}
         elif event == STRING:
             key = r.number()
             strings[pid, key] = r.string()
+            frames_of.clear()  # they may mean something else now
         elif event == STRING_REF:
             r.number()
         elif event == FRAME:
             key, what = _frame(r, version)
             frames[pid, key] = what
+            frames_of.clear()
         elif event == FRAME_REF:
-            current["frames"].append(r.number())
+            block = REFERENCES.match(data, r.at - 1)
+            if not block:
+                raise Broken("the file ends inside an event")
+            if block[0] not in keys_of:
+                keys_of[block[0]] = referred(block[0])
+            current["frames"] += keys_of[block[0]]
+            r.at = block.end()
         elif event == INVALID:
             current["invalid"] = True
         elif event == KERNEL:

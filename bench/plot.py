@@ -51,41 +51,51 @@ def save(figure, folder, name, room=0.12):
 def accuracy(part, folder):
     versions = list(dict.fromkeys(r["python"] for r in part["rows"]))
     programs = list(dict.fromkeys(r["program"] for r in part["rows"]))
-    figure, axes = plt.subplots(1, len(versions), figsize=(3.6 * len(versions) + 1, 5), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(versions), figsize=(3.6 * len(versions) + 1, 0.5 * len(programs) + 1.8), sharey=True, squeeze=False)
     for ax, version in zip(axes[0], versions):
         rows = [r for r in part["rows"] if r["python"] == version]
         floors = {r["program"]: r["floor"] for r in rows}
         ax.barh([programs.index(p) for p in floors], floors.values(), color="#d5e8df", height=0.8,
-                label="floor: the truth beside itself")
-        for who in known(rows):
+                label="floor: the truth beside itself, by chance")
+        whos = known(rows)
+        for i, who in enumerate(whos):
             mine = [r for r in rows if r["who"] == who]
             colour, shape = LOOKS[who]
-            ax.plot([r["tvd"] for r in mine], [programs.index(r["program"]) for r in mine], shape, color=colour,
-                    label=who, markersize=7 if who == "pysample" else 5, linestyle="none")
+            at = [programs.index(r["program"]) + 0.14 * (i - (len(whos) - 1) / 2) for r in mine]
+            # Down to where it is without what few samples differ by chance.
+            ax.hlines(at, [min(r["tvd"], max(0, (r["least"] or [r["tvd"]])[0])) for r in mine], [r["tvd"] for r in mine],
+                      color=colour, linewidth=1.5)
+            ax.plot([r["tvd"] for r in mine], at, shape, color=colour, label=who, markersize=6 if who == "pysample" else 4, linestyle="none")
         ax.set(title=f"Python {version}", xlabel="distance to the stopped target, %", xlim=(0, 100),
                yticks=range(len(programs)), yticklabels=programs, ylim=(len(programs) - 0.5, -0.5))
-    figure.suptitle("How far are the stacks from the truth?")
+    figure.suptitle("How far are the stacks from the truth? The line goes down to the distance without chance.")
     legend(figure, axes[0])
     save(figure, folder, "accuracy")
 
 
 def speed(part, folder):
-    groups = list(dict.fromkeys((r["python"], r["threads"]) for r in part["rows"]))
-    figure, axes = plt.subplots(1, len(groups), figsize=(3 * len(groups) + 1, 3.2), squeeze=False)
-    for ax, group in zip(axes[0], groups):
-        rows = [r for r in part["rows"] if (r["python"], r["threads"]) == group and r["who"] in LOOKS]
-        rows.sort(key=lambda r: list(LOOKS).index(r["who"]))
-        names = [r["who"] for r in rows]
-        ax.barh(names, [r["middle"] for r in rows], color=[LOOKS[n][0] for n in names], height=0.7,
+    groups = list(dict.fromkeys((r["python"], r["threads"], r["leaf"]) for r in part["rows"]))
+    columns = min(3, len(groups))
+    lines = -(-len(groups) // columns)
+    names = known(part["rows"])
+    figure, axes = plt.subplots(lines, columns, figsize=(3.4 * columns + 1, 2.9 * lines + 0.4), squeeze=False)
+    for ax in axes.flat[len(groups):]:
+        ax.axis("off")
+    for k, (ax, group) in enumerate(zip(axes.flat, groups)):
+        of = {r["who"]: r for r in part["rows"] if (r["python"], r["threads"], r["leaf"]) == group}
+        whos = [n for n in names if n in of]
+        rows, at = [of[n] for n in whos], [names.index(n) for n in whos]
+        ax.barh(at, [r["middle"] for r in rows], color=[LOOKS[n][0] for n in whos], height=0.7,
                 xerr=[[r["middle"] - min(r["hz"]) for r in rows], [max(r["hz"]) - r["middle"] for r in rows]],
                 error_kw={"ecolor": "#333333", "capsize": 2})
-        for i, r in enumerate(rows):
-            ax.text(r["middle"] * 1.15, i, f"{r['middle']:,.0f}".replace(",", " "), va="center", fontsize=7)
-        ax.set(title=f"Python {group[0]}, {group[1]} thread{'s' if group[1] > 1 else ''}", xscale="log",
-               xlabel="looks at all threads, a second", xlim=(10, 5e6))
-        ax.invert_yaxis()
-        if ax is not axes[0][0] and names == [r["who"] for r in part["rows"] if (r["python"], r["threads"]) == groups[0]]:
-            ax.set_yticklabels([])
+        for i, r in zip(at, rows):
+            ax.text(max(10, *r["hz"]) * 1.2, i, f"{r['middle']:,.0f}".replace(",", " "), va="center", fontsize=7)
+        leaf = "" if group[2] == "quiet" else ", calling"
+        ax.set(title=f"Python {group[0]}, {group[1]} thread{'s' if group[1] > 1 else ''}{leaf}", xscale="log",
+               xlim=(10, 1e7), ylim=(len(names) - 0.5, -0.5), yticks=range(len(names)), yticklabels=names if k % columns == 0 else [])
+        if k + columns >= len(groups):
+            ax.set_xlabel("good looks at all threads, a second")
+    figure.suptitle("How often can each look? (a logarithmic scale)")
     save(figure, folder, "speed", 0)
 
 
@@ -107,40 +117,45 @@ def cost(part, folder):
 
 def overhead(part, folder):
     groups = list(dict.fromkeys((r["python"], r["target"]) for r in part["rows"]))
-    columns = min(4, len(groups))
+    columns = min(3, len(groups))
     lines = -(-len(groups) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(3 * columns + 1, 3 * lines + 0.6), squeeze=False)
+    figure, axes = plt.subplots(lines, columns, figsize=(4 * columns + 1, 3.2 * lines + 0.6), squeeze=False)
     for ax in axes.flat[len(groups):]:
         ax.axis("off")
     for ax, group in zip(axes.flat, groups):
         rows = [r for r in part["rows"] if (r["python"], r["target"]) == group]
-        rates = [str(r) for r in dict.fromkeys(r["rate"] for r in rows if r["rate"])]
+        rates = sorted({r["rate"] for r in rows if r["rate"]}, key=lambda r: 1e9 if r == "max" else r)
         whos = known(rows)
         for i, who in enumerate(whos):
             mine = [r for r in rows if r["who"] == who]
-            colour, shape = LOOKS[who]
-            shift = (i - (len(whos) - 1) / 2) * 0.11
-            middle = [r["slowdown"]["middle"] for r in mine]
-            ax.errorbar([rates.index(str(r["rate"])) + shift for r in mine], middle,
-                        yerr=[[m - r["slowdown"]["low"] for m, r in zip(middle, mine)],
-                              [r["slowdown"]["high"] - m for m, r in zip(middle, mine)]],
-                        fmt=shape, color=colour, label=who, capsize=2, markersize=5)
-        null = next((r["slowdown"] for r in rows if r["who"] == "nobody"), None)
-        if null:
-            ax.axhspan(null["low"], null["high"], color="#d5e8df", label="nobody: without beside without")
+            shift = (i - (len(whos) - 1) / 2) * 0.16
+            for key, off, face in (("cpu", -0.03, None), ("clock", 0.03, "white")):
+                points(ax, [rates.index(r["rate"]) + shift + off for r in mine], [r[key] for r in mine], who, face)
+        null = next((r["cpu"] for r in rows if r["who"] == "nobody"), None)
+        if null and null["low"] == null["low"]:
+            ax.axhspan(null["low"], null["high"], color="#a9d3c0", label="nobody, CPU: the error of the method")
         ax.axhline(0, color="#999999", linewidth=0.8)
         ax.set_yscale("symlog", linthresh=2)
         ax.set(title=f"{group[1]}, Python {group[0]}", xticks=range(len(rates)),
-               xticklabels=[r if r == "max" else f"{int(r):,} Hz".replace(",", " ") for r in rates],
+               xticklabels=["as fast as it goes" if r == "max" else f"{int(r):,} Hz".replace(",", " ") for r in rates],
                yticks=[-10, -2, -1, 0, 1, 2, 10, 100, 1000],
                yticklabels=["-10", "-2", "-1", "0", "1", "2", "10", "100", "1000"])
         ax.set_ylim(-20, max(30, ax.get_ylim()[1]))
         ax.set_xlim(-0.5, len(rates) - 0.5)
     for line in axes:
         line[0].set_ylabel("slower by, %")
-    figure.suptitle("What does the target feel?")
+    figure.suptitle("What does the program feel? Filled: CPU time that it needs more. Hollow: by the clock.")
     legend(figure, list(axes.flat))
-    save(figure, folder, "overhead", 0.12 / lines)
+    save(figure, folder, "overhead", 0.16 / lines)
+
+
+def points(ax, xs, intervals, who, face):
+    """With their intervals; of one name in the legend, whether filled or not."""
+    colour, shape = LOOKS[who]
+    middle = [s["middle"] for s in intervals]
+    ax.errorbar(xs, middle, yerr=[[max(0, m - s["low"]) for m, s in zip(middle, intervals)],
+                                  [max(0, s["high"] - m) for m, s in zip(middle, intervals)]],
+                fmt=shape, color=colour, markerfacecolor=face or colour, label=None if face else who, capsize=2, markersize=5)
 
 
 def heap(part, folder):

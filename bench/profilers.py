@@ -70,6 +70,7 @@ class Profiler:
     suffix = ".txt"
     counts = None  # what it tells instead of a rate: "looks" or "stacks"
     stops = False  # whether it stops the target to look
+    catches_up = 0  # seconds that it needs for the looks that it owes after a moment in which it was held
     fastest = None  # what to ask for, to get all it can do
     inside = None  # a program that has to be copied into the root file system
 
@@ -129,7 +130,7 @@ class Pysample(Profiler):
 
 
 class Tachyon(Profiler):
-    name, fastest = "profiling.sampling", 1000000
+    name, fastest, catches_up = "profiling.sampling", 1000000, 0.05
 
     def __init__(self, extra=("-a",)):
         self.extra = tuple(extra)
@@ -151,7 +152,7 @@ class Tachyon(Profiler):
 
 
 class PySpy(Profiler):
-    fastest, counts = 100000, "stacks"
+    fastest, counts, catches_up = 100000, "stacks", 0.3
 
     def __init__(self, blocking):
         self.stops = blocking

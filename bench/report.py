@@ -8,6 +8,7 @@ import sys
 import report_heap
 import stats
 from accuracy.measure import DISTURBED
+from budget import LONG
 
 WHO = ("pysample", "profiling.sampling", "py-spy", "py-spy --nonblocking", "Austin 4", "Austin 3")
 STOPS = {"py-spy"}
@@ -79,16 +80,28 @@ def matrix(rows, cell, whos, last=None):
     return out
 
 
+def recordings(part):
+    found = [s * part["rounds"] for s in part["seconds"].values()] or [0]
+    return (f"Each recorded {min(found):.1f} to {max(found):.1f} s of each program, in {part['rounds']} round{'s' if part['rounds'] > 1 else ''} of a process each, "
+            "in turns; the rates asked for are 10 kHz, of py-spy 1 kHz, of the stopped target 2 kHz.")
+
+
+def least(r):
+    return f"{max(0.0, r['least'][0]):.1f} ± {2 * r['least'][1]:.1f}" if r["least"] else "–"
+
+
 def accuracy(part):
     out = ["## Accuracy", ""] + facts(part["facts"], part) + [
         "",
         "Each program was run once under a tracer that wrote down every stack it can have, with the lines of all calls.",
         "*Impossible* is a sample whose functions are none of these stacks; *wrong line* one whose functions are, but not with these lines.",
-        "*Distance* is the total-variation distance of whole stacks to those of the stopped target, between equal numbers of samples.",
-        "*Floor* is that distance between two recordings of the stopped target: who is at the floor can't be told from the truth.",
-        f"Recordings of {part['seconds']} s in {part['rounds']} round(s), in turns on one live process for each round; the rates asked for are 10 kHz, "
-        "of py-spy 1 kHz, of the stopped target 2 kHz.",
-        "`pysample -r max` is judged as well, in a full run.",
+        "*Distance* is the total-variation distance of whole stacks to those of the stopped target: the share of the samples that would have to be others, 0 to 100 %.",
+        "It is between equal numbers of samples, *n* of each (what more somebody took is left out by lot), because few samples of the same thing differ by chance: so it is never too small, on average.",
+        "*Floor* is that distance between two recordings of the stopped target, of *n* samples too: who is at the floor can't be told from the truth.",
+        "*At least* is the distance with that chance taken out, of all samples: in which stacks somebody has too much is told by all rounds but one, and how much that is by this one, in turns. "
+        "It is never too large, on average, and 0 of the truth beside itself; the true distance lies between the two.",
+        recordings(part),
+        "`pysample -r max` is pysample as fast as it goes.",
         "Programs with a star change when they are stopped (to make a thread takes longer under ptrace), so their distances are to a program that behaves otherwise, and are not counted above.",
         "The share of something that was not seen in 10 000 samples is below 0.03 %, with 95 % confidence.",
         "", "![distance to the truth](accuracy.svg)", ""]
@@ -96,9 +109,13 @@ def accuracy(part):
         rows = [r for r in part["rows"] if r["python"] == version]
         whos = present(rows)
         out += [f"### Python {part['facts']['pythons'].get(version, version)}", "", "Distance of stacks of functions, in percent; behind it that of stacks of lines:", ""]
-        out += table(["program", *whos, "floor"], matrix(
-            rows, lambda r: f"{r['tvd']:.1f} · {r['tvd_lines']:.1f}", whos,
-            lambda r: f"{r['floor']:.1f} · {r['floor_lines']:.1f}"))
+        out += table(["program", *whos, "floor", "n"], [
+            [*line, thousands(next(r["n"] for r in rows if r["program"] == line[0].removesuffix(" *")))] for line in matrix(
+                rows, lambda r: f"{r['tvd']:.1f} · {r['tvd_lines']:.1f}", whos, lambda r: f"{r['floor']:.1f} · {r['floor_lines']:.1f}")])
+        if any(r["least"] for r in rows):
+            out += ["", "Distance of stacks of functions at least, in percent, ± two standard errors:", ""]
+            out += table(["program", *whos, "truth beside itself"], matrix(
+                rows, least, whos, lambda first: next((least(r) for r in rows if r["who"] == "truth" and r["program"] == first["program"]), "–")))
         for title, key, digits in (("Impossible stacks, in percent of the samples", "impossible", 3),
                                    ("Wrong lines, in percent of the samples", "wrong_line", 3),
                                    ("Usable samples, in percent of those it tried", "usable", 2)):
@@ -173,18 +190,28 @@ def modes(part):
 def speed(part):
     out = ["## Speed", ""] + facts(part["facts"], part) + [
         "", "How often each looks at all threads, 33 Python frames deep and CPU-bound, if asked for all it can.",
-        f"Medians of {part['rounds']} rounds of {part['seconds']} s on one live process, in turns; in brackets the least and the most.",
+        "*Good* looks are those that the profiler itself did not drop and whose stack is one that the program can have; *usable* and *possible* are the two shares.",
+        "*Calls nothing* is a loop, whose stack is always the same; *calls* calls small functions all the time.",
+        f"Medians of {part['rounds']} rounds of at least {part['seconds']:.1f} s on one live process, in turns; in brackets the least and the most.",
         "*Bare reads* call `process_vm_readv` for the same bytes and do nothing else: the limit; *sampler_tick* samples without pacing and output.",
+        "With many threads pysample can be above that limit, for it does not read again those that have certainly not run.",
         "", "![speed](speed.svg)", ""]
-    for (version, threads) in dict.fromkeys((r["python"], r["threads"]) for r in part["rows"]):
-        rows = [r for r in part["rows"] if (r["python"], r["threads"]) == (version, threads)]
-        out += [f"{threads} thread{'s' if threads > 1 else ''}, Python {version}:", ""]
-        out += table(["who", "looks/s", "usable %", "pysample's looks to its"], [
-            [r["who"], f"{thousands(r['middle'])} ({thousands(min(r['hz']))}–{thousands(max(r['hz']))})",
-             percent(r["usable"], 1), ratio(r["ratio"])]
+    for version, threads, leaf in dict.fromkeys((r["python"], r["threads"], r["leaf"]) for r in part["rows"]):
+        rows = [r for r in part["rows"] if (r["python"], r["threads"], r["leaf"]) == (version, threads, leaf)]
+        out += [f"{threads_of(threads)}, {LEAVES[leaf]}, Python {version}:", ""]
+        out += table(["who", "good looks/s", "looks/s", "usable %", "possible %", "pysample's good looks to its"], [
+            [r["who"], f"{thousands(r['middle'])} ({thousands(min(r['hz']))}–{thousands(max(r['hz']))})", thousands(r["looks"]),
+             percent(r["usable"], 1), percent(r["possible"], 1), ratio(r["ratio"])]
             for r in rows])
         out.append("")
     return out
+
+
+LEAVES = {"quiet": "calls nothing", "calls": "calls"}
+
+
+def threads_of(n):
+    return f"{n} thread{'s' if n > 1 else ''}"
 
 
 def ratio(s):
@@ -245,27 +272,35 @@ def curve_cell(rows, who, x):
 
 def overhead(part):
     out = ["## What the target feels", ""] + facts(part["facts"], part) + [
-        "", "A fixed amount of work is timed with and without the profiler, in pairs that follow upon one another on one live process.",
-        f"By how many percent it took longer: mean and 95 % confidence interval of {part['rounds']} pairs (fewer, where it took more than twice as long); in bold where that excludes zero.",
-        "What was timed while other processes used more than a tenth of a core was timed again.",
-        "*nobody* compares without with without: what cannot be told apart; *a busy core* is a process that spins beside the target and reads nothing.",
+        "", "On one live process the profiler is held (SIGSTOP) and let go again, a tenth of a second of work each, in pairs of random order; the program times the same work both times.",
+        "*CPU* is by how many percent it needed more CPU time for that (what others steal is not in it, nor is the time for which it stands); *clock* by how many percent it took longer.",
+        "Medians of the pairs, and in brackets an interval that holds the median with 95 % confidence, whatever the distribution; in bold where that excludes zero.",
+        "Pairs beside which others used more than a quarter of a core are left out, or the worse half if that were more.",
+        "*nobody* holds and lets go a process that sleeps: what it shows is the error of the method. *a busy core* is a process that spins and reads nothing.",
+        "*Hz* is how often the profiler really looked while it was let go: profiling.sampling and py-spy also make up for the looks that they owe, which they are given time for before work is timed. py-spy as fast as it goes has the program stopped all the time, so that it cannot be held.",
         "*Allocation* takes and gives back memory page by page; *1 of 150 threads* has one thread at work and the others waiting.",
         "", "![slowdown of the target](overhead.svg)", ""]
     rows = part["rows"]
     for version, target in dict.fromkeys((r["python"], r["target"]) for r in rows):
-        mine = [r for r in rows if (r["python"], r["target"]) == (version, target)]
-        rates = list(dict.fromkeys(r["rate"] for r in mine if r["rate"]))
-        whos = [*present(mine), "a busy core"]
-        nobody = next((interval(r["slowdown"]) for r in mine if r["who"] == "nobody"), "–")
-        out += [f"{target}, Python {version} (nobody: {nobody}):", ""]
-        out += table(["who", *[f"{thousands(r)} Hz" if r != "max" else "max" for r in rates]], [
-            [w] + [next((interval(r["slowdown"]) for r in mine if r["who"] == w and r["rate"] == rate), "–") for rate in rates]
-            for w in whos])
+        out += [f"{target}, Python {version}:", ""]
+        out += table(["who", "asked", "Hz", "CPU", "clock", "pairs"], [
+            [r["who"], asked(r["rate"]), thousands(r["hz"]) if r["hz"] else "–", interval(r["cpu"]), interval(r["clock"]), f"{r['pairs']} of {r['of']}"]
+            for r in sorted((r for r in rows if (r["python"], r["target"]) == (version, target)), key=lambda r: by_rate(r["rate"]))], 2)
         out.append("")
     return out
 
 
+def by_rate(rate):
+    return math.inf if rate == "max" else rate
+
+
+def asked(rate):
+    return "max" if rate == "max" else f"{thousands(rate)} Hz" if rate else "–"
+
+
 def interval(s):
+    if math.isnan(s["low"]):
+        return f"{s['middle']:+.1f} % (too few pairs)"
     words = f"{s['middle']:+.1f} % ({s['low']:+.1f} to {s['high']:+.1f})"
     return f"**{words}**" if s["low"] > 0 or s["high"] < 0 else words
 
@@ -303,21 +338,32 @@ def milliseconds(s):
 
 
 def injection_goals(rows, goal):
-    """What is not reached or not known is not met: fewer injections than were to be are no proof."""
-    for r in rows:
-        who = r["python"]
-        if r["picked"]["n"]:
-            goal(f"request to start of the script, busy program, {who}", "≤ 5 ms", f"{r['picked']['middle']:.2f} ms", r["picked"]["middle"] <= 5)
-        if r["way"] == "ring" and r["stood"]["n"]:
-            goal(f"time that the program stands for it, {who}", "≤ 1 ms", f"{r['stood']['middle']:.2f} ms", r["stood"]["middle"] <= 1)
-        goal(f"injections that ran exactly once, {who}", thousands(r["asked"]), thousands(r["once"]), r["once"] == r["asked"])
-        goal(f"left behind, {who}", "no descriptor, no file, < 16 bytes for each",
-             f"{r['fds']}, {r['files']}, {r['slope']:.1f} bytes", r["fds"] <= 0 and r["files"] == 0 and r["slope"] < 16)
-        if r["beside"]:
-            a, b = r["alone"], r["beside"]
-            share = 100 * b["hz"] / a["hz"] if a["hz"] else math.nan
-            goal(f"a recording beside it, {who}", "as alone: ≥ 99 % of the rate and usable",
-                 f"{share:.1f} %, {b['usable']:.2f} %", share >= 99 and b["usable"] >= 99)
+    """The worst of all Pythons. What is not reached or not known is not met: fewer injections than
+    were to be are no proof."""
+    def worst(what, aim, of, value, words, met):
+        of = [r for r in of if value(r) is not None]
+        if of:
+            r = max(of, key=value)
+            among = f" (the worst of {len(of)}: {r['python']})" if len(of) > 1 else f" ({r['python']})"
+            goal(what, aim, words(r) + among, all(met(r) for r in of))
+
+    def middle(r):
+        return r["picked"]["middle"] if r["picked"]["n"] else None
+
+    worst("request to start of the script, busy program", "≤ 5 ms", rows, middle, lambda r: f"{middle(r):.2f} ms", lambda r: middle(r) <= 5)
+    worst("time that the program stands for it", "≤ 1 ms", [r for r in rows if r["way"] == "ring" and r["stood"]["n"]],
+          lambda r: r["stood"]["middle"], lambda r: f"{r['stood']['middle']:.2f} ms", lambda r: r["stood"]["middle"] <= 1)
+    worst("injections that ran exactly once", "all", rows, lambda r: r["asked"] - r["once"],
+          lambda r: f"{thousands(r['once'])} of {thousands(r['asked'])}", lambda r: r["once"] == r["asked"])
+    worst("descriptors and files left behind", "none", rows, lambda r: max(r["fds"], 0) + r["files"],
+          lambda r: f"{r['fds']}, {r['files']}", lambda r: r["fds"] <= 0 and r["files"] == 0)
+    worst("memory left behind by each", "< 16 bytes", rows, lambda r: r["slope"], lambda r: f"{r['slope']:.1f} bytes", lambda r: r["slope"] < 16)
+
+    def share(r):
+        return 100 * r["beside"]["hz"] / r["alone"]["hz"] if r["alone"]["hz"] else 0.0
+
+    worst("a recording beside it", "as alone: ≥ 99 % of the rate and usable", [r for r in rows if r["beside"]], lambda r: -share(r),
+          lambda r: f"{share(r):.1f} %, {r['beside']['usable']:.2f} %", lambda r: share(r) >= 99 and r["beside"]["usable"] >= 99)
 
 
 # --- Heap dumps.
@@ -353,20 +399,29 @@ def goal_rows(results):
             worst = min(rows, key=lambda r: r["usable"])
             goal("usable samples, every program", "≥ 99 %", f"{worst['usable']:.2f} % (`{worst['program']}`, {worst['python']})",
                  worst["usable"] >= 99)
+        for program in LONG:
+            of = {r["who"]: r for r in results["accuracy"]["rows"] if r["program"] == program and r["python"] == "3.15"}
+            if "pysample" in of and "profiling.sampling" in of:
+                ours, its = of["pysample"], of["profiling.sampling"]
+                goal(f"distance to the truth, `{program}`, 3.15, beside profiling.sampling", "none set",
+                     f"{ours['tvd']:.1f} % of {its['tvd']:.1f} %, floor {ours['floor']:.1f} %; at least {least(ours)} of {least(its)}", None)
         beaten, floors, cells = compare(results["accuracy"]["rows"])
         goal("nearer to the truth than every peer that does not stop the target", "every program", f"{beaten} of {cells}", 0 < cells == beaten)
         goal("at the noise floor (within a third of it)", "ordinary programs", f"{floors} of {cells}", 0 < cells == floors)
-    for threads in (1, 20):
-        rows = [r for r in results.get("speed", {"rows": []})["rows"] if r["threads"] == threads]
+    speeds = results.get("speed", {"rows": []})["rows"]
+    for threads, leaf in dict.fromkeys((r["threads"], r["leaf"]) for r in speeds):
         for who, aim in (("profiling.sampling", 6), ("py-spy", 20), ("py-spy --nonblocking", 20), ("Austin 4", 20)):
-            got = [r["ratio"]["middle"] for r in rows if r["who"] == who]
+            got = [r["ratio"]["middle"] for r in speeds if (r["who"], r["threads"], r["leaf"]) == (who, threads, leaf)]
             if got:
-                least = math.nan if any(map(math.isnan, got)) else min(got)
-                goal(f"looks/s to those of {who}, {threads} thread{'s' if threads > 1 else ''}", f"≥ {aim} ×", f"{least:.1f} ×", least >= aim)
-    if "overhead" in results:
-        for r in results["overhead"]["rows"]:
-            if r["who"] == "pysample" and r["rate"] == 1000 and r["target"] != "allocation":
-                goal(f"slowdown at 1 kHz, {r['target']}, {r['python']}", "≤ 1 %", interval(r["slowdown"]).strip("*"), r["slowdown"]["middle"] <= 1)
+                least_of = math.nan if any(map(math.isnan, got)) else min(got)
+                goal(f"good looks/s to those of {who}, {threads_of(threads)}, {LEAVES[leaf]}", f"≥ {aim} ×", f"{least_of:.1f} ×", least_of >= aim)
+    for r in results.get("overhead", {"rows": []})["rows"]:
+        if r["who"] == "pysample" and r["rate"] == 1000 and r["target"] != "allocation":
+            cpu, clock = r["cpu"], r["clock"]
+            nobody = next((f"; nobody: CPU {interval(o['cpu'])}, clock {interval(o['clock'])}" for o in results["overhead"]["rows"]
+                           if (o["who"], o["target"], o["python"]) == ("nobody", r["target"], r["python"])), "")
+            goal(f"slowdown at 1 kHz, {r['target']}, {r['python']}", "≤ 1 %", f"CPU {interval(cpu)}, clock {interval(clock)}{nobody}".replace("**", ""),
+                 within(1, cpu, clock))
     for r in results.get("cost", {"rows": []})["rows"]:
         aim = {1: 1, 150: 15}.get(r["threads"])
         if r["who"] == "pysample" and r["rate"] == 1000 and aim:
@@ -382,6 +437,21 @@ def goal_rows(results):
     return out
 
 
+def nearer(a, b):
+    """Whether a is nearer to the truth than b. Of fewer samples a distance has more noise, and is
+    compared without."""
+    key = (lambda r: r["least"][0]) if a["n"] != b["n"] and a["least"] and b["least"] else lambda r: r["tvd"]
+    return key(a) < key(b)
+
+
+def within(aim, cpu, clock):
+    """Whether a slowdown is: None, if its interval contains the goal. By the clock a noisy machine
+    tells less: that counts where it tells more for sure."""
+    if cpu["low"] >= aim or clock["low"] >= aim:
+        return False
+    return True if cpu["high"] <= aim else None
+
+
 def compare(rows):
     """(programs where no peer that lets the target run is nearer to the truth, those where
     the floor is reached, all of them)"""
@@ -391,8 +461,8 @@ def compare(rows):
         if "pysample" not in of or key[0] in DISTURBED:
             continue
         cells += 1
-        peers = [of[w]["tvd"] for w in WHO[1:] if w in of and w not in STOPS]
-        beaten += all(of["pysample"]["tvd"] <= p for p in peers)
+        peers = [of[w] for w in WHO[1:] if w in of and w not in STOPS]
+        beaten += all(not nearer(p, of["pysample"]) for p in peers)
         floors += of["pysample"]["tvd"] <= of["pysample"]["floor"] * 4 / 3
     return beaten, floors, cells
 
@@ -400,8 +470,17 @@ def compare(rows):
 # --- All of it.
 
 PARTS = {"accuracy": accuracy, "modes": modes, "speed": speed, "cost": cost, "overhead": overhead, "exec": injections, "heap": heap}
+CHAPTERS = {
+    "accuracy": ("Accuracy", "are the stacks that it shows those that the program had, and as often?"),
+    "modes": ("Modes", "does `--mode` show what it says?"),
+    "speed": ("Speed", "how often can it look?"),
+    "cost": ("What the profiler costs by itself", "how much CPU time and memory does it need, and how soon does it begin?"),
+    "overhead": ("What the target feels", "how much slower does the program run?"),
+    "exec": ("Running code in a program", "does each script run exactly once, how soon, and what is left of it?"),
+    "heap": ("Heap dumps", "how long does the program stand for one?"),
+}
 # What tells rows of today from those that were stored in an earlier form.
-TELLS = {"exec": "way"}
+TELLS = {"accuracy": "least", "exec": "way", "overhead": "clock", "speed": "leaf"}
 
 
 def understood(results):
@@ -427,11 +506,17 @@ def write(results, folder):
     if not results:
         return
     out = ["# What was measured", "",
-           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--quick` takes some fifteen minutes, a full run about an hour.",
-           "The machine is a virtual one, so ratios count, not absolute rates.", ""]
+           "`bench/run` (as root) measures all of this anew and writes this page, `results.json` and the pictures to `build/bench`; `--budget 55` takes that many minutes, `--quick` some fifteen.",
+           "The machine is a virtual one, so ratios count, not absolute rates.", "",
+           "pysample is measured beside other profilers, on the same living programs, in turns.",
+           "The first table says what is to be reached and what was, also where it was missed (– where there is no goal, or the interval contains it); below it are all figures, and how each was taken:", ""]
+    out += [f"* [{title}](#{title.lower().replace(' ', '-')}): {what}" for name, (title, what) in CHAPTERS.items() if name in results] + [""]
     out += goals(results) + introduction(results)
-    for name, part in results.items():
-        out += PARTS[name](part)
+    for name, tell in PARTS.items():
+        part = results.get(name)
+        if not part:
+            continue
+        out += tell(part)
         if part["failures"]:
             out += ["What failed, and is missing above:", ""]
             out += [f"* {' '.join(f.split())[:160]}" for f in part["failures"]] + [""]

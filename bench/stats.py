@@ -6,11 +6,6 @@ import math
 import random
 import statistics
 
-# Two-sided 95 % points of Student's t, by degrees of freedom.
-T95 = (math.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201,
-       2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064,
-       2.060, 2.056, 2.052, 2.048, 2.045, 2.042)
-
 Interval = collections.namedtuple("Interval", "middle low high")
 
 
@@ -30,32 +25,77 @@ def thin(counts, n, rng):
     return collections.Counter(rng.sample(keys, n, counts=[counts[k] for k in keys]))
 
 
-def distance_at(a, b, n, draws=5, seed=1):
+def drawn(n, samples, total):
+    """How many to draw, by weight, for as much noise as n samples have, where so many samples have
+    weights of that sum. Of weights of 1 it is n. Who gives each sample a weight, as microseconds,
+    would otherwise have the noise of its samples and that of the lot."""
+    if n >= samples:
+        return total
+    return min(total, round(1 / (1 / n - 1 / samples + 1 / total)))
+
+
+def distance_at(a, b, n, draws=5, seed=1, samples=(None, None)):
     """The distance of n samples of each, for the distance of small numbers is noise.
 
     Two sets of samples of one and the same distribution are apart by some
-    sqrt(kinds / n): so distances compare only at equal n.
+    sqrt(kinds / n): so distances compare only at equal n. `samples`: of each, where their weights
+    are not 1.
     """
-    rng = random.Random(seed)
-    return statistics.fmean(distance(thin(a, n, rng), thin(b, n, rng)) for _ in range(draws))
+    rng, sizes = random.Random(seed), []
+    for counts, number in zip((a, b), samples):
+        total = sum(counts.values())
+        sizes.append(drawn(n, number or total, total) if total else n)
+    return statistics.fmean(distance(thin(a, sizes[0], rng), thin(b, sizes[1], rng)) for _ in range(draws))
 
 
-def mean_interval(values):
-    """The mean and its 95 % confidence interval by Student's t; no interval of one value."""
-    mean = statistics.fmean(values)
-    if len(values) < 2:
-        return Interval(mean, math.nan, math.nan)
-    t = T95[min(len(values) - 1, len(T95) - 1)]
-    half = t * statistics.stdev(values) / math.sqrt(len(values))
-    return Interval(mean, mean - half, mean + half)
+def shares(counts):
+    total = sum(counts.values())
+    return {k: n / total for k, n in counts.items()} if total else {}
+
+
+def distance_at_least(a, b):
+    """What two distributions are apart at least, in percent, with the noise taken out: (mean,
+    standard error), of one counter of each in every round; None of fewer than two rounds.
+
+    Which stacks have more in `a` is told by all rounds but one, and by how much in sum by that
+    one, in turns. The rounds know nothing of each other's noise, so of equal distributions this is
+    0 on average, and it is never more on average than the true distance: a sign that noise has
+    turned takes something away. The plain distance is never less, on average.
+    """
+    pairs = [(shares(x), shares(y)) for x, y in zip(a, b) if x and y]
+    if len(pairs) < 2:
+        return None
+    more = [{k: x.get(k, 0) - y.get(k, 0) for k in x.keys() | y.keys()} for x, y in pairs]
+    total = collections.Counter()
+    for m in more:
+        for k, v in m.items():
+            total[k] += v
+    found = []
+    for m in more:
+        # Of a stack that this round alone has, the others say nothing: 0.
+        found.append(50.0 * sum(math.copysign(v, (total[k] - v) * v) if abs(total[k] - v) > 1e-15 else 0.0 for k, v in m.items()))
+    return statistics.fmean(found), statistics.stdev(found) / math.sqrt(len(found))
+
+
+def median_interval(values):
+    """The median and its interval by order statistics, whatever the distribution: it holds the
+    median at least 95 times in 100, for each value is above it or below as a coin falls. None of
+    fewer than six values."""
+    ordered, n = sorted(values), len(values)
+    k, tail = 0, 0.5 ** n
+    while tail <= 0.025:  # the chance that no more than k values are below
+        k += 1
+        tail += math.comb(n, k) * 0.5 ** n
+    low, high = (ordered[k - 1], ordered[n - k]) if k else (math.nan, math.nan)
+    return Interval(statistics.median(ordered), low, high)
 
 
 def slowdown(with_it, without):
-    """By how many percent paired runs took longer with the profiler: mean, interval.
+    """By how many percent paired runs took longer with the profiler: median, interval.
 
     Of the logarithms of the ratios, so that twice as slow and twice as fast cancel out.
     """
-    logs = mean_interval([math.log(a / b) for a, b in zip(with_it, without)])
+    logs = median_interval([math.log(a / b) for a, b in zip(with_it, without)])
     return Interval(*(100 * (math.exp(v) - 1) for v in logs))
 
 

@@ -91,6 +91,10 @@ def pooled(recordings):
     return total
 
 
+def number(recordings):
+    return sum(r.samples for r in recordings)
+
+
 def biggest_differences(counts, truth, most=8):
     """Stacks of functions whose share is most unlike the truth's: (ours, truth's, stack)."""
     a, b = formats.functions(counts), formats.functions(truth)
@@ -108,28 +112,33 @@ def off_split(counts):
     return max(abs(100 * seen[n] / max(1, total) - share) for n, share in SPLIT.items())
 
 
-def judge(program, law, taken, draws=5):
+def judge(program, law, taken):
     """A row for each who took part, of all its rounds together and of each for the spread."""
     truth, again = pooled(taken["truth"]), pooled(taken["truth again"])
-    enough = [sum(r.samples for r in runs) for runs in taken.values()]
+    enough = [number(runs) for runs in taken.values()]
     enough = [n for n in enough if n >= FEW] or [min(enough)]
-    rows = []
+    rows, floors = [], {}
     for name, runs in taken.items():
-        counts, samples = pooled(runs), sum(r.samples for r in runs)
+        counts, samples = pooled(runs), number(runs)
         n = min([samples, *enough])
+        draws = max(2, min(5, 10000 // max(1, n)))  # the lot says less, the more are drawn
         shares, bad = legal.shares(law, counts)
-        other = again if name == "truth" else truth
+        other, others = (again, taken["truth again"]) if name == "truth" else (truth, taken["truth"])
+        sizes, of_floor = (samples, number(others)), (number(taken["truth"]), number(taken["truth again"]))
+        if n not in floors:
+            floors[n] = [stats.distance_at(f(truth), f(again), n, draws, samples=of_floor) for f in (formats.functions, dict)]
         each = [stats.distance_at(formats.functions(r.stacks), formats.functions(other),
-                                  min(n, r.samples), 1) for r in runs]
+                                  min(n, r.samples), 1, samples=(r.samples, number(others))) for r in runs]
         rows.append({
             "who": name, "samples": samples, "usable": sum(r.usable for r in runs) / len(runs),
             "hz": sum(r.hz for r in runs) / len(runs), "impossible": shares[legal.IMPOSSIBLE],
             "impossible_at_most": stats.at_most(shares[legal.IMPOSSIBLE] * samples / 100, samples),
             "wrong_line": shares[legal.WRONG_LINE], "n": n,
-            "tvd": stats.distance_at(formats.functions(counts), formats.functions(other), n, draws),
-            "tvd_lines": stats.distance_at(counts, other, n, draws),
-            "floor": stats.distance_at(formats.functions(truth), formats.functions(again), n, draws),
-            "floor_lines": stats.distance_at(truth, again, n, draws),
+            "tvd": stats.distance_at(formats.functions(counts), formats.functions(other), n, draws, samples=sizes),
+            "tvd_lines": stats.distance_at(counts, other, n, draws, samples=sizes),
+            "floor": floors[n][0], "floor_lines": floors[n][1],
+            "least": stats.distance_at_least([formats.functions(r.stacks) for r in runs],
+                                             [formats.functions(r.stacks) for r in others]),
             "tvd_rounds": each,
             "bad": [(verdict, k, legal.first_break(law, stack), [list(f) for f in stack])
                     for (verdict, stack), k in bad.most_common(8)],
@@ -156,18 +165,22 @@ def measure(python, program, supported, seconds, rounds, extra=(), exe=profilers
     return [{"program": program, "python": python.version, **row} for row in rows], failures
 
 
-def trial(python, entrants, seconds=1):
-    """Who can sample this interpreter: {name: "" or why not}."""
+def trial(python, entrants, seconds=(1, 4)):
+    """Who can sample this interpreter: {name: "" or why not}. Who fails may try again, for longer:
+    a busy machine delays a start."""
     verdict = {}
     for name, profiler in entrants.items():
-        try:
-            with python.target(script_of("families")) as target:
-                r = profiler.record(target, 200, seconds)
-            inside = sum(n for s, n in r.stacks.items() if [f[0] for f in s[:2]] == ["<module>", "main"])
-            whole = inside > 0.5 * sum(r.stacks.values()) and r.samples > 20
-            verdict[name] = "" if whole else "gives no stacks of it"
-        except profilers.FAILURES as e:
-            verdict[name] = " ".join(str(e).split())[:200] or type(e).__name__
+        for last in seconds:
+            try:
+                with python.target(script_of("families")) as target:
+                    r = profiler.record(target, 200, last)
+                inside = sum(n for s, n in r.stacks.items() if [f[0] for f in s[:2]] == ["<module>", "main"])
+                whole = inside > 0.5 * sum(r.stacks.values()) and r.samples > 20
+                verdict[name] = "" if whole else "gives no stacks of it"
+            except profilers.FAILURES as e:
+                verdict[name] = " ".join(str(e).split())[:200] or type(e).__name__
+            if not verdict[name]:
+                break
     return verdict
 
 

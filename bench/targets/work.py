@@ -1,4 +1,5 @@
-"""work.py KIND THREADS: does work when asked, and answers how many ns it took.
+"""work.py KIND THREADS: does work when asked, and answers how many ns it took, by the clock and on
+a CPU (of all its threads).
 
 Asked is a number of pieces, which the threads share. KIND is "calls" (Python that calls),
 "alloc" (memory taken, touched and given back, by small objects and by whole pages), or
@@ -7,7 +8,7 @@ Asked is a number of pieces, which the threads share. KIND is "calls" (Python th
 
 import _thread
 import sys
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time_ns
 
 KIND, THREADS = sys.argv[1], int(sys.argv[2])
 
@@ -65,19 +66,20 @@ def share(workers, n):
 
 
 def work(workers, n):
-    began = perf_counter_ns()
+    used, began = process_time_ns(), perf_counter_ns()
     if KIND == "waiting" or not workers:
         pieces(n)
     else:
         share(workers, max(1, n // len(workers)))
-    return perf_counter_ns() - began
+    took = perf_counter_ns() - began
+    return took, process_time_ns() - used
 
 
 def main():
     workers = [Worker() for _ in range(THREADS)] if THREADS > 1 else []
     print("ready", flush=True)
     for line in sys.stdin:
-        print(work(workers, int(line)), flush=True)
+        print(*work(workers, int(line)), flush=True)
 
 
 main()

@@ -101,7 +101,7 @@ def test_a_profiler_that_is_not_there(target):
 class Breaking:
     """A profiler of which nothing comes but this error."""
 
-    name, stops = "breaking", False
+    name, stops, catches_up = "breaking", False, 0
 
     def __init__(self, error=profilers.Failed("it broke")):
         self.error = error
@@ -130,9 +130,7 @@ ERRORS = (profilers.Failed("it broke"), profilers.mojo.Broken("it broke"), profi
           subprocess.CalledProcessError(1, "it broke"))
 
 
-def test_who_cannot_record_is_left_out(python, monkeypatch):
-    monkeypatch.setattr(overhead, "timed", lambda *args: 1000)
-    monkeypatch.setattr(overhead, "SETTLE", 0)
+def test_who_cannot_record_is_left_out(python):
     for error in ERRORS:
         who = {"breaking": Breaking(error)}
         assert "it broke" in accuracy.trial(python, who)["breaking"]
@@ -144,17 +142,18 @@ def test_who_cannot_record_is_left_out(python, monkeypatch):
 
 
 def test_overhead_tells_the_others(python, monkeypatch):
-    monkeypatch.setattr(overhead, "timed", lambda *args: 1000)
     monkeypatch.setattr(overhead, "SETTLE", 0)
     monkeypatch.setattr(overhead, "QUANTUM", 0.001)
-    rows, failures = overhead.measure(python, "1 thread", {"breaking": Breaking()}, (1000, "max"), 2)
-    assert [r["who"] for r in rows] == [overhead.SPINNING, "nobody"] and len(failures) == 2
+    rows, failures = overhead.measure(python, "1 thread", {"breaking": Breaking()}, (1000, "max"), 0.2)
+    assert [r["who"] for r in rows] == [overhead.NOBODY, overhead.SPINNING] and len(failures) == 2
+    for row in rows:
+        assert row["of"] >= row["pairs"] >= overhead.LEAST and row["cpu"]["low"] <= row["cpu"]["middle"] <= row["cpu"]["high"]
 
 
 def test_programs_that_do_not_start_are_said():
     who = {"pysample": Breaking()}
     for got, failures in (accuracy.gather(Dead(), "families", who, {}, 1, 1), modes.measure(Dead(), 1),
-                          speed.measure(Dead(), {}, 1, 1, 1), cost.table(Dead(), who, (1,), (1,), 1),
+                          speed.measure(Dead(), {}, 1, "quiet", 1, 1), cost.table(Dead(), who, (1,), (1,), 1),
                           cost.curve(Dead(), who, "frames", (1,), 1, 1), cost.first_samples(Dead(), who, 1, 1),
                           overhead.measure(Dead(), "1 thread", who, (1,), 1), injection.measure(Dead(), 1, 1)):
         assert not got and failures and all("did not start" in f for f in failures)
@@ -171,6 +170,15 @@ def test_speed_compares_rounds_that_both_have():
     assert ratios["py-spy"] == 2 and ratios["pysample"] == 1 and ratios["Austin 4"] != ratios["Austin 4"]
     assert "Austin 3" not in ratios
     assert speed.rows_of({"py-spy": {0: 1.0}}, {})[0]["ratio"]["low"] != 1
+
+
+def test_looks_count_that_were_worth_it():
+    below = [("<module>", "deep.py", 1), ("main", "deep.py", 2)] + [("down", "deep.py", 3)] * (speed.DEPTH - 3)
+    good, cut, torn = (tuple(below + [(n, "deep.py", 4) for n in top]) for top in (("calling", "two"), (), ("two", "one")))
+    assert speed.possible(good) and speed.possible(good[1:]) and not speed.possible(cut) and not speed.possible(torn)
+    r = profilers.Recording({good: 6, torn: 3, cut: 1}, 10, 50.0, 1000.0, 1, "", 0, 0)
+    assert speed.worth(r, None) == (pytest.approx(300), 60) and speed.worth(r, "stacks") == (pytest.approx(600), 60)
+    assert speed.worth(r._replace(stacks={}), None) == (0, 0)
 
 
 # --- Heap dumps.

@@ -102,6 +102,14 @@ def test_mojo_frames_are_described_once_and_referred_to():
     assert dict(samples) == {"a1": 2, "b2": 1} and invalid == 1
 
 
+def test_a_mojo_frame_that_is_described_anew_means_the_new_one():
+    again = b"\x0b" + number(13) + b"other\0" + b"\x03" + b"".join(number(v) for v in (1, 10, 13, 4, 4, 1, 9))
+    head, body = b"\x02" + number(5) + number(0) + b"a1\0", b"\x05" + number(1) + b"\x05" + number(1) + b"\x09" + number(7)
+    counts, _, _ = formats.austin_binary(mojo_file() + head + body + head + again + body + b"\x05" + number(2))
+    root, new, run = ("<module>", "a.py", 300), ("other", "a.py", 4), ("run", "a.py", 7)
+    assert counts[root, root] == 7 and counts[new, new, run] == 7
+
+
 @pytest.mark.parametrize("data", (b"", b"MOJ", b"MUJ\x03", mojo_file() + b"\x3f", mojo_file()[:-1],
                                   mojo_file() + b"\x02\x05\x00x\0\x05\x33\x09\x01"))
 def test_mojo_that_is_cut_or_strange_is_refused(data):

@@ -6,7 +6,7 @@ import report
 
 def row(who, tvd, **more):
     return {"program": "families", "python": "3.15", "who": who, "tvd": tvd, "floor": 3.0, "tvd_lines": tvd + 1,
-            "floor_lines": 4.0, "impossible": 0.0, "wrong_line": 0.0, "usable": 100.0, "samples": 9000,
+            "floor_lines": 4.0, "impossible": 0.0, "wrong_line": 0.0, "n": 5000, "least": [tvd - 2.0, 0.5], "usable": 100.0, "samples": 9000,
             "differs": [(20.0, 10.0, "<module>;main;a1")], **more}
 
 
@@ -20,7 +20,7 @@ def part(**more):
 
 
 def accuracy_part(*rows):
-    return part(rows=list(rows), seconds=1, rounds=1)
+    return part(rows=list(rows), seconds={"families 3.15": 1}, rounds=2)
 
 
 def test_percent_tells_none_from_zero():
@@ -34,6 +34,12 @@ def test_programs_are_counted_against_peers_that_let_the_target_run():
     assert report.compare([row("pysample", 40.0, program="shortlived")]) == (0, 0, 0)
 
 
+def test_who_has_fewer_samples_is_not_said_to_be_further_for_that():
+    few = {"n": 800, "least": [9.0, 1.0]}
+    assert report.compare([row("pysample", 12.0), row("Austin 4", 40.0, **few)]) == (0, 0, 1)
+    assert report.compare([row("pysample", 10.0), row("Austin 4", 11.0, **few)]) == (1, 0, 1)
+
+
 def test_goals_that_are_missed_are_said():
     bad = row("pysample", 3.5, impossible=0.5, usable=93.0)
     words = "\n".join(report.goals({"accuracy": accuracy_part(row("truth", 3.0), bad)}))
@@ -44,23 +50,37 @@ def test_goals_that_are_missed_are_said():
 def test_an_interval_without_zero_is_bold():
     assert report.interval({"middle": 3.0, "low": 1.0, "high": 5.0}) == "**+3.0 % (+1.0 to +5.0)**"
     assert report.interval({"middle": 0.3, "low": -1.0, "high": 1.6}) == "+0.3 % (-1.0 to +1.6)"
+    assert report.interval({"middle": 3.0, "low": float("nan"), "high": float("nan")}) == "+3.0 % (too few pairs)"
+
+
+def test_a_slowdown_is_within_its_goal_if_all_its_interval_is():
+    def of(low, high):
+        return {"middle": (low + high) / 2, "low": low, "high": high}
+
+    nan, wide = of(float("nan"), float("nan")), of(-40.0, 40.0)
+    assert report.within(1, of(0.2, 0.9), wide) is True
+    assert report.within(1, of(0.2, 1.2), wide) is None and report.within(1, nan, wide) is None
+    assert report.within(1, of(1.0, 1.2), wide) is False and report.within(1, of(0.2, 0.9), of(1.5, 9.0)) is False
 
 
 def test_the_whole_is_written(tmp_path):
-    slow = {"middle": 2.0, "low": 1.0, "high": 3.0}
+    slow, none = {"middle": 2.0, "low": 1.0, "high": 3.0}, {"middle": 0.0, "low": -1.0, "high": 1.0}
     results = {
         "accuracy": accuracy_part(row("truth", 3.0), row("pysample", 50.0), row("py-spy", 3.2)),
-        "speed": part(rows=[{"who": "pysample", "python": "3.15", "threads": 1, "hz": [10.0, 12.0], "middle": 11.0,
+        "speed": part(rows=[{"who": "pysample", "python": "3.15", "threads": 1, "leaf": "calls", "looks": 12.0, "possible": 90.0, "hz": [10.0, 12.0], "middle": 11.0,
                              "ratio": {"middle": 1.0, "low": 1.0, "high": 1.0}, "usable": 100.0}], seconds=1, rounds=2),
-        "overhead": part(rows=[{"target": "1 thread", "python": "3.15", "who": "pysample", "rate": 1000, "hz": 1.0, "slowdown": slow},
-                               {"target": "1 thread", "python": "3.15", "who": "nobody", "rate": 0, "hz": 0, "slowdown": slow}], rounds=3),
+        "overhead": part(rows=[{"target": "1 thread", "python": "3.15", "who": "pysample", "rate": 1000, "hz": 990.0, "cpu": slow, "clock": none, "pairs": 9, "of": 12},
+                               {"target": "1 thread", "python": "3.15", "who": "nobody", "rate": 0, "hz": 0, "cpu": none, "clock": none, "pairs": 9, "of": 12}]),
     }
     results["accuracy"]["others"] = [80.0, 3.0]
     results["accuracy"]["failures"] = ["families under 3.15: somebody: words"]
     report.write(results, str(tmp_path))
     text = (tmp_path / "README.md").read_text()
-    for words in ("| families | 50.0 · 51.0 | 3.2 · 4.2 | 3.0 · 4.0 |", "**The machine was not idle: other processes used 80 %",
-                  "* families under 3.15: somebody: words", "distance 50.0 over a floor of 3.0", "| pysample | **+2.0 % (+1.0 to +3.0)** |"):
+    for words in ("| families | 50.0 · 51.0 | 3.2 · 4.2 | 3.0 · 4.0 | 5 000 |",
+                  "| families | 48.0 ± 1.0 | 1.2 ± 1.0 | 1.0 ± 1.0 |", "1 thread, calls, Python 3.15:", "| pysample | 11 (10–12) | 12 | 100.0 | 90.0 |", "**The machine was not idle: other processes used 80 %",
+                  "* families under 3.15: somebody: words", "distance 50.0 over a floor of 3.0", "| pysample | 1 000 Hz | 990 | **+2.0 % (+1.0 to +3.0)** | +0.0 % (-1.0 to +1.0) | 9 of 12 |",
+                  "| slowdown at 1 kHz, 1 thread, 3.15 | ≤ 1 % | CPU +2.0 % (+1.0 to +3.0), clock +0.0 % (-1.0 to +1.0); "
+                  "nobody: CPU +0.0 % (-1.0 to +1.0), clock +0.0 % (-1.0 to +1.0) | **no** |"):
         assert words in text
 
 
@@ -81,11 +101,20 @@ def test_injections_are_reported():
     for line in ("| 3.13.0 | ring | 10 000 | 10 000 | 0 | 0 | 0 | 10.00 ms (11.00) | 2.00 ms (3.00) | 0.10 ms (1.10) | – |",
                  "| 3.13.0 | 0 | 0 | 5 | 8 KiB | 0.5 bytes |",
                  "| 3.13.0 | 1000 Hz | 998 Hz | 100.000 % | 100.000 % | 0 of 20 000 | 2 of 20 000 |",
-                 "| request to start of the script, busy program, 3.13.0 | ≤ 5 ms | 2.00 ms | yes |",
-                 "| time that the program stands for it, 3.13.0 | ≤ 1 ms | 0.10 ms | yes |",
-                 "| injections that ran exactly once, 3.13.0 | 10 000 | 10 000 | yes |"):
+                 "| request to start of the script, busy program | ≤ 5 ms | 2.00 ms (3.13.0) | yes |",
+                 "| time that the program stands for it | ≤ 1 ms | 0.10 ms (3.13.0) | yes |",
+                 "| injections that ran exactly once | all | 10 000 of 10 000 (3.13.0) | yes |",
+                 "| a recording beside it | as alone: ≥ 99 % of the rate and usable | 99.8 %, 100.00 % (3.13.0) | yes |"):
         assert line in words, words
     assert "**no**" not in words
+
+
+def test_of_many_pythons_the_worst_is_told():
+    rows = [injected(), injected(python="3.9", once=9000, slope=-3.0), injected(python="3.10", picked={"n": 0})]
+    words = "\n".join(report.goals({"exec": part(rows=rows)}))
+    assert "| injections that ran exactly once | all | 9 000 of 10 000 (the worst of 3: 3.9) | **no** |" in words
+    assert "| memory left behind by each | < 16 bytes | 0.5 bytes (the worst of 3: 3.13.0) | yes |" in words
+    assert "| request to start of the script, busy program | ≤ 5 ms | 2.00 ms (the worst of 2: 3.13.0) | yes |" in words
 
 
 def test_injections_that_do_not_reach_their_goals_are_said():

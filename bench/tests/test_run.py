@@ -35,7 +35,7 @@ class Python:
 
 def arguments(folder, *parts, **more):
     return argparse.Namespace(**{**dict.fromkeys(("who", "program", "target", "seconds", "rounds", "injections", "minutes", "millions",
-                                                  "extra_rate", "explain", "python")),
+                                                  "extra_rate", "explain", "python", "budget", "resume")),
                                  "parts": list(parts), "out": str(folder), "quick": True, "pysample": "pysample", **more})
 
 
@@ -112,11 +112,11 @@ def test_a_measurement_that_breaks_costs_only_itself(run, monkeypatch, tmp_path)
         if kind == "1 thread":
             raise KeyError("nonsense")
         s = {"middle": 2.0, "low": 1.0, "high": 3.0}
-        return [{"target": kind, "python": "3.15", "who": "pysample", "rate": 1000, "hz": 1.0, "slowdown": s}], []
+        return [{"target": kind, "python": "3.15", "who": "pysample", "rate": 1000, "hz": 1.0, "cpu": s, "clock": s, "pairs": 6, "of": 6}], []
 
     monkeypatch.setattr(run.overhead, "measure", measure)
     assert measured(run, monkeypatch, tmp_path, {}, "overhead")
-    assert "150 threads, Python 3.15 (nobody: –):" in text_of(tmp_path)
+    assert "150 threads, Python 3.15:" in text_of(tmp_path)
     assert "* 1 thread under 3.15 broke off: KeyError" in text_of(tmp_path)
 
 
