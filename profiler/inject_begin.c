@@ -134,8 +134,8 @@ static bool is_in_hook(struct inject *in)
 }
 
 /* Picked up, but the script does not say that it runs: it may be held up before that, or it was
- * refused. As long as it has not been opened, an empty script behind it tells: the thread takes
- * that once it has done with the first one. Once it was opened, the thread is at it, and takes
+ * refused. As long as it has not been read, an empty script behind it tells: the thread takes
+ * that once it has done with the first one. Once it was read, the thread is at it, and takes
  * the empty one in the middle of it, if there are others that want the GIL, say: then the only
  * proof is that the time is over. Nor does it tell anything while the thread is in a hook, which
  * takes its time to say yes or no, and in which the empty one is taken as well. (One with
@@ -149,7 +149,7 @@ static enum ps_status after_taken(struct inject *in, struct ps_err *err)
 	enum { REFUSALS = 5 };
 	const struct host_thread *t;
 
-	if (parcel_was_opened(&in->parcel))
+	if (parcel_was_read(&in->parcel))
 		return PS_OK;
 	if (is_in_hook(in)) {
 		in->renewed_at = clock_now();
