@@ -210,11 +210,24 @@ static void explain_wait(const struct inject *in, struct ps_err *err)
 			in->host.nthreads > 1 ? ", or choose another thread (--thread)" : "");
 }
 
+/* Whether it was refused is not known: the thread has executed nothing since, in which it would
+ * have taken the probe. */
+static enum ps_status not_back(const struct inject *in, struct ps_err *err)
+{
+	ps_fail(err, PS_NOT_READY,
+		"thread %d of process %d took the request and has not come back from it within "
+		"%.3g s; the script was withdrawn and did not run",
+		in->tid, in->host.target.pid, (double)in->order.patience_ns / 1e9);
+	ps_hint(err, "an audit hook in C, or with __cantrace__, may hold it, or has refused it "
+		     "before the thread went on into C: wait longer (--timeout)");
+	return PS_NOT_READY;
+}
+
 /* It is over before it began; or it began just now. */
 static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err *err)
 {
 	struct ps_err wait = { 0 };
-	bool in_hook = is_in_hook(in);
+	bool in_hook = is_in_hook(in), was_read = parcel_was_read(&in->parcel);
 	enum request_state was;
 
 	explain_wait(in, &wait); /* before it is stopped for the withdrawal */
@@ -229,6 +242,9 @@ static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err
 		ps_hint(err, "wait longer (--timeout)");
 		return PS_NOT_READY;
 	}
+	/* Where it was read, and not run (without room for another call, say), it has come back. */
+	if (in->taken_at && !interrupted && !was_read && !in->refusals)
+		return not_back(in, err);
 	if (in->taken_at && !interrupted)
 		return host_refused(&in->host, in->parcel.inside, err);
 	if (interrupted)

@@ -33,6 +33,16 @@ def test_an_audit_hook_that_takes_its_time(door, host_in, run_in):
     ended_well(child)
 
 
+def test_an_audit_hook_that_is_not_seen_and_does_not_come_back(door, host_in, run_in):
+    """Nobody knows whether it would refuse: so that is not what is said."""
+    child = under_way(host_in(door, "held_hook", stderr=subprocess.DEVNULL))
+    result = run_in(child, MARK.format(1), options=["--timeout", "1s"])
+    assert result.code == 3 and "has not come back" in result.err, result
+    assert "__cantrace__" in result.err and child.temporary() == [], result
+    child.go()  # the hook
+    ended_well(child)
+
+
 def test_code_without_an_import_of_its_own(door, host_in, run_in):
     """Where such code is interrupted, the interpreter may fail to open the script; it is asked
     for again when other code runs."""
