@@ -7,9 +7,10 @@
 # takes no locks, and never waits for pysample longer than it has to. CPython 3.8 and later,
 # PyPy 3.9 and later.
 #
-# Nearly all the time from the request to the script is the target's, to compile this: 1.3 ms in
-# CPython 3.8, 2.3 ms in 3.13. So what few scripts need is another file, inject_seldom.py, whose
-# text (SELDOM) is compiled when it is needed; and inject_pypy.py is in front of this in PyPy only.
+# Nearly all the time from the request to the script is the target's, to compile this: 0.9 ms in
+# CPython 3.8, 1.9 ms in 3.13.0. So what few scripts need is another file, inject_seldom.py, whose
+# text (SELDOM) is compiled when it is needed, and would be another 0.4 to 0.7 ms; inject_pypy.py is
+# in front of this in PyPy only. (Comments cost nothing to speak of.)
 
 
 def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pypy):
