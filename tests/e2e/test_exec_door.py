@@ -55,6 +55,7 @@ def test_code_without_an_import_of_its_own(door, host_in, run_in):
 
 def test_threads_that_execute_are_preferred(door, host_in, run_in):
     child = host_in(door, "threads")
+    process.until(lambda: process.waits_for_input(child.pid), "its main thread to wait")
     code = "import threading; print(threading.get_native_id())"
     for _ in range(5):
         result = run_in(child, code)
