@@ -271,11 +271,6 @@ size_t ring_size(const struct ring_layout *l)
 	return l->first + 8;
 }
 
-size_t ring_written_from(const struct ring_layout *l)
-{
-	return l->pending ? l->pending : l->calls;
-}
-
 static uint32_t get(const unsigned char *bytes, uint32_t at)
 {
 	uint32_t v;

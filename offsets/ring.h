@@ -90,8 +90,6 @@ bool ring_layout_move(struct ring_layout *l, uint32_t by);
 /* --- the bytes of a ring, from layout.ring on, as many as ring_size() says --- */
 
 size_t ring_size(const struct ring_layout *l);
-/* From where on they are written back: what lies before is not ours. */
-size_t ring_written_from(const struct ring_layout *l);
 /* How many calls wait; -1: these bytes are no ring. */
 int ring_count(const struct ring_layout *l, const unsigned char *bytes);
 /* Into an empty one, so that the call lies in slot 0. */

@@ -94,6 +94,13 @@ static void read_dynamic(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct
 	}
 }
 
+/* The dynamic symbols of a CPython are all that it exports; the static ones of a build with debug
+ * information are many more, and take milliseconds. */
+static bool is_told(const struct elf_python *e)
+{
+	return e->has_symbol && e->has_run;
+}
+
 static void read_sections(Elf *elf, bool all_symbols, struct elf_python *e)
 {
 	size_t names, count = 0;
@@ -117,7 +124,8 @@ static void read_sections(Elf *elf, bool all_symbols, struct elf_python *e)
 			read_dynamic(elf, scn, &h, e);
 		/* One table of each kind is all there is. */
 		if (h.sh_type < 32 && !(seen >> h.sh_type & 1) && h.sh_size <= SYMBOL_BYTES_MAX &&
-		    (h.sh_type == SHT_DYNSYM || (h.sh_type == SHT_SYMTAB && all_symbols))) {
+		    (h.sh_type == SHT_DYNSYM ||
+		     (h.sh_type == SHT_SYMTAB && all_symbols && !is_told(e)))) {
 			seen |= 1u << h.sh_type;
 			read_symbols(elf, scn, &h, e);
 		}

@@ -8,6 +8,10 @@
 
 extern const unsigned char embedded_inject_py[];
 extern const size_t embedded_inject_py_len;
+extern const unsigned char embedded_inject_seldom_py[];
+extern const size_t embedded_inject_seldom_py_len;
+extern const unsigned char embedded_inject_pypy_py[];
+extern const size_t embedded_inject_pypy_py_len;
 extern const unsigned char embedded_debug_py[];
 extern const size_t embedded_debug_py_len;
 extern const unsigned char embedded_debug_interrupt_py[];

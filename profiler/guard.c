@@ -16,6 +16,12 @@
 
 enum { MS = 1000000 };
 
+/* request: the first, for struct guard has its address alone. */
+struct shared {
+	struct request request;
+	struct parcel_id folder;
+};
+
 /* The kernel lets go of a dead tracer's tracees a moment after it has closed its files, which
  * is what woke us: until then the target still counts as traced. */
 static enum request_state withdraw_soon(struct request *r)
@@ -127,37 +133,38 @@ static bool is_ready(int wire)
 	return n == 1;
 }
 
-enum ps_status guard_start(const struct request *request, const struct parcel *parcel,
-			   struct guard *ret, struct ps_err *err)
+enum ps_status guard_start(const struct request *request, struct parcel *parcel, struct guard *ret,
+			   struct ps_err *err)
 {
-	struct request *r =
-		mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *s =
+		mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int ends[2], pid;
 
-	if (r == MAP_FAILED)
+	if (s == MAP_FAILED)
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
-		munmap(r, sizeof *r);
+		munmap(s, sizeof *s);
 		return ps_fail(err, PS_IO, "make a pair of sockets: %s", strerror(errno));
 	}
-	*r = *request;
+	s->request = *request;
+	parcel->id = &s->folder;
 	pid = fork();
 	if (pid == 0) {
 		close(ends[1]);
-		watch(ends[0], r, *parcel);
+		watch(ends[0], &s->request, *parcel);
 	}
 	close(ends[0]);
-	if (pid < 0) {
+	if (pid < 0 || !is_ready(ends[1])) {
+		ps_fail(err, PS_IO,
+			pid < 0 ? "start a guard process: %s"
+				: "the guard process ended at its start",
+			strerror(errno));
 		close(ends[1]);
-		munmap(r, sizeof *r);
-		return ps_fail(err, PS_IO, "start a guard process: %s", strerror(errno));
+		parcel->id = NULL;
+		munmap(s, sizeof *s);
+		return PS_IO;
 	}
-	if (!is_ready(ends[1])) {
-		close(ends[1]);
-		munmap(r, sizeof *r);
-		return ps_fail(err, PS_IO, "the guard process ended at its start");
-	}
-	*ret = (struct guard){ .pid = pid, .wire = ends[1], .request = r };
+	*ret = (struct guard){ .pid = pid, .wire = ends[1], .request = &s->request };
 	return PS_OK;
 }
 
@@ -208,7 +215,7 @@ void guard_dismiss(struct guard *g)
 	close(g->wire);
 	while (waitpid(g->pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
-	munmap(g->request, sizeof *g->request);
+	munmap(g->request, sizeof(struct shared));
 	g->wire = -1;
 	g->request = NULL;
 }
@@ -216,7 +223,7 @@ void guard_dismiss(struct guard *g)
 void guard_leave(struct guard *g)
 {
 	close(g->wire);
-	munmap(g->request, sizeof *g->request);
+	munmap(g->request, sizeof(struct shared));
 	g->wire = -1;
 	g->request = NULL;
 }

@@ -17,10 +17,11 @@ struct guard {
 	struct request *request; /* shared with it; what is written here it knows */
 };
 
-/* request: opened, nothing asked; it moves into the shared memory. parcel: chosen, not made.
+/* request: opened, nothing asked; it moves into the shared memory. parcel: chosen, not made; from
+ * now on until the guard is dismissed or left it notes there which folder it is.
  * PS_NOMEM, PS_IO. */
-enum ps_status guard_start(const struct request *request, const struct parcel *parcel,
-			   struct guard *ret, struct ps_err *err) PS_MUST_USE;
+enum ps_status guard_start(const struct request *request, struct parcel *parcel, struct guard *ret,
+			   struct ps_err *err) PS_MUST_USE;
 /* Settles a request that was taken (request_settle()), before the parcel is removed and the guard
  * is dismissed. channel is the pipe of a script that has said its last word, else -1. goes_on: it has not ended; another process of this
  * kind waits for that, an hour at most, and settles it then. */

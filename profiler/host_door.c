@@ -159,8 +159,8 @@ static enum ps_status refused(const struct host *h, const char *folder, struct p
 		h->target.pid, folder);
 	ps_hint(err,
 		"its standard error has the reason; hooks see the events "
-		"cpython.remote_debugger_script and open. One in C, or with __cantrace__, that "
-		"takes its time to approve cannot be told from one that refuses");
+		"cpython.remote_debugger_script and open. One with __cantrace__ that takes its "
+		"time, and executes Python, cannot be told from one that refuses");
 	return PS_DENIED;
 }
 

@@ -40,7 +40,8 @@ static enum ps_status lay_down(struct inject *in, struct ps_err *err)
 				    .name = o->name,
 				    .args = o->args,
 				    .detach = o->detach,
-				    .stream = o->stream };
+				    .stream = o->stream,
+				    .pypy = in->host.way == EXEC_PYPY };
 	SCOPE_FREE char *script = NULL;
 	struct proc_status status;
 	size_t len;

@@ -134,8 +134,8 @@ static bool is_in_hook(struct inject *in)
 }
 
 /* Picked up, but the script does not say that it runs: it may be held up before that, or it was
- * refused. As long as it has not been opened, an empty script behind it tells: the thread takes
- * that once it has done with the first one. Once it was opened, the thread is at it, and takes
+ * refused. As long as it has not been read, an empty script behind it tells: the thread takes
+ * that once it has done with the first one. Once it was read, the thread is at it, and takes
  * the empty one in the middle of it, if there are others that want the GIL, say: then the only
  * proof is that the time is over. Nor does it tell anything while the thread is in a hook, which
  * takes its time to say yes or no, and in which the empty one is taken as well. (One with
@@ -149,7 +149,7 @@ static enum ps_status after_taken(struct inject *in, struct ps_err *err)
 	enum { REFUSALS = 5 };
 	const struct host_thread *t;
 
-	if (parcel_was_opened(&in->parcel))
+	if (parcel_was_read(&in->parcel))
 		return PS_OK;
 	if (is_in_hook(in)) {
 		in->renewed_at = clock_now();
@@ -210,11 +210,24 @@ static void explain_wait(const struct inject *in, struct ps_err *err)
 			in->host.nthreads > 1 ? ", or choose another thread (--thread)" : "");
 }
 
+/* Whether it was refused is not known: the thread has executed nothing since, in which it would
+ * have taken the probe. */
+static enum ps_status not_back(const struct inject *in, struct ps_err *err)
+{
+	ps_fail(err, PS_NOT_READY,
+		"thread %d of process %d took the request and has not come back from it within "
+		"%.3g s; the script was withdrawn and did not run",
+		in->tid, in->host.target.pid, (double)in->order.patience_ns / 1e9);
+	ps_hint(err, "an audit hook in C, or with __cantrace__, may hold it, or has refused it "
+		     "before the thread went on into C: wait longer (--timeout)");
+	return PS_NOT_READY;
+}
+
 /* It is over before it began; or it began just now. */
 static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err *err)
 {
 	struct ps_err wait = { 0 };
-	bool in_hook = is_in_hook(in);
+	bool in_hook = is_in_hook(in), was_read = parcel_was_read(&in->parcel);
 	enum request_state was;
 
 	explain_wait(in, &wait); /* before it is stopped for the withdrawal */
@@ -229,6 +242,9 @@ static enum ps_status give_up(struct inject *in, bool interrupted, struct ps_err
 		ps_hint(err, "wait longer (--timeout)");
 		return PS_NOT_READY;
 	}
+	/* Where it was read, and not run (without room for another call, say), it has come back. */
+	if (in->taken_at && !interrupted && !was_read && !in->refusals)
+		return not_back(in, err);
 	if (in->taken_at && !interrupted)
 		return host_refused(&in->host, in->parcel.inside, err);
 	if (interrupted)

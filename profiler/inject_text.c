@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The script that a target is given: inject.py, with the values of this order in front. */
+/* The script that a target is given: inject.py, with the values of this order in front, the text of
+ * inject_seldom.py among them, and inject_pypy.py for those that it is for. */
 #include "profiler/inject_text.h"
 
 #include "profiler/embedded.h"
@@ -49,8 +50,13 @@ enum ps_status inject_text_make(const struct inject_text *t, char **ret, size_t 
 		put_text(out, *a);
 		fputs(", ", out);
 	}
-	fprintf(out, ")\nDETACH = %s\nSTREAM = %s\n", t->detach ? "True" : "False",
+	fprintf(out, ")\nDETACH = %s\nSTREAM = %s\nSELDOM = ", t->detach ? "True" : "False",
 		t->stream ? "True" : "False");
+	inject_text_put_bytes(out, (const char *)embedded_inject_seldom_py,
+			      embedded_inject_seldom_py_len);
+	fputs("\nPYPY = None\n", out);
+	if (t->pypy)
+		fwrite(embedded_inject_pypy_py, 1, embedded_inject_pypy_py_len, out);
 	fwrite(embedded_inject_py, 1, embedded_inject_py_len, out);
 	if (fclose(out)) {
 		free(*ret);

@@ -17,6 +17,7 @@ struct inject_text {
 	const char *name; /* what that is called */
 	char **args;      /* ends with NULL; NULL: none */
 	bool detach, stream;
+	bool pypy; /* the target is */
 };
 
 /* PS_NOMEM. *ret is to be freed. */

@@ -306,12 +306,25 @@ static enum ps_status is_not_ours(struct parcel *p, struct ps_err *err)
 	return PS_IO;
 }
 
+static bool note(const struct parcel *p)
+{
+	struct stat st;
+
+	if (fstat(p->folder, &st))
+		return false;
+	if (p->id) {
+		p->id->device = st.st_dev;
+		__atomic_store_n(&p->id->inode, st.st_ino, __ATOMIC_SEQ_CST);
+	}
+	return true;
+}
+
 enum ps_status parcel_make(struct parcel *p, int *ret_channel, struct ps_err *err)
 {
 	if (mkdirat(p->parent, p->name, 0700))
 		return failed(p, "make the folder", err);
 	p->folder = parcel_folder_open(p->parent, p->name);
-	if (p->folder >= 0 && parcel_folder_is_fresh(p->folder))
+	if (p->folder >= 0 && parcel_folder_is_fresh(p->folder) && note(p))
 		return parcel_add_pipe(p, PARCEL_CHANNEL, ret_channel, err);
 	return is_not_ours(p, err);
 }
@@ -373,34 +386,78 @@ bool parcel_has_script(const struct parcel *p)
 	       faccessat(p->folder, PARCEL_SCRIPT, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-void parcel_watch(struct parcel *p)
-{
-	char path[64];
+/* --- has it been read? --- */
 
-	p->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	snprintf(path, sizeof path, "/proc/self/fd/%d/" PARCEL_SCRIPT, p->folder);
-	if (p->watch >= 0 && inotify_add_watch(p->watch, path, IN_OPEN | IN_DONT_FOLLOW) < 0) {
-		close(p->watch);
-		p->watch = -1;
-	}
-}
+/* Where a read moves the script's time of access, that tells: what has been put back to this is
+ * moved by the first read, under relatime as well. */
+static const struct timespec long_ago[2] = { { .tv_sec = 1 }, { .tv_nsec = UTIME_OMIT } };
 
-bool parcel_was_opened(struct parcel *p)
-{
-	char events[256];
-
-	if (p->watch < 0 || read(p->watch, events, sizeof events) > 0)
-		p->opened = true;
-	return p->opened;
-}
-
-/* Is it like one that we make, or have given away? */
-static bool may_be_ours(const struct parcel *p, int folder)
+static bool is_long_ago(int fd)
 {
 	struct stat st;
 
-	return fstat(folder, &st) == 0 && (st.st_uid == p->uid || st.st_uid == geteuid()) &&
-	       (st.st_mode & 077) == 0;
+	return fstat(fd, &st) == 0 && st.st_atim.tv_sec == long_ago[0].tv_sec;
+}
+
+/* Tried, for it depends on the file system, its mount and the folder. */
+static bool watch_by_time(const struct parcel *p)
+{
+	SCOPE_CLOSE int fd = openat(p->folder, PARCEL_SCRIPT, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char byte;
+
+	return fd >= 0 && futimens(fd, long_ago) == 0 && is_long_ago(fd) &&
+	       read(fd, &byte, 1) == 1 && !is_long_ago(fd) && futimens(fd, long_ago) == 0 &&
+	       is_long_ago(fd);
+}
+
+/* Only where the other way is not: a process that has had one waits, when it closes it, for all
+ * processors to have rested (synchronize_srcu() in fs/notify/mark.c), which takes 10 ms and more. */
+bool parcel_watch_events(struct parcel *p)
+{
+	char path[64];
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d/" PARCEL_SCRIPT, p->folder);
+	if (fd >= 0 && inotify_add_watch(fd, path, IN_ACCESS | IN_DONT_FOLLOW) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	p->watch = fd;
+	return fd >= 0;
+}
+
+void parcel_watch(struct parcel *p)
+{
+	p->timed = watch_by_time(p);
+	if (!p->timed)
+		(void)parcel_watch_events(p);
+}
+
+bool parcel_was_read(struct parcel *p)
+{
+	char events[256];
+	struct stat st;
+
+	if (p->was_read)
+		return true;
+	if (p->timed)
+		p->was_read = fstatat(p->folder, PARCEL_SCRIPT, &st, AT_SYMLINK_NOFOLLOW) ||
+			      st.st_atim.tv_sec != long_ago[0].tv_sec;
+	else
+		p->was_read = p->watch < 0 || read(p->watch, events, sizeof events) > 0;
+	return p->was_read;
+}
+
+/* Before it is noted which one it is, it is like those that we make, and still our own. */
+static bool is_ours(const struct parcel *p, int folder)
+{
+	struct stat st;
+
+	if (fstat(folder, &st))
+		return false;
+	if (p->id && __atomic_load_n(&p->id->inode, __ATOMIC_SEQ_CST))
+		return st.st_ino == p->id->inode && st.st_dev == p->id->device;
+	return (st.st_uid == p->uid || st.st_uid == geteuid()) && (st.st_mode & 077) == 0;
 }
 
 void parcel_find(struct parcel *p)
@@ -408,7 +465,7 @@ void parcel_find(struct parcel *p)
 	if (p->folder >= 0)
 		return;
 	p->folder = parcel_folder_open(p->parent, p->name);
-	if (p->folder >= 0 && !may_be_ours(p, p->folder)) {
+	if (p->folder >= 0 && !is_ours(p, p->folder)) {
 		close(p->folder);
 		p->folder = -1;
 	}

@@ -8,7 +8,12 @@
  * (with root) can enter it. No symbolic link is followed out of the target's root.
  *
  * A parcel can be removed by whoever has a copy of the struct and its descriptors: a guard
- * that was forked after parcel_choose() can.
+ * that was forked after parcel_choose() can, and knows the folder by its number in the file system
+ * if .id lies in memory that both have.
+ *
+ * Access control lists let nobody else in: where the folder around it has a default one, ours gets
+ * one whose mask is that of its mode, nothing (acl(5), "Object creation and default ACLs"), and
+ * giving it away changes no mode.
  */
 #ifndef PROFILER_PARCEL_H
 #define PROFILER_PARCEL_H
@@ -28,14 +33,21 @@ enum { PARCEL_PATH_MAX = 256, PARCEL_NAME_MAX = 32 };
 #define PARCEL_SOCKET  "k" /* where the script may connect to, see parcel_listen() */
 #define PARCEL_STREAM  "d" /* another one */
 
+/* Which folder it is; inode 0: it is not made yet. */
+struct parcel_id {
+	uint64_t device, inode;
+};
+
 struct parcel {
 	bool claimed;       /* by parcel_claim() */
 	int parent, folder; /* open; -1: not (yet) */
 	int watch;          /* of the script, an inotify; -1: none */
-	bool opened;
+	bool timed;         /* its time of access tells */
+	bool was_read;
 	uint32_t uid, gid; /* of the target, as we see them */
 	char name[PARCEL_NAME_MAX];
 	char inside[PARCEL_PATH_MAX]; /* the folder's path as the target sees it */
+	struct parcel_id *id;         /* where it is noted; NULL: nowhere */
 };
 
 /* Where: the first of the target's temporary folders in which a folder can be made, and a
@@ -60,10 +72,12 @@ enum ps_status parcel_hand_over(struct parcel *p, struct ps_err *err) PS_MUST_US
 bool parcel_claim(struct parcel *p);
 /* Is the script still there? */
 bool parcel_has_script(const struct parcel *p);
-/* Makes parcel_was_opened() tell, from now on, whether anybody has opened the script. */
+/* Makes parcel_was_read() tell, from now on, whether anybody has read the script. */
 void parcel_watch(struct parcel *p);
+/* The same where times of access do not tell. False: nothing will. */
+bool parcel_watch_events(struct parcel *p);
 /* True as well if that cannot be known. */
-bool parcel_was_opened(struct parcel *p);
+bool parcel_was_read(struct parcel *p);
 
 /* In a copy of before parcel_make(), as a guard has it: opens the folder, if it is there. */
 void parcel_find(struct parcel *p);

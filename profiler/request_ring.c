@@ -18,8 +18,13 @@
  * 3. The function must return 0: after another value bytecode goes on as after an exception,
  *    and where there is none that is a SystemError in the program. So the text catches
  *    everything, and ring_site_ready() forbids what could fail before it runs.
- * 4. What may be seen half done if we are killed: the ring is written by one call, and what
- *    comes after it (calls_to_do, the breaker) only says that it is not empty. */
+ * 4. What may be seen half done if we are killed between two writes, until the guard has undone it:
+ *    put() writes the slot, then the two indices, then 3.13's count; clear() the count, the
+ *    indices, the slot. So the call is not in the ring, or it is there by slot 0 and the indices,
+ *    which is all that is_ours() goes by, and clear() makes the count right. The kernel ends a
+ *    write between two pages if we are killed (mem_rw() in fs/proc/base.c): only a slot can
+ *    cross one, and is outside of the ring when it is written. What comes after it (calls_to_do,
+ *    the breaker) only says that the ring is not empty. */
 #include "profiler/request.h"
 
 #include <stdio.h>
@@ -66,13 +71,27 @@ static raddr choose_place(const struct ring_site *s, const unsigned char *bytes)
 	return place_of(s, function == s->function && argument == place_of(s, 0));
 }
 
-static enum ps_status write_ring(const struct request *r, const unsigned char *bytes)
+static enum ps_status write_part(const struct request *r, const unsigned char *bytes, uint32_t at,
+				 size_t len)
 {
-	const struct ring_layout *l = &r->ring.site.layout;
-	size_t from = ring_written_from(l);
+	return poke(&r->poker, ring_site_ring(&r->ring.site) + at, bytes + at, len);
+}
 
-	return poke(&r->poker, ring_site_ring(&r->ring.site) + from, bytes + from,
-		    ring_size(l) - from);
+static enum ps_status write_indices(const struct request *r, const unsigned char *bytes)
+{
+	return write_part(r, bytes, r->ring.site.layout.first, 8);
+}
+
+static enum ps_status write_slot(const struct request *r, const unsigned char *bytes)
+{
+	return write_part(r, bytes, r->ring.site.layout.calls, r->ring.site.layout.slot);
+}
+
+static enum ps_status write_count(const struct request *r, const unsigned char *bytes)
+{
+	uint32_t at = r->ring.site.layout.pending;
+
+	return at ? write_part(r, bytes, at, 4) : PS_OK;
 }
 
 /* Only while the main thread has the GIL: otherwise it looks for itself once it gets it, and
@@ -131,7 +150,8 @@ static enum ps_status put(struct request *r, const struct request_thread *t, con
 	r->ring.text = place;
 	__atomic_store_n(&r->thread, t->at, __ATOMIC_SEQ_CST);
 	ring_put(&s->layout, bytes, s->function, place);
-	if (poke(&r->poker, place, text, strlen(text) + 1) || write_ring(r, bytes) || signal(r))
+	if (poke(&r->poker, place, text, strlen(text) + 1) || write_slot(r, bytes) ||
+	    write_indices(r, bytes) || write_count(r, bytes) || signal(r))
 		return ps_fail(err, PS_DENIED, "the memory of process %d cannot be written",
 			       r->pid);
 	return PS_OK;
@@ -215,7 +235,9 @@ static enum ps_status clear(struct request *r)
 	if (ring_site_bytes(s, &m, bytes, &count) == PS_FAULT)
 		return PS_FAULT;
 	ring_take(&s->layout, bytes);
-	PS_TRY(write_ring(r, bytes));
+	PS_TRY(write_count(r, bytes));
+	PS_TRY(write_indices(r, bytes));
+	PS_TRY(write_slot(r, bytes));
 	if (ring_site_bytes(s, &m, bytes, &count) == PS_OK && count == 0)
 		return calm(r, &m);
 	return PS_OK;

@@ -33,6 +33,16 @@ def test_an_audit_hook_that_takes_its_time(door, host_in, run_in):
     ended_well(child)
 
 
+def test_an_audit_hook_that_is_not_seen_and_does_not_come_back(door, host_in, run_in):
+    """Nobody knows whether it would refuse: so that is not what is said."""
+    child = under_way(host_in(door, "held_hook", stderr=subprocess.DEVNULL))
+    result = run_in(child, MARK.format(1), options=["--timeout", "1s"])
+    assert result.code == 3 and "has not come back" in result.err, result
+    assert "__cantrace__" in result.err and child.temporary() == [], result
+    child.go()  # the hook
+    ended_well(child)
+
+
 def test_code_without_an_import_of_its_own(door, host_in, run_in):
     """Where such code is interrupted, the interpreter may fail to open the script; it is asked
     for again when other code runs."""
@@ -45,6 +55,7 @@ def test_code_without_an_import_of_its_own(door, host_in, run_in):
 
 def test_threads_that_execute_are_preferred(door, host_in, run_in):
     child = host_in(door, "threads")
+    process.until(lambda: process.waits_for_input(child.pid), "its main thread to wait")
     code = "import threading; print(threading.get_native_id())"
     for _ in range(5):
         result = run_in(child, code)

@@ -297,6 +297,18 @@ def slow_hook():
     busy()
 
 
+def held_hook():
+    """It cannot be seen to be one, and is in C until it is told."""
+
+    def hook(event, args):
+        if event == "cpython.remote_debugger_script":
+            os.read(0, 1)
+
+    hook.__cantrace__ = True
+    sys.addaudithook(hook)
+    busy()
+
+
 def wait_in_c():
     """Until the thread is cancelled, or for ever."""
     import ctypes

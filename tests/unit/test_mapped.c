@@ -139,6 +139,43 @@ Test(mapped, reads_what_is_inside)
 	cr_expect_eq(mapped_read_python(getpid(), &m, true, &p), PS_FAULT);
 }
 
+/* Its version is looked for where its data begins, and then everywhere. */
+Test(mapped, finds_the_version_of_a_pypy_in_its_data_or_elsewhere)
+{
+	enum { DATA = offsetof(struct tiny_elf, data), HALF = 32 };
+	const struct {
+		uint64_t last_load;
+		const char *first, *second, *found;
+	} cases[] = {
+		{ DATA + HALF, "[PyPy 7.3.18 with", "[PyPy 7.3.19 with", "7.3.19" },
+		{ DATA + HALF, "[PyPy 7.3.18 with", "", "7.3.18" },
+		{ UINT64_MAX, "[PyPy 7.3.18 with", "", "7.3.18" },
+		{ 0, "", "[PyPy 7.3.19 with", "7.3.19" },
+		{ 0, "", "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct tiny_elf e;
+		struct elf_python p;
+		char path[64], *text;
+		struct map m;
+		int fd;
+
+		tiny_elf_make(&e);
+		e.symbol[3].st_shndx = 1; /* one of PyPy's */
+		e.load[1].p_offset = cases[i].last_load;
+		memcpy(e.data, cases[i].first, strlen(cases[i].first) + 1);
+		memcpy(e.data + HALF, cases[i].second, strlen(cases[i].second) + 1);
+		fd = temporary(path, &e, sizeof e);
+		map_file(fd, &text, &m);
+		cr_assert_eq(mapped_read_python(getpid(), &m, true, &p), PS_OK);
+		cr_expect_str_eq(p.pypy, cases[i].found, "case %zu", i);
+		unlink(path);
+		close(fd);
+		free(text);
+	}
+}
+
 Test(mapped, finds_where_an_address_of_a_file_is)
 {
 	static const char text[] = "7f0000000000-7f0000002000 r--p 00000000 08:01 42 /lib/a.so\n"

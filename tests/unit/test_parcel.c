@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static struct parcel make(int *channel)
@@ -185,6 +187,124 @@ Test(parcel, a_guard_leaves_alone_what_others_may_enter)
 	cr_expect_eq(access(name, F_OK), 0);
 	unlink(name);
 	rmdir(p.inside);
+}
+
+/* The target's user owns our folder, and may put another of their own in its place. */
+Test(parcel, a_guard_leaves_alone_what_has_the_name_of_the_folder_but_is_another)
+{
+	char name[PARCEL_PATH_MAX + 16], elsewhere[PARCEL_PATH_MAX + 16];
+	struct parcel_id id = { 0 };
+	struct parcel p, copy;
+	int channel = -1;
+
+	cr_assert_eq(parcel_choose(getpid(), &p, NULL), PS_OK);
+	p.id = &id;
+	copy = p;
+	copy.parent = dup(p.parent);
+	cr_assert_eq(parcel_make(&p, &channel, NULL), PS_OK);
+	snprintf(elsewhere, sizeof elsewhere, "%s-away", p.inside);
+	cr_assert_eq(rename(p.inside, elsewhere), 0);
+	cr_assert_eq(mkdir(p.inside, 0700), 0);
+	snprintf(name, sizeof name, "%s/%s", p.inside, PARCEL_SCRIPT);
+	close(open(name, O_CREAT | O_WRONLY, 0600));
+	parcel_remove(&copy);
+	cr_expect_eq(access(name, F_OK), 0);
+	unlink(name);
+	rmdir(p.inside);
+	rename(elsewhere, p.inside);
+	parcel_remove(&p);
+	cr_expect_neq(access(p.inside, F_OK), 0);
+	close(channel);
+}
+
+/* A default ACL as the kernel has it: linux/posix_acl_xattr.h. */
+static void let_in_by_default(const char *folder, uint32_t uid)
+{
+	struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} entry[5];
+	} acl = { 2,
+		  { { 1, 7, ~0u }, { 2, 7, uid }, { 4, 7, ~0u }, { 16, 7, ~0u }, { 32, 7, ~0u } } };
+
+	cr_assert_eq(setxattr(folder, "system.posix_acl_default", &acl, sizeof acl, 0), 0, "%s",
+		     strerror(errno));
+}
+
+/* What another user gets there: 0, or errno. */
+static int try_as(uint32_t uid, const char *path)
+{
+	int status, child = fork();
+
+	if (child == 0) {
+		int fd = setgid(uid) || setuid(uid) ? 0 : open(path, O_RDONLY);
+
+		_exit(fd < 0 ? errno : 0);
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	return WEXITSTATUS(status);
+}
+
+/* parcel.h says why. */
+Test(parcel, a_default_acl_of_the_folder_around_lets_nobody_in)
+{
+	enum { OTHER = 12345 };
+	char around[] = "/tmp/pysample-test-XXXXXX", name[PARCEL_PATH_MAX + 16];
+	struct parcel p;
+	int channel = -1, plain;
+
+	cr_assert(mkdtemp(around));
+	let_in_by_default(around, OTHER);
+	chmod(around, 0777);
+	snprintf(name, sizeof name, "%s/plain", around);
+	plain = open(name, O_CREAT | O_WRONLY, 0666);
+	cr_expect_eq(try_as(OTHER, name), 0, "so the list is in force");
+	cr_assert_eq(parcel_choose(getpid(), &p, NULL), PS_OK);
+	close(p.parent);
+	p.parent = open(around, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	snprintf(p.inside, sizeof p.inside, "%s/%s", around, p.name);
+	cr_assert_eq(parcel_make(&p, &channel, NULL), PS_OK);
+	cr_assert_eq(parcel_add(&p, PARCEL_SCRIPT, "pass\n", 5, NULL), PS_OK);
+	cr_assert_eq(parcel_hand_over(&p, NULL), PS_OK);
+	cr_expect_eq(try_as(OTHER, p.inside), EACCES);
+	snprintf(name, sizeof name, "%s/%s", p.inside, PARCEL_SCRIPT);
+	cr_expect_eq(try_as(OTHER, name), EACCES);
+	chmod(p.inside, 0701);
+	cr_expect_eq(try_as(OTHER, name), EACCES, "nor does the script's own");
+	parcel_remove(&p);
+	close(channel);
+	close(plain);
+	snprintf(name, sizeof name, "%s/plain", around);
+	unlink(name);
+	cr_expect_eq(rmdir(around), 0);
+}
+
+Test(parcel, tells_whether_the_script_was_read)
+{
+	for (int timed = 0; timed < 2; timed++) {
+		int channel = -1, fd;
+		struct parcel p = make(&channel);
+		char name[PARCEL_PATH_MAX + 16], byte;
+
+		snprintf(name, sizeof name, "%s/%s", p.inside, PARCEL_SCRIPT);
+		parcel_watch(&p);
+		cr_expect(p.timed, "/tmp keeps times of access");
+		if (!timed) { /* as where it does not */
+			p.timed = false;
+			cr_assert(parcel_watch_events(&p));
+		}
+		cr_expect_not(parcel_was_read(&p));
+		fd = open(name, O_RDONLY);
+		cr_expect_not(parcel_was_read(&p), "opening alone is nothing");
+		cr_expect_eq(read(fd, &byte, 1), 1);
+		cr_expect(parcel_was_read(&p));
+		cr_expect(parcel_was_read(&p), "and it stays so");
+		close(fd);
+		parcel_remove(&p);
+		close(channel);
+	}
 }
 
 Test(parcel, no_such_process)

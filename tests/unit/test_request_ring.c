@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -21,6 +22,17 @@ enum {
 	FUNCTION = 0x777000,
 	IDENT = 0x7f00,
 };
+
+/* So many writes are made from now on, and all others fail, as when we are killed there. */
+static unsigned writes_left = ~0u;
+
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
+{
+	if (!writes_left)
+		return -1;
+	writes_left -= writes_left != ~0u;
+	return syscall(SYS_pwrite64, fd, bytes, len, at);
+}
 
 static void put_bytes(const struct request *r, raddr at, const void *bytes, size_t len)
 {
@@ -269,6 +281,102 @@ Test(request_ring, is_withdrawn_from_among_others)
 		if (has(&r, RW_CALLS_TO_DO))
 			cr_expect_eq(get(&r, RW_CALLS_TO_DO), 1);
 		close(r.poker.fd);
+	}
+}
+
+/* As a guard does it. */
+static void undo(struct request *r)
+{
+	bool signalled;
+
+	if (r->thread && state(r, &signalled) == REQUEST_WAITS)
+		cr_assert_eq(request_ring_ops.clear(r), PS_OK);
+}
+
+/* Is it the program's own calls that are in there, in their order, and will they be made? */
+static void expect_sound(const struct request *r, unsigned others, const char *when, unsigned k)
+{
+	const struct ring_layout *l = &r->ring.site.layout;
+	uint32_t first = get_int(r, l->first);
+
+	cr_expect_eq(count(r), (int)others, "3.%u, killed after %u writes of %s", l->minor, k,
+		     when);
+	for (unsigned i = 0; i < others; i++)
+		cr_expect_eq(get_int(r, l->calls + (first + i) % l->slots * l->slot), 1000 + i,
+			     "3.%u, killed after %u writes of %s", l->minor, k, when);
+}
+
+/* Some calls have been made before, so that the ring is empty somewhere. */
+static void use_a_little(const struct request *r)
+{
+	for (unsigned i = 0; i < 5; i++) {
+		add_other(r, 1000);
+		take_first(r);
+	}
+}
+
+static bool put_and_die(struct request *r, unsigned k)
+{
+	bool done;
+
+	writes_left = k;
+	done = put(r, "/s", NULL) == PS_OK;
+	writes_left = ~0u;
+	return done;
+}
+
+static bool clear_and_die(struct request *r, unsigned k)
+{
+	bool done;
+
+	writes_left = k;
+	done = request_ring_ops.clear(r) == PS_OK;
+	writes_left = ~0u;
+	return done;
+}
+
+Test(request_ring, whoever_dies_between_two_writes_leaves_a_ring_that_can_be_mended)
+{
+	EACH_MINOR(minor)
+	{
+		bool done = false;
+
+		for (unsigned k = 0; !done; k++) {
+			struct request r;
+
+			set_up(&r, minor);
+			use_a_little(&r);
+			done = put_and_die(&r, k);
+			cr_assert(done || k < 10);
+			undo(&r);
+			expect_sound(&r, 0, "putting", k);
+			add_other(&r, 1000);
+			expect_sound(&r, 1, "putting", k);
+			close(r.poker.fd);
+		}
+	}
+}
+
+Test(request_ring, so_it_is_in_the_middle_of_taking_it_back)
+{
+	EACH_MINOR(minor)
+	{
+		bool done = false;
+
+		for (unsigned k = 0; !done; k++) {
+			struct request r;
+
+			set_up(&r, minor);
+			use_a_little(&r);
+			cr_assert_eq(put(&r, "/s", NULL), PS_OK);
+			add_other(&r, 1000);
+			add_other(&r, 1001);
+			done = clear_and_die(&r, k);
+			cr_assert(done || k < 10);
+			undo(&r);
+			expect_sound(&r, 2, "taking back", k);
+			close(r.poker.fd);
+		}
 	}
 }
 
