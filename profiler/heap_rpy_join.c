@@ -34,15 +34,35 @@ static void skip_sizes(struct heap_cursor *c, uint32_t width, uint64_t n)
 		heap_take64(c, width ? n : 1);
 }
 
+/* Is it the first time that it comes by? An object may be told again and again, and what is
+ * written must not grow by its edges each time. */
+static bool is_new(const struct rpy *r, uint32_t record)
+{
+	return record != HEAP_IDS_NONE && !(r->state[record] & RPY_PASSED);
+}
+
+/* Adds the edges of the i-th object; false if they do not fit. */
+static bool add_edges(struct rpy *r, struct rpy_out *o, uint64_t i, uint32_t record)
+{
+	if (!is_new(r, record))
+		return true;
+	if (!rpy_add_edges(r, o, (uint32_t)i, record))
+		return false;
+	r->state[record] |= RPY_PASSED;
+	return true;
+}
+
 /* Records whose edges have chunks of their own. */
-static void put_rest(const struct rpy *r, struct rpy_out *o, struct heap_words ids, uint64_t n,
+static void put_rest(struct rpy *r, struct rpy_out *o, struct heap_words ids, uint64_t n,
 		     uint64_t from)
 {
 	for (; from < n; from++) {
 		uint32_t record = rpy_find_told(r, heap_word64(ids, from));
 
-		if (record != HEAP_IDS_NONE)
-			rpy_put_more(r, o, record);
+		if (!is_new(r, record))
+			continue;
+		r->state[record] |= RPY_PASSED;
+		rpy_put_more(r, o, record);
 	}
 }
 
@@ -69,7 +89,7 @@ static enum ps_status pass_objects(struct rpy *r, struct rpy_out *o, const struc
 
 		rpy_put_64(o, record == HEAP_IDS_NONE ? 0 : rpy_size(r, record));
 		o->counts[i] = 0;
-		if (with_edges == i && rpy_add_edges(r, o, (uint32_t)i, record))
+		if (with_edges == i && add_edges(r, o, i, record))
 			with_edges++;
 	}
 	rpy_put_edges(o, (uint32_t)n);

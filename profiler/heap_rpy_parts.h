@@ -21,6 +21,7 @@ enum { RPY_TARGETS_MAX = 1 << 18, RPY_OBJECTS_MAX = 65536, RPY_FIRST_ID = 65536 
 #define RPY_TYPE_IDS ((uint64_t)1 << 62)
 
 enum { RPY_TOLD = 1, RPY_OWN = 2, RPY_HIDDEN = 4 };
+enum { RPY_PASSED = 8 }; /* and of what is told: its edges have been written */
 
 struct rpy_name {
 	uint32_t at, len; /* in names */

@@ -71,8 +71,6 @@ bool rpy_add_edges(const struct rpy *r, struct rpy_out *o, uint32_t i, uint32_t 
 	uint64_t pos = 0;
 
 	o->counts[i] = 0;
-	if (record == HEAP_IDS_NONE)
-		return true;
 	while ((to = rpy_next_ref(r, record, &pos)) != HEAP_IDS_NONE) {
 		if (r->state[to] != RPY_HIDDEN)
 			continue;

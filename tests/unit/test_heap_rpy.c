@@ -256,6 +256,42 @@ Test(heap_rpy, more_edges_than_a_chunk_holds_have_chunks_of_their_own)
 	free(refs);
 }
 
+/* Else a small stream could become a dump that fills the disk. */
+Test(heap_rpy, what_is_told_again_does_not_have_its_edges_again)
+{
+	enum { N = (1 << 18) + 5, TIMES = 100 };
+	uint64_t *refs = calloc(N + 1, sizeof *refs);
+	struct built_dump b, walked;
+	struct ps_err err = { 0 };
+	char *joined;
+	size_t len;
+
+	dump_begin(&walked);
+	dump_type(&walked, 0x11000, 0, 0, "app", "T");
+	dump_open(&walked, 4, 0);
+	dump_64(&walked, 0x11000);
+	dump_64(&walked, TIMES);
+	dump_64(&walked, 0);
+	for (int i = 0; i < TIMES; i++)
+		dump_64(&walked, 0x30000);
+	dump_64(&walked, 1);
+	dump_close(&walked);
+	walked.objects = TIMES;
+	dump_end(&walked);
+	rpy_begin(&b, "x A", NULL, 0);
+	rpy_mark(&b);
+	for (uint64_t i = 0; i < N; i++)
+		refs[i] = 0x8000000;
+	rpy_record(&b, 0x30000, 0, 8, refs);
+	rpy_record(&b, 0x8000000, 0, 8, &refs[N]);
+	rpy_end(&b, &walked);
+	cr_assert_eq(join_bytes(b.bytes, b.len, BOUND, &joined, &len, &err), PS_OK, "%s", err.msg);
+	cr_expect_lt(len, b.len + 8192);
+	free(joined);
+	free(refs);
+	dump_free(&b);
+}
+
 /* Every record has up to three edges anywhere, cycles and dangling ones among them. */
 Test(heap_rpy, all_that_is_reached_is_told_once)
 {
