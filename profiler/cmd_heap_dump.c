@@ -25,6 +25,7 @@ struct dumping {
 	struct heap_live_order order;
 	struct heap_live_result result;
 	struct heap_counts counts;
+	const struct place *place;
 	FILE *terminal; /* NULL: there is none to show progress on */
 	uint64_t next_show;
 };
@@ -50,14 +51,6 @@ static void show_progress(uint64_t bytes, void *ctx)
 	fflush(d->terminal);
 }
 
-static void clear_progress(const struct dumping *d)
-{
-	if (d->terminal && d->next_show) {
-		fputs("\r\033[K", d->terminal);
-		fflush(d->terminal);
-	}
-}
-
 /* A file without a name: beside the output, where there is room for it or there is for nothing;
  * else in the temporary folder. */
 static int open_unnamed(const struct place *p)
@@ -75,6 +68,21 @@ static int open_unnamed(const struct place *p)
 		fd = open(temporary && *temporary ? temporary : "/tmp",
 			  O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	return fd;
+}
+
+static int open_spool(void *ctx)
+{
+	struct dumping *d = ctx;
+
+	return open_unnamed(d->place);
+}
+
+static void clear_progress(const struct dumping *d)
+{
+	if (d->terminal && d->next_show) {
+		fputs("\r\033[K", d->terminal);
+		fflush(d->terminal);
+	}
 }
 
 static enum ps_status take(struct dumping *d, int fd, struct ps_err *err)
@@ -167,6 +175,7 @@ int cmd_heap_dump(const struct options *o)
 	if (st)
 		return command_failed(st, &err);
 	stop_signal_catch();
+	d.place = &place;
 	d.terminal = !o->quiet && isatty(STDERR_FILENO) ? stderr : NULL;
 	d.order = (struct heap_live_order){
 		.in_process = o->in_process,
@@ -174,6 +183,8 @@ int cmd_heap_dump(const struct options *o)
 		.patience_ns = o->timeout_ns ? o->timeout_ns : PATIENCE_NS,
 		.interrupted = interrupted,
 		.progress = show_progress,
+		.open_spool = open_spool,
+		.max_bytes = command_memory_bound(),
 		.ctx = &d,
 	};
 	st = dump_to(&place, &d, &err);

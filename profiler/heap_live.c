@@ -4,6 +4,7 @@
 #include "profiler/clock.h"
 #include "profiler/embedded.h"
 #include "profiler/heap_memory.h"
+#include "profiler/heap_rpy.h"
 #include "profiler/inject.h"
 #include "profiler/inject_text.h"
 #include "profiler/proc.h"
@@ -22,6 +23,9 @@ enum { MS = 1000000, PIECE = 1 << 16 };
 struct taking {
 	const struct heap_live_order *order;
 	int into;
+	int spool; /* -1: what comes is a dump */
+	char begin[HEAP_RPY_MAGIC];
+	size_t nbegin; /* of these have come; no more are kept */
 	struct heap_live_result result;
 	bool any;                   /* has come */
 	bool ended;                 /* all has */
@@ -40,7 +44,7 @@ static bool is_interrupted(void *ctx)
 static bool write_all(struct taking *t, const char *bytes, size_t len)
 {
 	while (len) {
-		ssize_t n = write(t->into, bytes, len);
+		ssize_t n = write(t->spool >= 0 ? t->spool : t->into, bytes, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -52,6 +56,28 @@ static bool write_all(struct taking *t, const char *bytes, size_t len)
 		len -= (size_t)n;
 	}
 	return true;
+}
+
+/* The first bytes say where all go. */
+static bool take_piece(struct taking *t, const char *bytes, size_t len)
+{
+	size_t n = sizeof t->begin - t->nbegin;
+
+	if (!n)
+		return write_all(t, bytes, len);
+	n = n < len ? n : len;
+	memcpy(t->begin + t->nbegin, bytes, n);
+	t->nbegin += n;
+	if (t->nbegin < sizeof t->begin)
+		return true;
+	if (heap_rpy_is(t->begin)) {
+		t->spool = t->order->open_spool(t->order->ctx);
+		if (t->spool < 0) {
+			t->error = errno;
+			return false;
+		}
+	}
+	return write_all(t, t->begin, sizeof t->begin) && write_all(t, bytes + n, len - n);
 }
 
 /* Passes on what is there. */
@@ -72,7 +98,7 @@ static void pump(int stream, void *ctx)
 			return;
 		}
 		t->any = true;
-		if (!write_all(t, piece, (size_t)n))
+		if (!take_piece(t, piece, (size_t)n))
 			return;
 		t->result.bytes += (uint64_t)n;
 		if (t->order->progress)
@@ -193,7 +219,7 @@ static enum ps_status explain(int pid, const struct taking *t, enum ps_status st
 enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
 			      struct heap_live_result *ret, struct ps_err *err)
 {
-	struct taking t = { .order = o, .into = fd };
+	struct taking t = { .order = o, .into = fd, .spool = -1 };
 	struct inject_order order = { .name = "<heap dump>",
 				      .patience_ns = o->patience_ns,
 				      .stream = true,
@@ -215,9 +241,16 @@ enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
 		st = follow_stream(in, &t);
 	t.result.stopped_ns = inject_held_ns(in);
 	inject_close(in);
-	t.result.took_ns = clock_now() - began;
 	if (st || *t.words || t.error)
-		return explain(pid, &t, st, err);
-	*ret = t.result;
-	return PS_OK;
+		st = explain(pid, &t, st, err);
+	else if (t.spool >= 0)
+		st = heap_rpy_join_files(t.spool, o->max_bytes, fd, err);
+	if (st == PS_FORMAT && t.spool >= 0)
+		ps_hint(err, "if it was killed, the kernel's log tells (dmesg)");
+	if (t.spool >= 0)
+		close(t.spool);
+	t.result.took_ns = clock_now() - began;
+	if (!st)
+		*ret = t.result;
+	return st;
 }

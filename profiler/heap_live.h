@@ -11,6 +11,7 @@
 #include "profiler/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct heap_live_order {
@@ -19,6 +20,9 @@ struct heap_live_order {
 	uint64_t patience_ns;
 	bool (*interrupted)(void *ctx);
 	void (*progress)(uint64_t bytes, void *ctx); /* as they come */
+	/* For what is not a dump yet when it comes (heap_rpy.h): an open file of no name. */
+	int (*open_spool)(void *ctx);
+	size_t max_bytes; /* of memory that it takes to make a dump of it */
 	void *ctx;
 };
 

@@ -26,6 +26,7 @@ def take(stream, how, values):
             "threads": walker["stacks"]() if below is not None else None,
             "own": (globals(), walker),
             "pid": posix.getpid(),
+            "whole": True,
         }
         if how == "here":
             load(WALK, walker)

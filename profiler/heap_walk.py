@@ -51,6 +51,7 @@ NO_TEXT = 0xFFFFFFFF
 GC_FLAG, HEAP_FLAG, MANAGED_DICT, MANAGED_WEAK = 1 << 14, 1 << 9, 1 << 4, 1 << 3
 WORD_MASK = (1 << 64) - 1
 PYPY = sys.implementation.name == "pypy"
+WHOLE = PYPY and hasattr(gc, "dump_rpy_heap") and hasattr(gc, "get_typeids_z")
 
 INTERNED = sys.intern("a word of the walker of pysample")
 Code = type((lambda: 0).__code__)
@@ -262,10 +263,11 @@ class Plan:
 
 
 class Walk:
-    def __init__(self, fd, values, forked, exact):
+    def __init__(self, fd, values, forked, exact, sizeless=False):
         self.out = Out(fd)
         self.values = values
         self.forked = forked
+        self.sizeless = sizeless
         self.is_tracked = None if exact else gc.is_tracked
         self.shapes = shapes()
         self.plans = {}  # id of a type → Plan
@@ -365,6 +367,8 @@ class Walk:
 
     def size_of(self, kind, mro):
         """(the size of all instances, or None; a function that tells the size of one)"""
+        if self.sizeless:
+            return 0, None
         if PYPY:
             return None, gc.get_rpy_memory_usage
         found = [own_attributes(c).get("__sizeof__") for c in mro]
@@ -1112,9 +1116,27 @@ def mine(roots, below):
     return set(found)
 
 
+# RPython
+
+def tell_rpython(out, threads, own, below):
+    """What RPython knows of all objects, ahead of the dump: see heap_rpy.h. In between no
+    object may move, so first the young ones grow old: dump_rpy_heap() sees to that."""
+    ours = [globals(), threads, *own]
+    frame = sys._getframe()
+    while frame is not None and frame is not below:
+        ours.append(frame)
+        frame = frame.f_back
+    names = gc.get_typeids_z()
+    out.write(b"PSHRPY\r\n" + small(1, 4) + small(0x01020304, 4))
+    out.write(small(len(names)) + names + padding(len(names)))
+    out.write(small(len(ours)) + bytes(words(ids_of(ours))))
+    gc.dump_rpy_heap(out.fd)
+    out.write(small(WORD_MASK - 1))
+
+
 # The walk
 
-def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None, pid=None):
+def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None, pid=None, whole=False):
     """Streams a dump of this process to `fd`. Raises OSError if that can't be written to.
 
     below    the innermost frame of this thread that is the target's own (frames above it are
@@ -1124,6 +1146,7 @@ def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None, pi
     forked   this is a copy that will end with os._exit: nothing has to be put back
     threads  what stacks() gave before the fork
     pid      of the process whose copy this is
+    whole    of a PyPy, tell what RPython knows ahead of the dump; sizes are told only there
     """
     started = time.time_ns()
     below = below or sys._getframe(1)
@@ -1135,13 +1158,18 @@ def walk(fd, *, below=None, own=(), values=False, forked=False, threads=None, pi
     frozen = not PYPY and gc.get_freeze_count() > 0
     if forked and frozen:
         gc.unfreeze()
-    objects = gc.get_objects()
-    quiet = hush()
+    whole = whole and WHOLE
+    quiet = hush() if whole else None  # PyPy gives up if a signal gets between
     try:
-        run(fd, objects, threads, below, own, values, forked, started, frozen, pid)
+        if whole:
+            tell_rpython(Out(fd), threads, own, below)
+        objects = gc.get_objects()
+        quiet = quiet or hush()
+        run(fd, objects, threads, below, own, values, forked, started, frozen, pid, whole)
     finally:
         if not forked:
-            speak(quiet)
+            if quiet:
+                speak(quiet)
             if collecting:
                 gc.enable()
 
@@ -1178,11 +1206,11 @@ def speak(before):
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before[0])
 
 
-def run(fd, objects, threads, below, own, values, forked, started, frozen, pid):
+def run(fd, objects, threads, below, own, values, forked, started, frozen, pid, sizeless):
     # In a copy everything that the collector tracks is in `objects`. In a live process other
     # threads make more, and frozen objects are not given: there all ids are remembered.
     exact = PYPY or not forked
-    w = Walk(fd, values, forked, exact)
+    w = Walk(fd, values, forked, exact, sizeless)
     w.skip = mine((own, *own), below)
     w.out.begin()
     w.header(len(objects), started, frozen, pid or posix.getpid())

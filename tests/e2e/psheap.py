@@ -309,6 +309,11 @@ class Dump:
         return found
 
 
+def flags(path):
+    """Those of the header."""
+    return struct.unpack_from("<Q", next(chunks(path))[2], 32)[0]
+
+
 def read(path):
     with open(path, "rb") as f:
         return Dump(memoryview(f.read()))

@@ -3,6 +3,7 @@
  * run it again when the images have changed. */
 #include "tests/fuzz/frames.h"
 #include "tests/support/built_dump.h"
+#include "tests/support/built_rpy.h"
 #include "tests/support/image.h"
 #include "tests/support/tiny_elf.h"
 
@@ -182,6 +183,17 @@ static void seed_heap(const char *folder, const char *name, uint32_t sessions)
 	dump_free(&d);
 }
 
+static void seed_heap_rpy(const char *folder, const char *name, uint32_t sessions)
+{
+	FILE *out = create(folder, "heap_rpy", name);
+	struct built_dump d;
+
+	rpy_app(&d, sessions);
+	fwrite(d.bytes, 1, d.len, out);
+	fclose(out);
+	dump_free(&d);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -197,5 +209,7 @@ int main(int argc, char **argv)
 	seed_elf(argv[1]);
 	seed_heap(argv[1], "app-0", 0);
 	seed_heap(argv[1], "app-2", 2);
+	seed_heap_rpy(argv[1], "app-0", 0);
+	seed_heap_rpy(argv[1], "app-2", 2);
 	return 0;
 }
