@@ -172,8 +172,8 @@ static void report(const struct dumping *d, const struct place *p)
 		d->counts.objects);
 	if (d->counts.bytes)
 		fprintf(stderr, ", %.1f MiB", (double)d->counts.bytes / (1 << 20));
-	fprintf(stderr, "; %s for %.1f ms, all took %.2f s\n",
-		d->order.in_process ? "the process stood" : "the process was held",
+	fprintf(stderr, "; %s %.1f ms, all took %.2f s\n",
+		d->order.in_process ? "the process stood for" : "the process was held for at least",
 		(double)(r->stopped_ns + r->held_ns) / 1e6, (double)r->took_ns / 1e9);
 	if (!p->direct)
 		fprintf(stderr, "Wrote %s: %s\n", heap_format_name(d->format), p->path);
