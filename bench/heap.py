@@ -14,7 +14,7 @@ import peers
 import profilers
 from interpreters import HERE
 
-SAID = re.compile(r"(\d+) objects.* for ([\d.]+) ms, all took ([\d.]+) s")
+SAID = re.compile(r"(\d+) objects.* for (?:at least )?([\d.]+) ms, all took ([\d.]+) s")
 USABLE = re.compile(r"Samples: (\d+) usable of (\d+)")
 SKIPPED = re.compile(r"(\d+) skipped because late")
 INSIDE = ("gc.get_objects", "objgraph", "guppy3")  # what a program may call in itself

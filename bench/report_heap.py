@@ -54,7 +54,7 @@ def beside(rows, table):
 def text(part, table):
     return [
         "", "A program holds so many objects and works; a dump is taken of it, in turns with a fork whose copy ends at once. Medians, and the least and most.",
-        "*pysample* is what `heap dump` says: all threads stopped for the request, and its thread busy with it up to the end of the fork.",
+        "*pysample* is what `heap dump` says: all threads stopped for the request, and its thread busy with it up to the end of the fork, but for what its interpreter takes to compile our text before.",
         "*As the program felt it* is the longest time between two rounds of its loop, but what it waited for a processor.",
         "The others are called in the program, once: `guppy.hpy().heap()`, `objgraph.typestats()`, and `sys.getsizeof` of all of `gc.get_objects()`; they only count types, and see only what the collector tracks, or follow it from there.",
         "memray is not here: it tells what is allocated while it watches, not what there is.",

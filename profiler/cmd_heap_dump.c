@@ -51,38 +51,63 @@ static void show_progress(uint64_t bytes, void *ctx)
 	fflush(d->terminal);
 }
 
-/* A file without a name: beside the output, where there is room for it or there is for nothing;
- * else in the temporary folder. */
-static int open_unnamed(const struct place *p)
-{
-	SCOPE_FREE char *folder = strdup(p->path);
-	char *slash = folder ? strrchr(folder, '/') : NULL;
-	const char *temporary = getenv("TMPDIR");
-	int fd = -1;
-
-	if (slash && !p->direct) {
-		slash[slash == folder] = '\0';
-		fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	}
-	if (fd < 0)
-		fd = open(temporary && *temporary ? temporary : "/tmp",
-			  O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return fd;
-}
-
-static int open_spool(void *ctx)
-{
-	struct dumping *d = ctx;
-
-	return open_unnamed(d->place);
-}
-
 static void clear_progress(const struct dumping *d)
 {
 	if (d->terminal && d->next_show) {
 		fputs("\r\033[K", d->terminal);
 		fflush(d->terminal);
 	}
+}
+
+/* Where a file system has none without a name (overlayfs before Linux 6.3, NFS), it loses its
+ * name at once. */
+static int open_unnamed_in(const char *folder)
+{
+	SCOPE_FREE char *name = NULL;
+	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	if (asprintf(&name, "%s/.pysample-XXXXXX", folder) < 0) {
+		name = NULL;
+		return -1;
+	}
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(name);
+	return fd;
+}
+
+/* Beside the output, where there is room for it or there is for nothing; else in the temporary
+ * folder. *ret is its folder, malloc'd. */
+static int open_unnamed(const struct place *p, char **ret)
+{
+	char *folder = p->direct ? NULL : strdup(p->path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+	const char *temporary = getenv("TMPDIR");
+	int fd = -1;
+
+	if (slash)
+		slash[slash == folder] = '\0';
+	else if (folder)
+		strcpy(folder, *folder ? "." : "");
+	if (folder)
+		fd = open_unnamed_in(folder);
+	if (fd < 0) {
+		free(folder);
+		folder = strdup(temporary && *temporary ? temporary : "/tmp");
+		fd = folder ? open_unnamed_in(folder) : -1;
+	}
+	*ret = folder;
+	return fd;
+}
+
+static int open_spool(void *ctx)
+{
+	SCOPE_FREE char *folder = NULL;
+	struct dumping *d = ctx;
+
+	return open_unnamed(d->place, &folder);
 }
 
 static enum ps_status take(struct dumping *d, int fd, struct ps_err *err)
@@ -125,15 +150,23 @@ static enum ps_status write_converted(int fd, void *ctx, struct ps_err *err)
 
 static enum ps_status dump_to(const struct place *p, struct dumping *d, struct ps_err *err)
 {
+	SCOPE_FREE char *folder = NULL;
 	SCOPE_CLOSE int unnamed = -1;
 	struct conversion c = { .dumping = d };
+	enum ps_status st;
 
 	if (d->format == HEAP_PSHEAP && !p->direct)
 		return place_write(p, write_as_it_is, d, err);
-	unnamed = open_unnamed(p);
+	unnamed = open_unnamed(p, &folder);
 	if (unnamed < 0)
-		return ps_fail(err, PS_IO, "make a temporary file: %s", strerror(errno));
-	PS_TRY(take(d, unnamed, err));
+		return ps_fail(err, PS_IO, "make a temporary file in %s: %s",
+			       folder ? folder : "/tmp", strerror(errno));
+	st = take(d, unnamed, err);
+	if (st == PS_IO) {
+		ps_while(err, st, "a temporary file in %s", folder);
+		ps_hint(err, "name a file on another disk with -o FILE, or set TMPDIR");
+	}
+	PS_TRY(st);
 	c.from = unnamed;
 	return place_write(p, write_converted, &c, err);
 }
@@ -148,8 +181,8 @@ static void report(const struct dumping *d, const struct place *p)
 		d->counts.objects);
 	if (d->counts.bytes)
 		fprintf(stderr, ", %.1f MiB", (double)d->counts.bytes / (1 << 20));
-	fprintf(stderr, "; %s for %.1f ms, all took %.2f s\n",
-		d->order.in_process ? "the process stood" : "the process was held",
+	fprintf(stderr, "; %s %.1f ms, all took %.2f s\n",
+		d->order.in_process ? "the process stood for" : "the process was held for at least",
 		(double)(r->stopped_ns + r->held_ns) / 1e6, (double)r->took_ns / 1e9);
 	if (!p->direct)
 		fprintf(stderr, "Wrote %s: %s\n", heap_format_name(d->format), p->path);

@@ -3,8 +3,10 @@
 
 #include "profiler/clock.h"
 #include "profiler/embedded.h"
+#include "profiler/heap_copy.h"
 #include "profiler/heap_memory.h"
 #include "profiler/heap_rpy.h"
+#include "profiler/heap_stream.h"
 #include "profiler/inject.h"
 #include "profiler/inject_text.h"
 #include "profiler/proc.h"
@@ -19,26 +21,57 @@
 #include <unistd.h>
 
 enum { MS = 1000000, PIECE = 1 << 16 };
+/* A walk tells some MB a second, so what tells less than this in the time for which a request
+ * may wait, so many times, hangs. */
+enum { LEAST_BYTES = 1 << 16, STALLED_FACTOR = 12 };
+
+enum fate { GOES_ON, COMPLETE, BROKE_OFF, TORN, ENDLESS, STALLED };
 
 struct taking {
 	const struct heap_live_order *order;
-	int into;
+	int pid, into;
 	int spool; /* -1: what comes is a dump */
 	char begin[HEAP_RPY_MAGIC];
 	size_t nbegin; /* of these have come; no more are kept */
 	struct heap_live_result result;
-	bool any;                   /* has come */
-	bool ended;                 /* all has */
+	struct heap_stream stream;
+	enum fate fate;
+	bool opened;                /* the pipe has been: that it is at its end means something */
+	uint64_t most;              /* bytes that may come */
+	uint64_t looked_at, had;    /* at that time so much had come */
+	int copy;                   /* a pidfd, or -1 */
+	uint64_t leaves_at;         /* with or without the script's last words; 0: not yet */
 	int error;                  /* errno of a write that failed */
 	char words[PS_MSG_MAX / 2]; /* the last line of what the script raised */
-	char digits[32];            /* what it printed: how long it held its thread, in ns */
+	char digits[64]; /* what it printed: the copy's pid; how long it held its thread, in ns */
 };
+
+static uint64_t stalled_ns(const struct taking *t)
+{
+	return STALLED_FACTOR * t->order->patience_ns;
+}
+
+static bool is_stalled(struct taking *t)
+{
+	uint64_t now = clock_now();
+
+	if (t->result.bytes - t->had >= LEAST_BYTES) {
+		t->had = t->result.bytes;
+		t->looked_at = now;
+	}
+	if (t->fate == GOES_ON && now - t->looked_at > stalled_ns(t))
+		t->fate = STALLED;
+	return t->fate == STALLED;
+}
 
 static bool is_interrupted(void *ctx)
 {
 	struct taking *t = ctx;
 
-	return t->error || (t->order->interrupted && t->order->interrupted(t->order->ctx));
+	if (t->leaves_at)
+		return clock_now() > t->leaves_at;
+	return t->error || t->fate > BROKE_OFF || is_stalled(t) ||
+	       (t->order->interrupted && t->order->interrupted(t->order->ctx));
 }
 
 static bool write_all(struct taking *t, const char *bytes, size_t len)
@@ -59,7 +92,7 @@ static bool write_all(struct taking *t, const char *bytes, size_t len)
 }
 
 /* The first bytes say where all go. */
-static bool take_piece(struct taking *t, const char *bytes, size_t len)
+static bool pass_on(struct taking *t, const char *bytes, size_t len)
 {
 	size_t n = sizeof t->begin - t->nbegin;
 
@@ -80,29 +113,51 @@ static bool take_piece(struct taking *t, const char *bytes, size_t len)
 	return write_all(t, t->begin, sizeof t->begin) && write_all(t, bytes + n, len - n);
 }
 
+/* It may have grown since it was asked. */
+static bool is_too_much(struct taking *t)
+{
+	if (t->result.bytes > t->most)
+		t->most = heap_memory_most("", t->pid, t->most);
+	return t->result.bytes > t->most;
+}
+
+static void take_piece(struct taking *t, const char *piece, size_t n)
+{
+	size_t part = heap_stream_take(&t->stream, piece, n);
+
+	if (!pass_on(t, piece, part))
+		return;
+	t->result.bytes += part;
+	if (t->stream.torn)
+		t->fate = TORN;
+	else if (t->stream.complete)
+		t->fate = COMPLETE;
+	else if (is_too_much(t))
+		t->fate = ENDLESS;
+	if (t->order->progress)
+		t->order->progress(t->result.bytes, t->order->ctx);
+}
+
 /* Passes on what is there. */
 static void pump(int stream, void *ctx)
 {
 	struct taking *t = ctx;
 	char piece[PIECE];
 
-	while (!t->error && !t->ended) {
+	while (!t->error && (t->fate == GOES_ON || t->fate == COMPLETE)) {
 		ssize_t n = read(stream, piece, sizeof piece);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return;
-		if (n == 0) {
-			t->ended = t->any; /* before the first byte, nobody has opened it yet */
+		if (n == 0) { /* before the first byte, perhaps nobody has opened it yet */
+			if (t->fate == GOES_ON && (t->opened || t->result.bytes))
+				t->fate = BROKE_OFF;
 			return;
 		}
-		t->any = true;
-		if (!take_piece(t, piece, (size_t)n))
-			return;
-		t->result.bytes += (uint64_t)n;
-		if (t->order->progress)
-			t->order->progress(t->result.bytes, t->order->ctx);
+		if (t->fate == GOES_ON)
+			take_piece(t, piece, (size_t)n);
 	}
 }
 
@@ -174,6 +229,16 @@ static void keep_last_line(struct taking *t, const char *bytes, size_t len)
 	proc_make_printable(t->words); /* the target's words, on the way to a terminal */
 }
 
+static void read_digits(struct taking *t)
+{
+	char *end;
+	long copy = strtol(t->digits, &end, 10);
+
+	t->result.held_ns = strtoull(end, NULL, 10);
+	if (copy > 0 && copy <= INT32_MAX)
+		t->copy = heap_copy_open(t->pid, (int)copy);
+}
+
 static enum ps_status follow_script(struct inject *in, struct taking *t, struct ps_err *err)
 {
 	struct inject_message m;
@@ -185,41 +250,96 @@ static enum ps_status follow_script(struct inject *in, struct taking *t, struct 
 		if (m.kind == INJECT_OUT && m.len < sizeof t->digits - strlen(t->digits))
 			strncat(t->digits, m.bytes, m.len);
 	} while (m.kind != INJECT_DONE);
-	t->result.held_ns = strtoull(t->digits, NULL, 10);
+	read_digits(t);
 	return PS_OK;
 }
 
-static enum ps_status follow_stream(struct inject *in, struct taking *t)
+/* We leave while the script runs, which may have forked by now: then it is about to say whom. */
+static void learn_of_copy(struct inject *in, struct taking *t)
 {
-	struct pollfd p = { .fd = inject_stream(in), .events = POLLIN };
+	enum { A_MOMENT = 1000 };
 
-	while (!t->ended && !is_interrupted(t)) {
-		poll(&p, 1, 50);
-		pump(p.fd, t);
-	}
-	return t->ended ? PS_OK : PS_LIMIT;
+	t->leaves_at = clock_now() + (uint64_t)A_MOMENT * MS;
+	(void)!follow_script(in, t, NULL);
+	t->leaves_at = 0;
 }
 
-static enum ps_status explain(int pid, const struct taking *t, enum ps_status st,
-			      struct ps_err *err)
+/* Its end is told by what it says, else by its own: others may have the pipe open. */
+static enum ps_status follow_stream(struct inject *in, struct taking *t)
 {
+	struct pollfd p[] = { { .fd = inject_stream(in), .events = POLLIN },
+			      { .fd = t->copy, .events = POLLIN } };
+
+	t->opened = true;
+	while (t->fate == GOES_ON && !is_interrupted(t)) {
+		bool over = poll(p, 2, 50) > 0 && p[1].revents;
+
+		pump(p[0].fd, t);
+		if (over && t->fate == GOES_ON)
+			t->fate = BROKE_OFF;
+	}
+	return t->fate == COMPLETE || t->fate == BROKE_OFF ? PS_OK : PS_LIMIT;
+}
+
+static enum ps_status explain_words(const struct taking *t, struct ps_err *err)
+{
+	ps_fail(err, PS_FAULT, "process %d could not take the dump: %s", t->pid, t->words);
+	if (!t->order->in_process)
+		ps_hint(err, "if it may not fork, use --in-process");
+	return PS_FAULT;
+}
+
+static enum ps_status explain_stalled(const struct taking *t, struct ps_err *err)
+{
+	ps_fail(err, PS_LIMIT, "nothing has come from %sprocess %d for %.3g s: given up",
+		t->order->in_process ? "" : "the copy of ", t->pid, (double)stalled_ns(t) / 1e9);
+	ps_hint(err, "it may be stopped%s; --timeout TIME waits longer, %d times as long as that",
+		t->order->in_process ? ""
+				     : ", or hang in what the program does when it forks "
+				       "(--in-process does not)",
+		STALLED_FACTOR);
+	return PS_LIMIT;
+}
+
+static enum ps_status explain(const struct taking *t, enum ps_status st, struct ps_err *err)
+{
+	char most[32];
+
 	if (t->error)
 		return ps_fail(err, PS_IO, "write the dump: %s", strerror(t->error));
-	if (*t->words) {
-		ps_fail(err, PS_FAULT, "process %d could not take the dump: %s", pid, t->words);
-		if (!t->order->in_process)
-			ps_hint(err, "if it may not fork, use --in-process");
-		return PS_FAULT;
+	if (t->fate == TORN)
+		return ps_fail(err, PS_FORMAT,
+			       "what comes from process %d is no heap dump: is the target sound?",
+			       t->pid);
+	if (t->fate == ENDLESS) {
+		put_size(most, t->most);
+		return ps_fail(err, PS_FORMAT,
+			       "more than %s has come from process %d, which its memory cannot "
+			       "hold: given up; is the target sound?",
+			       most, t->pid);
 	}
+	if (t->fate == STALLED)
+		return explain_stalled(t, err);
+	if (*t->words)
+		return explain_words(t, err);
 	if (st == PS_LIMIT && t->order->interrupted && t->order->interrupted(t->order->ctx))
 		return ps_fail(err, PS_LIMIT, "interrupted; the process goes on");
+	return st;
+}
+
+static enum ps_status join(const struct taking *t, struct ps_err *err)
+{
+	enum ps_status st = heap_rpy_join_files(t->spool, t->order->max_bytes, t->into, err);
+
+	if (st == PS_FORMAT)
+		ps_hint(err, "if it was killed, the kernel's log tells (dmesg)");
 	return st;
 }
 
 enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
 			      struct heap_live_result *ret, struct ps_err *err)
 {
-	struct taking t = { .order = o, .into = fd, .spool = -1 };
+	struct taking t = { .order = o, .pid = pid, .into = fd, .spool = -1, .copy = -1 };
 	struct inject_order order = { .name = "<heap dump>",
 				      .patience_ns = o->patience_ns,
 				      .stream = true,
@@ -235,18 +355,24 @@ enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
 		PS_TRY(check_memory(pid, err));
 	PS_TRY(make_source(o, &source, &order.len, err));
 	order.source = source;
+	t.most = heap_memory_most("", pid, 0);
+	t.looked_at = clock_now();
 	PS_TRY(inject_open(pid, &order, &in, err));
 	st = follow_script(in, &t, err);
 	if (!st && !*t.words)
 		st = follow_stream(in, &t);
+	else if (st == PS_LIMIT && !o->in_process)
+		learn_of_copy(in, &t);
 	t.result.stopped_ns = inject_held_ns(in);
 	inject_close(in);
-	if (st || *t.words || t.error)
-		st = explain(pid, &t, st, err);
+	if (t.fate == COMPLETE) /* it is about to end */
+		heap_copy_let_go(t.copy);
+	else
+		heap_copy_end(t.copy);
+	if (st || *t.words || t.error || t.fate > BROKE_OFF)
+		st = explain(&t, st, err);
 	else if (t.spool >= 0)
-		st = heap_rpy_join_files(t.spool, o->max_bytes, fd, err);
-	if (st == PS_FORMAT && t.spool >= 0)
-		ps_hint(err, "if it was killed, the kernel's log tells (dmesg)");
+		st = join(&t, err);
 	if (t.spool >= 0)
 		close(t.spool);
 	t.result.took_ns = clock_now() - began;

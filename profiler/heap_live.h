@@ -29,8 +29,9 @@ struct heap_live_order {
 struct heap_live_result {
 	uint64_t bytes;
 	uint64_t stopped_ns; /* that all threads were stopped for, to ask */
-	uint64_t held_ns;    /* that the thread that was asked was ours */
-	uint64_t took_ns;    /* from the request to the last byte */
+	uint64_t
+		held_ns; /* from the text's first line to the fork's end; not that it was compiled */
+	uint64_t took_ns; /* from the request to the last byte */
 };
 
 /* Writes the dump to fd, as it comes. What inject_open() and inject_next() fail with;

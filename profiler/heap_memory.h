@@ -25,5 +25,8 @@ struct heap_memory {
  * may not be read. */
 enum ps_status heap_memory_read(const char *root, int pid, struct heap_memory *ret,
 				struct ps_err *err) PS_MUST_USE;
+/* Bytes of a dump, more than which nobody can have to tell who has the memory that the process
+ * has now; at least `least`. */
+uint64_t heap_memory_most(const char *root, int pid, uint64_t least);
 
 #endif

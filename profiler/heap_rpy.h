@@ -24,9 +24,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum { HEAP_RPY_MAGIC = 8 };
+#define HEAP_RPY_WORDS_END (UINT64_MAX - 1)
 
 /* Do these HEAP_RPY_MAGIC bytes begin such a stream? */
 bool heap_rpy_is(const void *bytes);

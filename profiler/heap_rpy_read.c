@@ -12,7 +12,6 @@ enum { NAMES_MAX = 32 << 20, TYPES_MAX = 1 << 20 };
 #define CHUNK_MAX  ((uint64_t)64 << 20)
 #define OBJECT_MAX ((uint64_t)1 << 47)
 #define RECORD_END UINT64_MAX
-#define WORDS_END  (UINT64_MAX - 1)
 
 static const char magic[HEAP_RPY_MAGIC] = "PSHRPY\r\n";
 
@@ -137,7 +136,7 @@ static enum ps_status read_records(struct rpy *r, struct heap_cursor *c)
 	bool marked = false;
 
 	r->words = (struct heap_words){ c->at };
-	for (; at < nwords && rpy_word(r, at) != WORDS_END; at = end) {
+	for (; at < nwords && rpy_word(r, at) != HEAP_RPY_WORDS_END; at = end) {
 		end = end_of(r, at, nwords);
 		if (!end)
 			break;
@@ -150,7 +149,7 @@ static enum ps_status read_records(struct rpy *r, struct heap_cursor *c)
 		marked = true;
 		r->nroots = r->n;
 	}
-	if (at >= nwords || rpy_word(r, at) != WORDS_END)
+	if (at >= nwords || rpy_word(r, at) != HEAP_RPY_WORDS_END)
 		return rpy_fail(r, "it broke off");
 	if (!marked)
 		return rpy_fail(r, "it does not say which are roots");

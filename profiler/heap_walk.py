@@ -1183,6 +1183,30 @@ def hides_dicts():
     return not any(r is made for r in gc.get_referents(o))
 
 
+def is_collecting():
+    """Was the copy made in the midst of a collection, by a finalizer, say? Then what is being
+    collected lies in lists that gc.get_objects() does not see. Nothing is collected anew: all but
+    a cycle of ours is frozen. A collector that is at work does not begin again, and leaves that.
+    Callbacks are the target's code; a list that has taken the place of the collector's own, which
+    C refers to, hides them."""
+    callbacks = getattr(gc, "callbacks", None)
+    probe = [None]
+    beside = {"callbacks": probe}  # as those are held by a local variable and by a module
+    if type(callbacks) is not list or sys.getrefcount(callbacks) <= sys.getrefcount(probe):
+        return False
+    del beside
+    held = callbacks[:]
+    del callbacks[:]
+    gc.freeze()
+    o = Maker()
+    o.itself = o
+    left = _weakref.ref(o)
+    del o
+    gc.collect(0)
+    callbacks.extend(held)
+    return left() is not None
+
+
 def hush():
     """No signal handler, no other thread, and no tracing gets between: what was before."""
     before = [None, sys.getswitchinterval(), sys.gettrace(), sys.getprofile()]
@@ -1209,7 +1233,8 @@ def speak(before):
 def run(fd, objects, threads, below, own, values, forked, started, frozen, pid, sizeless):
     # In a copy everything that the collector tracks is in `objects`. In a live process other
     # threads make more, and frozen objects are not given: there all ids are remembered.
-    exact = PYPY or not forked
+    collecting = forked and not PYPY and is_collecting()
+    exact = PYPY or not forked or collecting
     w = Walk(fd, values, forked, exact, sizeless)
     w.skip = mine((own, *own), below)
     w.out.begin()
@@ -1223,6 +1248,8 @@ def run(fd, objects, threads, below, own, values, forked, started, frozen, pid, 
         w.kept = set(w.seen)
     if hides_dicts():
         w.real_dicts = set(map(id, (o for o in objects if type(o) is dict)))
+    if collecting:
+        w.problem("garbage was being collected: what of it nothing else refers to is not told")
     for thread in threads:
         w.tell_thread(thread)
     for at in range(0, len(objects), BATCH):

@@ -145,3 +145,17 @@ Test(heap_memory, what_is_not_there_or_makes_no_sense_is_no_limit)
 	cr_expect_eq(heap_memory_read(root, 8, &m, NULL), PS_GONE);
 	drop(root);
 }
+
+Test(heap_memory, a_dump_is_bounded_by_what_the_process_has)
+{
+	char *root = make_root();
+	uint64_t rest = (uint64_t)256 * MIB;
+
+	cr_assert_eq(heap_memory_most(root, 7, 0), rest);
+	put(root, "/proc/7/status", "Name: x\nVmRSS:\t  20480 kB\nVmSwap:\t 1024 kB\n");
+	cr_assert_eq(heap_memory_most(root, 7, 0), rest + (uint64_t)210 * MIB);
+	cr_assert_eq(heap_memory_most(root, 7, rest * 4), rest * 4);
+	put(root, "/proc/7/status", "VmRSS: 18446744073709551615 kB\nVmSwap: 7 kB\n");
+	cr_assert_geq(heap_memory_most(root, 7, 0), rest);
+	drop(root);
+}

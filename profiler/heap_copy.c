@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/heap_copy.h"
+
+#include "profiler/proc.h"
+#include "profiler/scope.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { CHILDREN_MAX = 1 << 20 };
+
+struct search {
+	int pid, inner, found;
+	struct proc_status parent;
+};
+
+static bool is_it(const struct search *s, int child)
+{
+	struct proc_status status;
+
+	return proc_read_status(child, child, &status) == PS_OK && status.ppid == s->pid &&
+	       status.inner_tid == s->inner &&
+	       memcmp(status.uid, s->parent.uid, sizeof status.uid) == 0;
+}
+
+/* Asked again once it is held: the number cannot be another's then. */
+static int hold(const struct search *s, int child)
+{
+	int fd;
+
+	if (!is_it(s, child))
+		return -1;
+	fd = (int)syscall(SYS_pidfd_open, child, 0);
+	if (fd >= 0 && !is_it(s, child)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static bool look_among(int tid, void *ctx)
+{
+	struct search *s = ctx;
+	SCOPE_FREE char *text = NULL;
+	char name[64], *at, *end;
+	size_t len;
+
+	snprintf(name, sizeof name, "task/%d/children", tid);
+	if (proc_read_file(s->pid, name, CHILDREN_MAX, &text, &len, NULL))
+		return true;
+	for (at = text; s->found < 0; at = end) {
+		long child = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		s->found = hold(s, (int)child);
+	}
+	return s->found < 0;
+}
+
+int heap_copy_open(int pid, int inner)
+{
+	struct search s = { .pid = pid, .inner = inner, .found = -1 };
+
+	if (inner <= 0 || proc_read_status(pid, pid, &s.parent) ||
+	    proc_each_thread(pid, look_among, &s))
+		return s.found;
+	return s.found;
+}
+
+void heap_copy_end(int fd)
+{
+	if (fd < 0)
+		return;
+	(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+	close(fd);
+}
+
+void heap_copy_let_go(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
