@@ -282,6 +282,9 @@ describe("search", () => {
 		assert.equal(await graph.page.getAttribute("#query", "aria-invalid"), "true");
 		assert.match(await graph.text("#matched"), /group/i);
 		assert.match(await graph.search("cursor\\.py:2\\d4"), /^40\.0% matched/);
+		assert.match(await graph.search("^walk$"), /^20\.0% matched/);
+		await graph.press("Enter", "t");
+		assert.deepEqual(await rows(graph), ["walk"]);
 	});
 
 	page("matches case when asked", "small", async (graph) => {
