@@ -196,7 +196,7 @@ class FunctionTable {
 		this.tally = this.tally || tally(this.model, this.tree);
 		const { own, total } = this.tally, order = [];
 		for (let f = 0; f < total.length; f++) {
-			if (total[f] > 0 && (!this.filter || this.filter.test(this.text(f))))
+			if (total[f] > 0 && (!this.filter || this.filter.test(functionName(this.model, f), this.text(f))))
 				order.push(f);
 		}
 		const sign = this.sort.descending ? -1 : 1;

@@ -222,14 +222,15 @@ function tally(model, tree) {
 	}
 }
 
-/* A search: { test(text) } or { error }. Empty text is no search: null. */
+/* A search: { test(name, text) } or { error }. Empty text is no search: null. An expression
+ * may end with the name as well as with the text, so that /^walk$/ finds the function. */
 function makeQuery(text, isRegex, matchCase) {
 	if (!text)
 		return null;
 	const source = isRegex ? text : text.replace(/[\\^$.*+?()[\]{}|\/]/g, "\\$&");
 	try {
 		const pattern = new RegExp(source, matchCase ? "u" : "iu");
-		return { test: (s) => pattern.test(s) };
+		return { test: (name, whole) => pattern.test(whole) || (isRegex && pattern.test(name)) };
 	} catch (e) {
 		return { error: String(e.message).replace(/^Invalid regular expression: /, "") };
 	}
@@ -239,7 +240,7 @@ function makeQuery(text, isRegex, matchCase) {
 function matchTree(tree, query) {
 	const hit = new Uint8Array(tree.keys.n);
 	for (let k = 0; k < hit.length; k++)
-		hit[k] = query.test(tree.keys.text(k)) ? 1 : 0;
+		hit[k] = query.test(tree.keys.name(k), tree.keys.text(k)) ? 1 : 0;
 	const below = new Uint8Array(tree.n);
 	let count = 0;
 	for (let i = 1; i < tree.n; i++) {

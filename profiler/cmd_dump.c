@@ -6,6 +6,7 @@
 #include "profiler/place.h"
 #include "profiler/proc.h"
 #include "profiler/report.h"
+#include "profiler/state.h"
 #include "profiler/stop_signal.h"
 #include "profiler/waiting.h"
 
@@ -69,6 +70,8 @@ static void print_activity(const struct sampler *s, const struct thread *t, FILE
 		else
 			fputs("active", out);
 		fputs(s->site.layout.free_threaded ? "" : "+gil", out);
+	} else if (state_is_elsewhere(s, t)) {
+		fputs("in another interpreter", out);
 	} else if (t->gil_requested) {
 		fputs("waiting for the GIL", out);
 	} else if (waiting_on_cpu(s->target->pid, t->tid)) {

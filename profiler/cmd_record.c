@@ -252,6 +252,16 @@ static const struct {
 			     "--mode wall; or -i, if it is handled by waiting" },
 };
 
+/* A stopped process has stacks, too, and time that is none of its own work. */
+static void report_stopped(const struct recording *r)
+{
+	if (is_stopped(r->pid))
+		fprintf(stderr,
+			"Process %d is stopped by a signal (kill -CONT %d lets it go on): it was "
+			"recorded as it stands\n",
+			r->pid, r->pid);
+}
+
 /* Time that was sampled and is not shown should not go missing without a word. */
 static void report_hidden(const struct recording *r)
 {
@@ -319,6 +329,7 @@ static int finish(struct recording *r)
 	if (!r->options->quiet) {
 		report_summary(stderr, &r->facts);
 		report_hidden(r);
+		report_stopped(r);
 		if (!st && strcmp(r->file.place.path, "-") != 0)
 			fprintf(stderr, "Wrote %s: %s\n", r->file.writer->name, r->file.place.path);
 	}
@@ -430,6 +441,9 @@ static int wait_for_command(struct recording *r, int code)
 
 	if (signal == SIGTERM || signal == SIGHUP)
 		kill(r->pid, signal);
+	else if (r->until && !r->reaped && !r->options->quiet && start_is_running(r->pid))
+		fprintf(stderr, "pysample: waiting for %s, process %d, to end\n",
+			r->options->start[0], r->pid);
 	status = r->reaped ? start_exit_code(r->wait_status) : start_wait(r->pid);
 	return code == EXIT_DONE ? status : code;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/listing.h"
 
+#include "profiler/activity.h"
 #include "profiler/names.h"
 #include "profiler/proc.h"
 #include "profiler/tids.h"
@@ -178,6 +179,50 @@ static enum ps_status introduce(struct sampler *s, struct thread *t)
 	return profile_thread(s->profile, &p, &t->id);
 }
 
+/* What is known of a native thread is left with the state that is most likely to stay: that
+ * of the oldest interpreter, which comes last. */
+static void part_natives(struct sampler *s)
+{
+	for (uint32_t i = s->nthreads; i-- > 0;) {
+		struct thread *t = &s->threads[i];
+		struct thread *first = &s->threads[t->native];
+
+		t->was_top = t->shared && first->top == i;
+		if (!t->shared || first == t || !first->activity)
+			continue;
+		activity_close(t->activity);
+		t->activity = first->activity;
+		first->activity = NULL;
+	}
+}
+
+/* Which states are of one native thread, and which of these it is in. Interpreters are
+ * listed the newest first, which is most likely the one that was entered last. */
+static void join_natives(struct sampler *s)
+{
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		struct thread *t = &s->threads[i];
+
+		t->native = t->top = i;
+		t->shared = false;
+		for (uint32_t j = 0; s->ninterpreters > 1 && t->inner_tid && j < i; j++) {
+			struct thread *first = &s->threads[j];
+
+			if (first->inner_tid != t->inner_tid || first->native != j)
+				continue;
+			t->native = j;
+			t->shared = first->shared = true;
+			if (t->was_top)
+				first->top = i;
+			if (!first->activity) {
+				first->activity = t->activity;
+				t->activity = NULL;
+			}
+			break;
+		}
+	}
+}
+
 static void free_left(struct thread *threads, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -197,6 +242,7 @@ enum ps_status listing_refresh(struct sampler *s)
 	s->same_pid_namespace = shares_pid_namespace(s->target->pid);
 	for (uint32_t i = 0; i < s->nthreads; i++)
 		s->threads[i].alive = false;
+	part_natives(s);
 	if (!st)
 		st = list_interpreters(s, interpreters, &n);
 	for (uint32_t i = 0; !st && i < n; i++)
@@ -205,6 +251,7 @@ enum ps_status listing_refresh(struct sampler *s)
 		/* As before: the old ones own what the new ones point to. */
 		for (uint32_t i = 0; i < s->nthreads; i++)
 			s->threads[i].alive = true;
+		join_natives(s);
 		free(list.v);
 		free(interpreters);
 		return st;
@@ -216,6 +263,7 @@ enum ps_status listing_refresh(struct sampler *s)
 	s->threads_cap = list.cap;
 	s->interpreters = interpreters;
 	s->ninterpreters = n;
+	join_natives(s);
 	PS_TRY(translate_new_tids(s));
 	for (uint32_t i = 0; i < s->nthreads; i++) {
 		if (s->threads[i].id.v == UINT32_MAX)

@@ -74,6 +74,14 @@ static void pass_on_signal(int pid, int *passed)
 	*passed = count;
 }
 
+bool start_is_running(int pid)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == 0;
+}
+
 int start_wait(int pid)
 {
 	int status = 0, passed = stop_signal_count();

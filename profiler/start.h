@@ -9,8 +9,12 @@
 
 #include "profiler/error.h"
 
+#include <stdbool.h>
+
 /* Returns once the program is running (exec has succeeded). PS_IO: it cannot be run. */
 enum ps_status start_command(char **argv, int *ret_pid, struct ps_err *err) PS_MUST_USE;
+/* Whether it has not ended yet. */
+bool start_is_running(int pid);
 /* Waits for its end and turns its wait status into an exit code, as a shell does. */
 int start_wait(int pid);
 int start_exit_code(int wait_status);

@@ -25,6 +25,20 @@ static unsigned compose(const struct thread *t, bool attached, unsigned activity
 	return t->nframes ? state : state & ~(unsigned)(STATE_WORK | STATE_CPU);
 }
 
+bool state_is_elsewhere(const struct sampler *s, const struct thread *t)
+{
+	return t->shared && &s->threads[s->threads[t->native].top] != t;
+}
+
+/* The native thread, once for all of its states. */
+static unsigned ask(struct sampler *s, struct thread *t, const struct activity_sample *x)
+{
+	if (state_is_elsewhere(s, t))
+		return 0;
+	return activity_of(t->shared ? &s->threads[t->native].activity : &t->activity,
+			   s->target->pid, t->tid, x);
+}
+
 unsigned state_take(struct sampler *s, struct thread *t, const struct capture *c, bool may_read)
 {
 	const struct layout *l = &s->site.layout;
@@ -35,8 +49,11 @@ unsigned state_take(struct sampler *s, struct thread *t, const struct capture *c
 		.moved = ((t->status ^ status) & l->gil_holder) || has_moved(t),
 		.traced = s->blocking != NULL,
 	};
-	unsigned activity = activity_of(&t->activity, s->target->pid, t->tid, &x);
+	unsigned activity;
 
+	if (x.attached && t->shared)
+		s->threads[t->native].top = (uint32_t)(t - s->threads);
+	activity = ask(s, t, &x);
 	t->status = status;
 	t->gil_requested = layout_get(l, c->state, F_THREAD_GIL_REQUESTED) != 0;
 	t->nbefore = t->nframes;
@@ -48,5 +65,5 @@ unsigned state_keep(struct sampler *s, struct thread *t)
 {
 	struct activity_sample x = { .now = s->now, .still = true };
 
-	return compose(t, false, activity_of(&t->activity, s->target->pid, t->tid, &x));
+	return compose(t, false, ask(s, t, &x));
 }

@@ -9,7 +9,11 @@
  * exception in it. may_read: further calls were needed for this sample anyway. */
 unsigned state_take(struct sampler *s, struct thread *t, const struct capture *c, bool may_read);
 
-/* The same of a thread that was detached at its last sample and has stood still since. */
+/* Is the native thread in another interpreter, into which this stack has called? What it
+ * does there is no time of this one. As of the last sample. */
+bool state_is_elsewhere(const struct sampler *s, const struct thread *t);
+
+/* What state_take() says, of a thread that was detached at its last sample and has stood still since. */
 unsigned state_keep(struct sampler *s, struct thread *t);
 
 #endif

@@ -62,6 +62,12 @@ struct thread {
 	uint64_t inner_tid; /* kernel id as the target's pid namespace has it */
 	int tid;            /* the same as ours; 0: not found */
 	bool alive;         /* still in the list */
+	/* A native thread that has entered another interpreter has a state in each, and its
+	 * time is that of one of them: that which was seen attached last. */
+	uint32_t native; /* the first in the list that is of the same native thread */
+	bool shared;     /* there are others */
+	uint32_t top;    /* of the first: which of them was attached last */
+	bool was_top;    /* before the list was made anew */
 	bool named;
 	thread_id id;
 
@@ -101,7 +107,8 @@ struct thread {
 	bool collects;             /* garbage */
 	bool has_generators;       /* some were seen among the foreign frames */
 	bool has_frames;           /* the thread had Python frames at the last sample */
-	struct activity *activity; /* what the scheduler says; NULL until asked */
+	struct activity *activity; /* what the scheduler says; NULL until asked. Of those that
+				    * share a native thread the first has it. */
 };
 
 /* For storage that the caller has; owns what it points to. */

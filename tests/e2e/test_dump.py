@@ -109,6 +109,19 @@ def test_what_each_thread_does(python, start, pysample):
     assert "gil" in spinning.state.lower(), spinning
 
 
+def test_a_thread_that_has_entered_another_interpreter_is_there(python, start, pysample):
+    child = start(python, "interpreters.py")
+    child.said()
+    printed = expect.dump(pysample("dump", child.pid).out)
+    outer, inner = [], []
+    for t in printed:
+        others = {o.interpreter for o in printed if o.tid == t.tid} - {t.interpreter}
+        if others:
+            (outer if t.interpreter == 0 else inner).append(t.state)
+    assert outer == ["in another interpreter"] * len(inner) and len(inner) == 3, printed
+    assert "in another interpreter" not in inner, printed
+
+
 def test_a_stopped_target_is_read_as_it_stands(python, start, pysample):
     child = start(python, "stopped.py")
     truth = child.said()

@@ -85,6 +85,7 @@ def test_it_is_not_ended_with_the_recording(one, command, pysample, folder):
     p.stdin.flush()
     result = pysample.finish(p)
     assert result.code == 5, result
+    assert "waiting for " in result.err, "one is told why pysample is still there"
     assert expect.collapsed(read(file))
 
 

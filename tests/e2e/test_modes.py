@@ -112,6 +112,16 @@ def test_c_code_that_lets_the_gil_go_is_at_work_without_it(python, recorded):
     assert cpu.seen(" hashes") > 0.5 * cpu.cpu("hashes") - cpu.doubt, cpu
 
 
+def test_a_thread_in_another_interpreter_is_not_at_work_in_its_own_too(python, recorded):
+    wall, cpu, idle = recorded(python, "interpreters", [], CPU, ["-i"])
+    wall.shows(" spins_inside", wall.said("enters"))
+    wall.shows(" thinks", wall.said("thinks"))
+    wall.hardly_shows(" enters", 0.03)
+    idle.shows(" enters", idle.said("enters"))
+    ran = sum(cpu.truth["cpu"].values())
+    assert abs(cpu.seen("") - ran) <= 0.1 * cpu.window + CREDIT + cpu.latest + cpu.doubt, cpu
+
+
 def test_four_threads_on_one_cpu_are_ready_and_share_its_time(python, recorded):
     one = {"preexec_fn": lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})}
     wall, cpu = recorded(python, "crowd", [], CPU, **one)

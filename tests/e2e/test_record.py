@@ -408,6 +408,7 @@ def test_a_stopped_target_is_recorded_as_it_stands(python, start, pysample, fold
     result = pysample("record", child.pid, "-d", "100ms", "-i", "-o", file)
     assert result.code == 0, result
     assert set(expect.collapsed(read(file))) == {expect.stack(truth["threads"][0]["frames"])}
+    assert f"kill -CONT {child.pid}" in result.err, "it is said that the program does not run"
     assert process.state(child.pid) == "T"
 
 

@@ -282,6 +282,9 @@ describe("search", () => {
 		assert.equal(await graph.page.getAttribute("#query", "aria-invalid"), "true");
 		assert.match(await graph.text("#matched"), /group/i);
 		assert.match(await graph.search("cursor\\.py:2\\d4"), /^40\.0% matched/);
+		assert.match(await graph.search("^walk$"), /^20\.0% matched/);
+		await graph.press("Enter", "t");
+		assert.deepEqual(await rows(graph), ["walk"]);
 	});
 
 	page("matches case when asked", "small", async (graph) => {
@@ -519,8 +522,12 @@ describe("hostile names", () => {
 		const sizes = await graph.page.evaluate(() => {
 			const height = (id) => document.getElementById(id).getBoundingClientRect().height;
 			return { tip: height("tip"), detail: height("detail"), graph: height("graph"),
-				wide: document.documentElement.scrollWidth - innerWidth };
+				wide: document.documentElement.scrollWidth - innerWidth,
+				hidden: document.getElementById("tip-more").getBoundingClientRect().bottom
+					- document.getElementById("tip").getBoundingClientRect().bottom };
 		});
+		assert.match(tip.more, /^100 ms/);
+		assert.ok(sizes.hidden < 0, "time and share are in sight");
 		assert.ok(sizes.tip <= 490 && sizes.detail <= 60 && sizes.graph > 400 && sizes.wide <= 0, JSON.stringify(sizes));
 		await graph.click(2, 0.02);
 		assert.equal(await graph.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);

@@ -124,7 +124,7 @@ static void hostile(void)
 	memset(longest, 'n', sizeof longest - 1);
 	root = call(STACK_EMPTY, "<img src=x onerror=\"window.broken=2\">", "</script>", 1, 1);
 	add(t, root, 100);
-	add(t, call(root, longest, "/srv/long.py", 1, 2), 100);
+	add(t, call(root, longest, longest, 1, 2), 100);
 	add(t, call(root, "a\nb\tc;d \x1b[31mred\x7f", "/srv/new\nline.py", 1, 2), 100);
 	add(t, call(root, "abc\u202egnp.exe\u2066", "/srv/\u202ebidi.py", 1, 2), 100);
 	add(t, call(root, "\u05e9\u05dc\u05d5\u05dd.\u05e2\u05d5\u05dc\u05dd", "/srv/rtl.py", 3, 4),

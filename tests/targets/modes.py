@@ -223,6 +223,24 @@ def falls():
 
 # How they follow upon one another --------------------------------------------------------
 
+# In another interpreter --------------------------------------------------------------------
+
+INSIDE = """
+import time
+
+def spins_inside():
+    end = time.perf_counter() + 0.1
+    while time.perf_counter() < end:
+        pass
+
+spins_inside()
+"""
+
+
+def enters():
+    _interpreters.exec(another, INSIDE)
+
+
 WAYS = {
     "native": (hashes, compresses, thinks),
     "crowd": (hashes,),
@@ -233,6 +251,7 @@ WAYS = {
     "exceptions": (handles, generates, awaits, inherits, cleans_up, has_handled, suspended),
     "falling": (falls,),
     "contention": (thinks,),
+    "interpreters": (enters, thinks),
 }
 
 
@@ -265,6 +284,10 @@ def names():
 work = sys.argv[1]
 if work == "names":
     names()
+if work == "interpreters":
+    import _interpreters
+
+    another = _interpreters.create("isolated")
 kept = list(fill(30_000)) if work == "garbage" else None
 done = queue.SimpleQueue()
 gates = [threading.Semaphore(0) for _ in range({"crowd": 4, "contention": 2, "names": 0}.get(work, 1))]
