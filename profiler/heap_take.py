@@ -38,6 +38,7 @@ def take(stream, how, values):
             _thread.start_new_thread(wait_for, (pid,))
     finally:
         posix.close(fd)
+        walker.clear()
     print(time.monotonic_ns() - began)
 
 
@@ -82,4 +83,8 @@ def close_all_but(fd):
     posix.closerange(fd + 1, most + 1)
 
 
-take(__stream__, HOW, VALUES)
+try:
+    take(__stream__, HOW, VALUES)
+finally:
+    # As in inject.py: nothing is to wait for the collector.
+    del STACKS, WALK, take, load, in_copy, fork_quietly, wait_for, close_all_but

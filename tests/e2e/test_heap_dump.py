@@ -195,6 +195,28 @@ def test_what_is_due_while_another_is_taken_waits_also_beyond_the_end(door, plan
     ended_well(child)
 
 
+REST = """
+import gc, sys
+if sys.implementation.name == "pypy":  # which frees nothing before it collects
+    gc.collect()
+print([f.__name__ for f in gc.get_objects() if type(f) is type(lambda: 0)
+       and f.__code__.co_name in ("pysample_inject", "take")])
+"""
+
+
+def test_nothing_of_ours_waits_for_the_collector(host, host_in, run_in, pysample, folder):
+    """A program may have switched it off, and diff would show what is left as growth."""
+    child = host_in(host, "busy")
+    assert run_in(child, "import gc; gc.disable()").code == 0
+    for how in ([], ["--in-process"]):
+        path = os.path.join(folder, "a.psheap")
+        assert pysample("heap", "dump", child.pid, "-o", path, *how).code == 0
+        os.unlink(path)
+        result = run_in(child, REST)
+        assert result.out == "['pysample_inject']\n", result  # which runs this
+    ended_well(child)
+
+
 def test_when_is_checked(pysample):
     for wrong in ("now", "5x", "rss>", "rss>x", "rss>-1G", "0s", ""):
         result = pysample("record", "1", "--heap-dump", wrong)
