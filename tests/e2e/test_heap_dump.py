@@ -170,6 +170,7 @@ def test_beside_a_recording(door, planted_in, pysample, folder):
     assert result.code == 0, result
     names = [f"rec.heap{i}.heapsnapshot" for i in (1, 2, 3)]
     assert sorted(os.listdir(folder)) == [*names, "rec.html"]
+    assert all(f"Wrote heapsnapshot: {folder}/{name}\n" in result.err for name in names), result
     with open(os.path.join(folder, "rec.html")) as f:
         page = f.read()
     assert all(name in page for name in names) and "pysample_inject" not in page
@@ -192,6 +193,23 @@ def test_what_is_due_while_another_is_taken_waits_also_beyond_the_end(door, plan
     assert sorted(os.listdir(folder)) == [*(f"rec.heap{i}.heapsnapshot" for i in (1, 2, 3)), "rec.html"]
     assert "no heap dump for 1h: the recording was over before" in result.err, result
     no_copy_is_left(child)
+    ended_well(child)
+
+
+def test_dumps_of_a_recording_can_be_compared(door, planted_in, pysample, folder):
+    """As the tutorial says; with the names that pysample makes itself."""
+    child = planted_in(door)
+    result = pysample(
+        "record", child.pid, "-d", "1s", "--heap-format", "psheap",
+        "--heap-dump", "start", "--heap-dump", "end", cwd=folder,
+    )  # fmt: skip
+    assert result.code == 0, result
+    page = re.search(r"^Wrote flamegraph: (.*)\.html$", result.err, re.M).group(1)
+    dumps = [f"{page}.heap{i}.psheap" for i in (1, 2)]
+    assert re.findall(r"^Wrote psheap: (.*)$", result.err, re.M) == dumps
+    assert sorted(os.listdir(folder)) == [*dumps, f"{page}.html"]
+    result = pysample("heap", "diff", *dumps, cwd=folder)
+    assert result.code == 0 and "Before: " in result.out, result
     ended_well(child)
 
 
@@ -221,5 +239,7 @@ def test_when_is_checked(pysample):
     for wrong in ("now", "5x", "rss>", "rss>x", "rss>-1G", "0s", ""):
         result = pysample("record", "1", "--heap-dump", wrong)
         assert result.code == 2 and f"'{wrong}'" in result.err, result
+    result = pysample("record", "1", "--heap-dump", "1s", "--heap-format", "png")
+    assert result.code == 2 and "'png'" in result.err and "psheap" in result.err, result
     result = pysample("record", "1", "--blocking", "--heap-dump", "1s")
     assert result.code == 2 and "--blocking" in result.err, result
