@@ -75,6 +75,19 @@ def test_what_is_there_is_told(host, planted_in, pysample, folder, how):
     ended_well(child)
 
 
+def test_what_runs_in_it_for_the_dump_is_no_part_of_it(host, planted_in, pysample, folder):
+    """Neither frames nor, in a copy, the streams that stand in for the program's own."""
+    child = planted_in(host)
+    path = os.path.join(folder, "a.psheap")
+    assert pysample("heap", "dump", child.pid, "-o", path).code == 0
+    heap = psheap.read(path)
+    frames = [f for t in heap.threads for f in t.frames]
+    assert frames and all("host.py" in f.file for f in frames), frames
+    streams = [o.id for o in heap.objects.values() if o.type.name.endswith("<locals>.Stream")]
+    assert not heap.reachable() & set(streams)
+    ended_well(child)
+
+
 def test_values_are_told_if_asked_for(host, planted_in, pysample, folder):
     child = planted_in(host)
     path = os.path.join(folder, "with.psheap")
