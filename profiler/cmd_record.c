@@ -3,6 +3,7 @@
 #include "profiler/blocking.h"
 #include "profiler/clock.h"
 #include "profiler/commands.h"
+#include "profiler/heap_output.h"
 #include "profiler/heap_plan.h"
 #include "profiler/outfile.h"
 #include "profiler/proc.h"
@@ -39,6 +40,7 @@ struct recording {
 	char ended[160];      /* why, where it takes more than fixed words */
 	struct progress progress;
 	struct heap_plan heap;
+	enum heap_format heap_format;
 	struct recording_moment moments[HEAP_MOMENTS_MAX];
 	uint64_t began, until; /* until 0: no end */
 };
@@ -280,6 +282,16 @@ static void report_hidden(const struct recording *r)
 			100.0 * (double)hidden / (double)all, words);
 }
 
+/* They are there whatever becomes of the recording. One that failed has said so itself. */
+static void report_dumps(const struct recording *r)
+{
+	for (unsigned i = 0; i < r->facts.nmoments; i++) {
+		if (!r->facts.moments[i].failed)
+			fprintf(stderr, "Wrote %s: %s\n", heap_format_name(r->heap_format),
+				r->facts.moments[i].file);
+	}
+}
+
 static int report_nothing(const struct recording *r)
 {
 	const struct sample_counts *c = &r->facts.counts;
@@ -312,8 +324,10 @@ static int report_nothing(const struct recording *r)
 			ps_hint(&err, "a longer -d, or a higher -r");
 	}
 	command_failed(PS_GONE, &err);
-	if (!r->options->quiet)
+	if (!r->options->quiet) {
 		report_summary(stderr, &r->facts);
+		report_dumps(r);
+	}
 	return EXIT_NO_SAMPLE;
 }
 
@@ -332,6 +346,7 @@ static int finish(struct recording *r)
 		report_stopped(r);
 		if (!st && strcmp(r->file.place.path, "-") != 0)
 			fprintf(stderr, "Wrote %s: %s\n", r->file.writer->name, r->file.place.path);
+		report_dumps(r);
 	}
 	return st ? command_failed(st, &err) : EXIT_DONE;
 }
@@ -417,7 +432,8 @@ static int record(struct recording *r)
 	r->until = r->options->duration_ns ? r->began + r->options->duration_ns : 0;
 	progress_init(&r->progress, r->options->quiet ? NULL : stderr, r->began,
 		      r->options->duration_ns);
-	if (heap_plan_begin(&r->heap, r->pid, r->file.place.path, r->began, &err))
+	if (heap_plan_begin(&r->heap, r->pid, r->file.place.path, r->file.writer->suffixes,
+			    heap_format_name(r->heap_format), r->began, &err))
 		return command_failed(PS_NOMEM, &err);
 	st = loop(r, &err);
 	ended = note_end(r, st);
@@ -459,6 +475,8 @@ int cmd_record(const struct options *o)
 	if (st)
 		return command_failed(st, &err);
 	st = heap_plan_parse(o->heap_dumps, o->nheap_dumps, &r.heap, &err);
+	if (!st && o->heap_format)
+		st = heap_output_choose(o->heap_format, "", &r.heap_format, &err);
 	if (!st && o->blocking && o->nheap_dumps)
 		st = ps_fail(
 			&err, PS_USAGE,

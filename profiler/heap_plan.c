@@ -134,14 +134,14 @@ static bool is_full(const struct heap_plan *p)
 static bool take(struct heap_plan *p, uint64_t now)
 {
 	struct moment *m = &p->moments[p->nmoments];
-	size_t room = strlen(p->base) + sizeof ".heap4294967295.heapsnapshot";
+	size_t room = strlen(p->base) + sizeof ".heap4294967295." + strlen(p->suffix);
 
 	if (is_full(p))
 		return false;
 	m->file = malloc(room);
 	if (!m->file)
 		return false;
-	snprintf(m->file, room, "%s.heap%u.heapsnapshot", p->base, p->nmoments + 1);
+	snprintf(m->file, room, "%s.heap%u.%s", p->base, p->nmoments + 1, p->suffix);
 	m->at_ns = now - p->began;
 	m->child = spawn_dump(p->pid, m->file);
 	m->failed = m->child == 0;
@@ -217,19 +217,40 @@ static uint64_t next_look(struct heap_plan *p, uint64_t now)
 	return next;
 }
 
-enum ps_status heap_plan_begin(struct heap_plan *p, int pid, const char *output, uint64_t began,
+/* What is left of a path of len bytes without this end; len if it has another one, or nothing but
+ * this. */
+static size_t without(const char *path, size_t len, const char *end)
+{
+	size_t n = strlen(end);
+
+	if (n >= len || strncasecmp(path + len - n, end, n) != 0 || path[len - n - 1] == '/')
+		return len;
+	return len - n;
+}
+
+static size_t base_length(const char *path, const char *const *suffixes)
+{
+	size_t len = without(path, strlen(path), ".gz"), shortest = len;
+
+	for (; *suffixes; suffixes++) {
+		size_t left = without(path, len, *suffixes);
+
+		shortest = left < shortest ? left : shortest;
+	}
+	return shortest;
+}
+
+enum ps_status heap_plan_begin(struct heap_plan *p, int pid, const char *output,
+			       const char *const *suffixes, const char *dump_suffix, uint64_t began,
 			       struct ps_err *err)
 {
-	const char *name = strrchr(output, '/'), *dot;
-
 	p->pid = pid;
 	p->began = began;
-	name = name ? name + 1 : output;
-	dot = strchr(*name == '.' ? name + 1 : name, '.');
+	p->suffix = dump_suffix;
 	if (strcmp(output, "-") == 0)
 		p->base = strdup("pysample");
 	else
-		p->base = dot ? strndup(output, (size_t)(dot - output)) : strdup(output);
+		p->base = strndup(output, base_length(output, suffixes));
 	return p->base ? PS_OK : ps_fail(err, PS_NOMEM, "out of memory");
 }
 

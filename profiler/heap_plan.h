@@ -31,11 +31,12 @@ bool heap_when_parse(const char *text, struct heap_when *ret) PS_MUST_USE;
 struct heap_plan {
 	struct heap_when when[HEAP_WHENS_MAX];
 	unsigned n;
-	int pid;        /* of the target */
-	char *base;     /* of the files' names */
-	uint64_t began; /* of the recording */
-	uint64_t next;  /* when to look again, so that a tick costs a comparison */
-	unsigned asked; /* signals that were answered */
+	int pid;            /* of the target */
+	char *base;         /* of the files' names */
+	const char *suffix; /* of them; the caller's */
+	uint64_t began;     /* of the recording */
+	uint64_t next;      /* when to look again, so that a tick costs a comparison */
+	unsigned asked;     /* signals that were answered */
 	bool any_rss;
 	struct moment {
 		uint64_t at_ns;
@@ -49,8 +50,12 @@ struct heap_plan {
 /* From the texts of --heap-dump. PS_USAGE names the one that cannot be. */
 enum ps_status heap_plan_parse(const char *const *texts, unsigned n, struct heap_plan *ret,
 			       struct ps_err *err) PS_MUST_USE;
-/* output: the recording's file, whose name without suffix begins those of the dumps. PS_NOMEM. */
-enum ps_status heap_plan_begin(struct heap_plan *p, int pid, const char *output, uint64_t began,
+/* output: the recording's file, whose name begins those of the dumps: without the one of suffixes
+ * (ends with NULL) that it has, and without ".gz", but with all other dots, which may be all that
+ * tells it from another recording's. dump_suffix, the caller's, is what those of the dumps end
+ * with. PS_NOMEM. */
+enum ps_status heap_plan_begin(struct heap_plan *p, int pid, const char *output,
+			       const char *const *suffixes, const char *dump_suffix, uint64_t began,
 			       struct ps_err *err) PS_MUST_USE;
 
 /* Begins what is due, or notes that it is while another is taken. asked: how many signals have

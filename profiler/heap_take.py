@@ -11,11 +11,7 @@ import _thread
 
 def take(stream, how, values):
     began = time.monotonic_ns()
-    below = sys._getframe(1)
-    while below is not None and below.f_code.co_name != "pysample_inject":
-        below = below.f_back
-    if below is not None and below.f_back is not None:
-        below = below.f_back.f_back  # what was interrupted, or nothing
+    below, spaces = interrupted()
     walker = {"__name__": "pysample_heap_walk", "__builtins__": __builtins__}
     load(STACKS, walker)
     fd = posix.open(stream, posix.O_WRONLY | posix.O_CLOEXEC)
@@ -24,7 +20,7 @@ def take(stream, how, values):
             "below": below,
             "values": values,
             "threads": walker["stacks"]() if below is not None else None,
-            "own": (globals(), walker),
+            "own": (globals(), walker, *spaces),
             "pid": posix.getpid(),
             "whole": True,
         }
@@ -38,7 +34,33 @@ def take(stream, how, values):
             see_to(pid)
     finally:
         posix.close(fd)
+        walker.clear()
     print(0 if how == "here" else pid, time.monotonic_ns() - began)
+
+
+def interrupted():
+    """What stands below all that is ours, or None; and the namespaces of ours above it."""
+    frame, spaces = sys._getframe(2), []
+    while frame is not None and frame.f_code.co_name != "pysample_inject":
+        frame = frame.f_back
+    # It is called by inject.py, which in the older ones is executed by a text of two parts, the
+    # outer one in the program's own __main__ (request_ring.c).
+    callers = 1
+    if sys.implementation.name == "cpython" and sys.version_info < (3, 14):
+        callers = 3
+    for i in range(callers):
+        frame = frame and frame.f_back
+        if frame is not None and i < 2:
+            spaces.append(frame.f_globals)
+    return frame and frame.f_back, spaces
+
+
+def take_streams_off():
+    """In the copy, nothing comes from them any more: what the program has there is told."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name, None)
+        if "_pysample_below" in type.__dict__["__dict__"].__get__(type(stream)):
+            setattr(sys, name, stream._pysample_below())
 
 
 def load(text, space):
@@ -48,6 +70,7 @@ def load(text, space):
 def in_copy(fd, walker, how_to):
     try:
         close_all_but(fd)
+        take_streams_off()
         load(WALK, walker)
         walker["walk"](fd, forked=True, **how_to)
     finally:
@@ -92,4 +115,9 @@ def close_all_but(fd):
     posix.closerange(fd + 1, most + 1)
 
 
-take(__stream__, HOW, VALUES)
+try:
+    take(__stream__, HOW, VALUES)
+finally:
+    # As in inject.py: nothing is to wait for the collector.
+    del STACKS, WALK, take, load, in_copy, fork_quietly, wait_for, close_all_but
+    del interrupted, take_streams_off

@@ -288,4 +288,9 @@ def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pyp
         let_go(lock)
 
 
-pysample_inject(PID, FOLDER, NAME, SOURCE, ARGS, DETACH, STREAM, SELDOM, PYPY)
+try:
+    pysample_inject(PID, FOLDER, NAME, SOURCE, ARGS, DETACH, STREAM, SELDOM, PYPY)
+finally:
+    # A function and the namespace that it is in keep each other: only a collection would free
+    # them, and a program may have switched that off.
+    del pysample_inject, SOURCE, SELDOM, PYPY

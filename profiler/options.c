@@ -74,6 +74,8 @@ static const struct option_row rows[] = {
 	  "stop the target for each sample: exact, but it is felt" },
 	{ "heap-dump", 0, KIND_LIST, RECORD, INTO(heap_dumps), "WHEN",
 	  "a heap dump meanwhile: start, end, 5s, rss>2G; may be repeated" },
+	{ "heap-format", 0, KIND_TEXT, RECORD, INTO(heap_format), "NAME",
+	  "of these dumps: heapsnapshot (default), psheap, jsonl" },
 	{ "output", 'o', KIND_TEXT, HEAP_DUMP, INTO(output), "FILE",
 	  "write there; - is standard output; %p %t %n: pid, time, program" },
 	{ "format", 'f', KIND_TEXT, HEAP_DUMP, INTO(format), "NAME",

@@ -56,6 +56,7 @@ struct options {
 
 	const char *heap_dumps[OPTIONS_LIST_MAX]; /* record: when to take one */
 	unsigned nheap_dumps;
+	const char *heap_format; /* record: of the dumps; NULL: the default */
 };
 
 /* PS_USAGE with the message and its remedy. ret holds pointers into argv. */

@@ -59,11 +59,12 @@ static int open_step_by_step(int root, const char *path)
 	return at;
 }
 
-/* A link in there means what it means to the target: it is resolved in its root. */
+/* Without links: the target goes by the path, and whoever has made one could let it lead elsewhere
+ * by then. */
 static int open_in_root(int root, const char *path)
 {
 	struct open_how how = { .flags = O_DIRECTORY | O_RDONLY | O_CLOEXEC,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS };
 	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == E2BIG))
@@ -170,6 +171,20 @@ static bool has_room(const struct parcel *p, int pid, int folder)
 	       (!fs.f_files || fs.f_favail);
 }
 
+/* Whoever may rename our folder can put another one in its place, and the target would run the
+ * script in that. So nobody may who could not do as much to the target anyway: its own user, we,
+ * root, and whoever owns its root folder (root, where that is another number, in a container). */
+static bool is_kept(const struct parcel *p, int root, int folder)
+{
+	struct stat st;
+	bool kept = fstat(root, &st) == 0 &&
+		    parcel_folder_is_kept(folder, root,
+					  (uint32_t[]){ 0, geteuid(), p->uid, st.st_uid }, 4);
+
+	errno = EPERM;
+	return kept;
+}
+
 static bool try_folder(const struct view *v, const char *path, bool doubtful, struct parcel *p)
 {
 	size_t n = strlen(path);
@@ -179,7 +194,8 @@ static bool try_folder(const struct view *v, const char *path, bool doubtful, st
 	if (p->parent < 0)
 		return false;
 	errno = 0; /* it is not its turn */
-	if (parcel_folder_is_doubtful(p->parent) == doubtful && has_room(p, v->pid, p->parent)) {
+	if (parcel_folder_is_doubtful(p->parent) == doubtful && has_room(p, v->pid, p->parent) &&
+	    is_kept(p, v->root, p->parent)) {
 		while (n > 1 && path[n - 1] == '/')
 			n--;
 		snprintf(p->inside, sizeof p->inside, "%.*s/%s", (int)n, path, p->name);
@@ -252,11 +268,17 @@ enum ps_status parcel_choose(int pid, struct parcel *ret, struct ps_err *err)
 	ps_fail(err, PS_IO,
 		"process %d has no temporary folder that a script could be put into (%s): tried "
 		"%s%s/tmp, /var/tmp, /dev/shm, as it sees them",
-		pid, strerror(why), tried[0] ? tried[0] : "", tried[0] ? ", " : "");
-	ps_hint(err,
-		"make one of them writable for %s, or start the program with TMPDIR set to a "
-		"folder that is",
-		p.uid == geteuid() ? "it" : "its user or one of its groups, by the folder's mode");
+		pid, why == EPERM ? "others may rename what is in it" : strerror(why),
+		tried[0] ? tried[0] : "", tried[0] ? ", " : "");
+	if (why == EPERM)
+		ps_hint(err, "chmod +t one of them that is root's, or start the program with "
+			     "TMPDIR set to a folder that only its user and root may write to");
+	else
+		ps_hint(err,
+			"make one of them writable for %s, or start the program with TMPDIR set to "
+			"a folder that is",
+			p.uid == geteuid() ? "it"
+					   : "its user or one of its groups, by the folder's mode");
 	return PS_IO;
 }
 

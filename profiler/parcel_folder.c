@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,6 +100,47 @@ bool parcel_folder_is_fresh(int folder)
 	errno = 0;
 	return S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
 	       is_empty(folder);
+}
+
+static bool is_one_of(uint32_t uid, const uint32_t *uids, size_t n)
+{
+	while (n && uids[n - 1] != uid)
+		n--;
+	return n != 0;
+}
+
+/* With the sticky bit, who may write to a folder may rename only what is his own. (An access
+ * control list that allows somebody to write shows in the group's bits.) */
+static bool is_kept_by(const struct stat *folder, const uint32_t *uids, size_t n)
+{
+	return is_one_of(folder->st_uid, uids, n) &&
+	       (!(folder->st_mode & 022) || folder->st_mode & S_ISVTX);
+}
+
+bool parcel_folder_is_kept(int folder, int root, const uint32_t *uids, size_t n)
+{
+	enum { DEPTH_MAX = PATH_MAX / 2 };
+	struct stat top, here;
+	int at = openat(folder, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool is_top = false;
+
+	if (fstat(root, &top))
+		top = (struct stat){ 0 };
+	for (unsigned depth = 0; at >= 0 && depth < DEPTH_MAX; depth++) {
+		int up;
+
+		if (fstat(at, &here) || !is_kept_by(&here, uids, n))
+			break;
+		is_top = here.st_dev == top.st_dev && here.st_ino == top.st_ino;
+		if (is_top)
+			break;
+		up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		close(at);
+		at = up;
+	}
+	if (at >= 0)
+		close(at);
+	return is_top;
 }
 
 bool parcel_folder_is_doubtful(int folder)

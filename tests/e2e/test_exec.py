@@ -442,9 +442,30 @@ def test_a_folder_that_only_we_may_write_to_is_not_used_for_another_user(host, h
 def test_a_folder_of_any_group_of_the_targets_is_used(host, host_in, run_in):
     child = host_in(host, "busy", user=65534, before=["setpriv", "--groups", "65530,65531"])
     os.chown(child.folder, 0, 65531)
-    os.chmod(child.folder, 0o771)
+    os.chmod(child.folder, 0o1771)
     result = run_in(child, WHERE)
     assert "/" + os.path.basename(child.folder) + "/" in result.out, result
+    ended_well(child)
+
+
+def test_a_folder_in_which_others_may_put_another_script_is_not_used(host, host_in, run_in):
+    child = host_in(host, "busy")
+    name = "/" + os.path.basename(child.folder) + "/"
+    assert name in run_in(child, WHERE).out
+    for owner, mode in ((0, 0o777), (0, 0o775), (64999, 0o1777), (64999, 0o755)):
+        os.chown(child.folder, owner, -1)
+        os.chmod(child.folder, mode)
+        result = run_in(child, WHERE)
+        assert result.code == 0 and result.out and name not in result.out, (owner, mode, result)
+    os.chown(child.folder, 0, -1)
+    # A link to a folder that is good: it may lead elsewhere by the time that the target looks.
+    os.rename(child.folder, child.folder + "-itself")
+    os.chmod(child.folder + "-itself", 0o1777)
+    os.symlink(os.path.basename(child.folder) + "-itself", child.folder)
+    result = run_in(child, WHERE)
+    assert result.code == 0 and result.out and name not in result.out, result
+    os.unlink(child.folder)
+    os.rename(child.folder + "-itself", child.folder)
     ended_well(child)
 
 

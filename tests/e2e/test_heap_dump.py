@@ -75,6 +75,19 @@ def test_what_is_there_is_told(host, planted_in, pysample, folder, how):
     ended_well(child)
 
 
+def test_what_runs_in_it_for_the_dump_is_no_part_of_it(host, planted_in, pysample, folder):
+    """Neither frames nor, in a copy, the streams that stand in for the program's own."""
+    child = planted_in(host)
+    path = os.path.join(folder, "a.psheap")
+    assert pysample("heap", "dump", child.pid, "-o", path).code == 0
+    heap = psheap.read(path)
+    frames = [f for t in heap.threads for f in t.frames]
+    assert frames and all("host.py" in f.file for f in frames), frames
+    streams = [o.id for o in heap.objects.values() if o.type.name.endswith("<locals>.Stream")]
+    assert not heap.reachable() & set(streams)
+    ended_well(child)
+
+
 def test_values_are_told_if_asked_for(host, planted_in, pysample, folder):
     child = planted_in(host)
     path = os.path.join(folder, "with.psheap")
@@ -170,6 +183,7 @@ def test_beside_a_recording(door, planted_in, pysample, folder):
     assert result.code == 0, result
     names = [f"rec.heap{i}.heapsnapshot" for i in (1, 2, 3)]
     assert sorted(os.listdir(folder)) == [*names, "rec.html"]
+    assert all(f"Wrote heapsnapshot: {folder}/{name}\n" in result.err for name in names), result
     with open(os.path.join(folder, "rec.html")) as f:
         page = f.read()
     assert all(name in page for name in names) and "pysample_inject" not in page
@@ -195,9 +209,50 @@ def test_what_is_due_while_another_is_taken_waits_also_beyond_the_end(door, plan
     ended_well(child)
 
 
+def test_dumps_of_a_recording_can_be_compared(door, planted_in, pysample, folder):
+    """As the tutorial says; with the names that pysample makes itself."""
+    child = planted_in(door)
+    result = pysample(
+        "record", child.pid, "-d", "1s", "--heap-format", "psheap",
+        "--heap-dump", "start", "--heap-dump", "end", cwd=folder,
+    )  # fmt: skip
+    assert result.code == 0, result
+    page = re.search(r"^Wrote flamegraph: (.*)\.html$", result.err, re.M).group(1)
+    dumps = [f"{page}.heap{i}.psheap" for i in (1, 2)]
+    assert re.findall(r"^Wrote psheap: (.*)$", result.err, re.M) == dumps
+    assert sorted(os.listdir(folder)) == [*dumps, f"{page}.html"]
+    result = pysample("heap", "diff", *dumps, cwd=folder)
+    assert result.code == 0 and "Before: " in result.out, result
+    ended_well(child)
+
+
+REST = """
+import gc, sys
+if sys.implementation.name == "pypy":  # which frees nothing before it collects
+    gc.collect()
+print([f.__name__ for f in gc.get_objects() if type(f) is type(lambda: 0)
+       and f.__code__.co_name in ("pysample_inject", "take")])
+"""
+
+
+def test_nothing_of_ours_waits_for_the_collector(host, host_in, run_in, pysample, folder):
+    """A program may have switched it off, and diff would show what is left as growth."""
+    child = host_in(host, "busy")
+    assert run_in(child, "import gc; gc.disable()").code == 0
+    for how in ([], ["--in-process"]):
+        path = os.path.join(folder, "a.psheap")
+        assert pysample("heap", "dump", child.pid, "-o", path, *how).code == 0
+        os.unlink(path)
+        result = run_in(child, REST)
+        assert result.out == "['pysample_inject']\n", result  # which runs this
+    ended_well(child)
+
+
 def test_when_is_checked(pysample):
     for wrong in ("now", "5x", "rss>", "rss>x", "rss>-1G", "0s", ""):
         result = pysample("record", "1", "--heap-dump", wrong)
         assert result.code == 2 and f"'{wrong}'" in result.err, result
+    result = pysample("record", "1", "--heap-dump", "1s", "--heap-format", "png")
+    assert result.code == 2 and "'png'" in result.err and "psheap" in result.err, result
     result = pysample("record", "1", "--blocking", "--heap-dump", "1s")
     assert result.code == 2 and "--blocking" in result.err, result

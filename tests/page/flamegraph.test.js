@@ -114,6 +114,21 @@ describe("reading", () => {
 		assert.equal(await graph.page.locator("#facts").isVisible(), false);
 	});
 
+	page("heap dumps are told with their moments, and linked", "dumps", async (graph) => {
+		assert.match(await graph.text("#meta"), /3 heap dumps/);
+		await graph.page.click("#show-facts");
+		const dumps = graph.page.locator("#facts-list dd div", { hasText: /^at / });
+		const lines = ["at 1.25 s: 50% #1? of \u00e4.heap1.heapsnapshot",
+			"at 9.00 s: <img src=x onerror=window.broken=4>.heap2.psheap",
+			"at 9.50 s: app.heap3.psheap (it failed)"];
+		assert.deepEqual((await dumps.allTextContents()).map((t) => t.replaceAll("\u00a0", " ")), lines);
+		const links = await dumps.locator("a").evaluateAll((all) => all.map((a) => [a.href, a.download]));
+		const beside = (name) => [new URL(encodeURIComponent(name), graph.page.url()).href, name];
+		assert.deepEqual(links, [beside("50% #1? of \u00e4.heap1.heapsnapshot"),
+			beside("<img src=x onerror=window.broken=4>.heap2.psheap")]);
+		assert.equal(await graph.page.evaluate(() => window.broken), undefined);
+	});
+
 	page("a function's origin shows in its colour", "small", async (graph) => {
 		const hue = ([r, g, b]) => r > b + 40 ? "warm" : Math.max(r, g, b) - Math.min(r, g, b) < 14 ? "grey" : b > g + 8 ? "blue" : "green";
 		assert.equal(hue(await graph.pixel(1, 0.9)), "warm", "own code");

@@ -7,6 +7,11 @@
 #include <string.h>
 
 static struct profile *profile;
+static const struct recording_moment moments[] = {
+	{ 1250000000, "/srv/out/50% #1? of \xc3\xa4.heap1.heapsnapshot", false },
+	{ 9000000000, "<img src=x onerror=window.broken=4>.heap2.psheap", false },
+	{ 9500000000, "app.heap3.psheap", true },
+};
 static struct recording_facts facts = {
 	.command = "python3 -X dev server.py --port 8080",
 	.program = "server.py",
@@ -263,6 +268,13 @@ static void heap(void)
 	add(t, cache, 1 << 19);
 }
 
+static void dumps(void)
+{
+	small();
+	facts.moments = moments;
+	facts.nmoments = sizeof moments / sizeof *moments;
+}
+
 static const struct fixture {
 	const char *name;
 	void (*make)(void);
@@ -270,7 +282,7 @@ static const struct fixture {
 	{ "small", small },     { "threads", threads },     { "hostile", hostile },
 	{ "deep", deep },       { "recursion", recursion }, { "big100k", big },
 	{ "wide", wide },       { "tangle", tangle },       { "empty", empty },
-	{ "nothing", nothing }, { "heap", heap },
+	{ "nothing", nothing }, { "heap", heap },           { "dumps", dumps },
 };
 
 static struct view view_of(int n, char **options)

@@ -37,14 +37,25 @@ Test(heap_plan, knows_when)
 		cr_expect_not(heap_when_parse(bad[i], &w), "%s", bad[i]);
 }
 
+static const char *const no_suffixes[] = { NULL };
+
+/* The more of a name is kept, the fewer recordings share one: dumps replace those that are there. */
 Test(heap_plan, names_the_files_after_the_recording)
 {
+	static const char *const suffixes[] = { ".collapsed", ".html", ".more.html", NULL };
 	static const struct {
 		const char *output, *base;
 	} rows[] = {
 		{ "/x/app.html", "/x/app" },
 		{ "/x.y/app.collapsed.gz", "/x.y/app" },
 		{ "app", "app" },
+		{ "python3.13-42-20260102T030405.html", "python3.13-42-20260102T030405" },
+		{ "a.b.HTML.gz", "a.b" },
+		{ "a.more.html", "a" },
+		{ "a.other", "a.other" },
+		{ "/x/.html", "/x/.html" },
+		{ ".gz", ".gz" },
+		{ "", "" },
 		{ "-", "pysample" },
 		{ "/x/.hidden.html", "/x/.hidden" },
 	};
@@ -52,7 +63,8 @@ Test(heap_plan, names_the_files_after_the_recording)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct heap_plan p = { 0 };
 
-		cr_assert_eq(heap_plan_begin(&p, 1, rows[i].output, 0, NULL), PS_OK);
+		cr_assert_eq(heap_plan_begin(&p, 1, rows[i].output, suffixes, "psheap", 0, NULL),
+			     PS_OK);
 		cr_expect_str_eq(p.base, rows[i].base);
 		heap_plan_deinit(&p);
 	}
@@ -100,7 +112,7 @@ static void end_without_target(const char *const *texts, unsigned n, unsigned as
 
 	told[0] = '\0';
 	cr_assert_eq(heap_plan_parse(texts, n, &p, NULL), PS_OK);
-	cr_assert_eq(heap_plan_begin(&p, 0, "x", 1000, NULL), PS_OK);
+	cr_assert_eq(heap_plan_begin(&p, 0, "x", no_suffixes, "psheap", 1000, NULL), PS_OK);
 	heap_plan_end(&p, 10000001000, asked, &how);
 	cr_expect_eq(p.nmoments, 0u);
 	heap_plan_deinit(&p);
@@ -129,7 +141,7 @@ Test(heap_plan, those_beyond_the_most_are_told)
 
 	told[0] = '\0';
 	cr_assert_eq(heap_plan_parse(texts, 3, &p, NULL), PS_OK);
-	cr_assert_eq(heap_plan_begin(&p, 0, "x", 1000, NULL), PS_OK);
+	cr_assert_eq(heap_plan_begin(&p, 0, "x", no_suffixes, "psheap", 1000, NULL), PS_OK);
 	p.nmoments = HEAP_MOMENTS_MAX;
 	heap_plan_step(&p, 2000, 1);
 	heap_plan_step(&p, 6000000000, 2);
@@ -151,7 +163,7 @@ Test(heap_plan, one_without_memory_is_told)
 
 	told[0] = '\0';
 	cr_assert_eq(heap_plan_parse(texts, 1, &p, NULL), PS_OK);
-	cr_assert_eq(heap_plan_begin(&p, 0, "x", 1000, NULL), PS_OK);
+	cr_assert_eq(heap_plan_begin(&p, 0, "x", no_suffixes, "psheap", 1000, NULL), PS_OK);
 	fail_alloc_at(1);
 	heap_plan_end(&p, 2000, 0, &how);
 	fail_alloc_at(0);

@@ -150,6 +150,57 @@ Test(parcel, a_folder_that_was_used_is_not_the_one_that_was_just_made)
 	rmdir(folder);
 }
 
+/* A folder in two others, the modes and owners of which, from the outer one on, are these. */
+Test(parcel, a_folder_that_others_may_change_is_not_kept)
+{
+	enum { US = 64998, OTHER = 64999 };
+	static const struct {
+		mode_t modes[3];
+		uid_t owners[3];
+		bool kept;
+	} rows[] = {
+		{ { 0755, 0755, 0700 }, { 0, 0, US }, true },
+		{ { 0755, 0755, 01777 }, { 0, 0, 0 }, true },
+		{ { 01777, 01777, 01777 }, { US, 0, US }, true },
+		{ { 0755, 0755, 0777 }, { 0, 0, 0 }, false },
+		{ { 0755, 0755, 0775 }, { 0, 0, US }, false },
+		{ { 0755, 0777, 0700 }, { 0, 0, US }, false },
+		{ { 0777, 0755, 0700 }, { 0, 0, US }, false },
+		{ { 0755, 0755, 01777 }, { 0, 0, OTHER }, false },
+		{ { 0755, 0755, 0700 }, { 0, OTHER, US }, false },
+		{ { 0755, 0755, 0700 }, { OTHER, 0, US }, false },
+	};
+	char outer[] = "/tmp/pysample-test-XXXXXX", middle[64], inner[64];
+	const char *const names[] = { outer, middle, inner };
+	const uint32_t trusted[] = { US, 0 };
+	int top, within, beside = open("/etc", O_PATH);
+
+	cr_assert_eq(geteuid(), 0u, "these tests are run by root");
+	cr_assert(mkdtemp(outer));
+	snprintf(middle, sizeof middle, "%s/x", outer);
+	snprintf(inner, sizeof inner, "%s/x/x", outer);
+	cr_assert(mkdir(middle, 0700) == 0 && mkdir(inner, 0700) == 0);
+	top = open(names[0], O_PATH);
+	within = open(names[2], O_DIRECTORY | O_RDONLY);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		for (int k = 0; k < 3; k++) {
+			cr_assert_eq(chown(names[k], rows[i].owners[k], 0), 0);
+			cr_assert_eq(chmod(names[k], rows[i].modes[k]), 0);
+		}
+		cr_expect_eq(parcel_folder_is_kept(within, top, trusted, 2), rows[i].kept,
+			     "row %zu", i);
+	}
+	cr_assert_eq(chown(names[0], 0, 0), 0);
+	cr_expect(parcel_folder_is_kept(within, top, trusted, 2));
+	cr_expect_not(parcel_folder_is_kept(within, beside, trusted, 2),
+		      "it does not lie in there");
+	close(beside);
+	close(top);
+	close(within);
+	for (int i = 3; i-- > 0;)
+		rmdir(names[i]);
+}
+
 /* What it is that stands there cannot be found out. */
 Test(parcel, a_folder_that_cannot_be_looked_at_goes_again)
 {
