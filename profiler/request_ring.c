@@ -8,13 +8,16 @@
  *
  * 1. It is put into an empty ring only, and into slot 0, so it is always the next one as long
  *    as it waits: calls that others add come behind it and keep their order, whether it is
- *    taken or cleared.
+ *    taken or cleared. Up to 3.11 a call that does nothing lies right behind it, so that the
+ *    ring is not empty until ours has returned: one that another pysample added meanwhile would
+ *    be made right after it, which must not be (offsets/ring.c). What is left is the few
+ *    instructions from there to the end of the round.
  * 2. The text must last until PyRun_SimpleString() has copied it, a moment after the call was
  *    taken. In the ring it could be overwritten by calls of others. It lies at the end of an
  *    array of 255 functions that the interpreter has for users of _PyEval_RequestCodeExtraIndex()
  *    (PyInterpreterState.co_extra_freefuncs), of which some programs use one or two, from the
  *    beginning. There is room for two texts, and the one that the last call was given is left
- *    alone: until 3.11 it cannot be seen whether that call is being made right now.
+ *    alone: it may be being made right now, by a pysample that put no call behind it.
  * 3. The function must return 0: after another value bytecode goes on as after an exception,
  *    and where there is none that is a SystemError in the program. So the text catches
  *    everything, and ring_site_ready() forbids what could fail before it runs.
@@ -60,10 +63,10 @@ static raddr place_of(const struct ring_site *s, unsigned i)
 /* Not where the last call's is. */
 static raddr choose_place(const struct ring_site *s, const unsigned char *bytes)
 {
-	raddr function, argument;
+	struct ring_call last;
 
-	ring_slot0(&s->layout, bytes, &function, &argument);
-	return place_of(s, function == s->function && argument == place_of(s, 0));
+	ring_slot0(&s->layout, bytes, &last);
+	return place_of(s, last.function == s->function && last.argument == place_of(s, 0));
 }
 
 static enum ps_status write_ring(const struct request *r, const unsigned char *bytes)
@@ -130,7 +133,7 @@ static enum ps_status put(struct request *r, const struct request_thread *t, con
 	r->interpreter = t->interpreter;
 	r->ring.text = place;
 	__atomic_store_n(&r->thread, t->at, __ATOMIC_SEQ_CST);
-	ring_put(&s->layout, bytes, s->function, place);
+	ring_put(&s->layout, bytes, &(struct ring_call){ s->function, place }, s->mark);
 	if (poke(&r->poker, place, text, strlen(text) + 1) || write_ring(r, bytes) || signal(r))
 		return ps_fail(err, PS_DENIED, "the memory of process %d cannot be written",
 			       r->pid);
@@ -150,11 +153,11 @@ static bool has_our_text(const struct request *r)
 static bool is_ours(const struct request *r, const unsigned char *bytes)
 {
 	const struct ring_site *s = &r->ring.site;
-	raddr function, argument;
+	struct ring_call call;
 
-	ring_slot0(&s->layout, bytes, &function, &argument);
-	return ring_begins_at_0(&s->layout, bytes) && function == s->function &&
-	       argument == r->ring.text && has_our_text(r);
+	ring_slot0(&s->layout, bytes, &call);
+	return ring_begins_at_0(&s->layout, bytes) && call.function == s->function &&
+	       call.argument == r->ring.text && has_our_text(r);
 }
 
 static enum ps_status state(const struct request *r, enum request_state *ret, bool *ret_signalled)
@@ -214,7 +217,7 @@ static enum ps_status clear(struct request *r)
 		return PS_TORN;
 	if (ring_site_bytes(s, &m, bytes, &count) == PS_FAULT)
 		return PS_FAULT;
-	ring_take(&s->layout, bytes);
+	ring_take(&s->layout, bytes, s->mark);
 	PS_TRY(write_ring(r, bytes));
 	if (ring_site_bytes(s, &m, bytes, &count) == PS_OK && count == 0)
 		return calm(r, &m);
