@@ -10,7 +10,11 @@
  * thread, which is the one that Py_AddPendingCall() uses. BUSY is the former's for both.
  *
  * Until 3.11 the flag that calls are being made is a static variable of a function, and is not
- * seen from here. */
+ * seen from here. Calls that are added while one is made are made in the same round. That must not
+ * happen to ours if the one before has left a trace function, which would take what runs ours for
+ * the program. And in 3.11 it could hang: while a call is to be made, the breaker is set, and with
+ * it the first instruction of a function that is traced is begun again and again (DO_TRACING and
+ * handle_eval_breaker in Python/ceval.c). */
 #include "offsets/ring.h"
 
 #include <string.h>
@@ -33,7 +37,7 @@
 	}
 
 /* struct _pending_calls of 3.9 to 3.11. */
-#define RING_3_9 .calls = 16, .slot = 16, .slots = 32, .first = 528
+#define RING_3_9 .calls = 16, .slot = 16, .slots = 32, .first = 528, .marked = true
 
 /* To add a version: HOWTO_ADD_PYTHON.md. Include/internal/pycore_*.h of each release. */
 static const struct ring_layout layouts[] = {
@@ -70,7 +74,8 @@ static const struct ring_layout layouts[] = {
 	  .calls = 24,
 	  .slot = 16,
 	  .slots = 32,
-	  .first = 536 },
+	  .first = 536,
+	  .marked = true },
 	{ /* 3.9.18: pycore_interp.h, pycore_runtime.h */
 	  .minor = 9,
 	  .word = { [RW_INTERPRETERS] = IN_RUNTIME(32, 8),
@@ -298,22 +303,56 @@ int ring_count(const struct ring_layout *l, const unsigned char *bytes)
 	return (int)count;
 }
 
-void ring_put(const struct ring_layout *l, unsigned char *bytes, raddr function, raddr argument)
+static void set_call(const struct ring_layout *l, unsigned char *bytes, uint32_t slot,
+		     const struct ring_call *call)
 {
-	memset(bytes + l->calls, 0, l->slot);
-	memcpy(bytes + l->calls, &function, sizeof function);
-	memcpy(bytes + l->calls + 8, &argument, sizeof argument);
-	set(bytes, l->first, 0);
-	set(bytes, l->first + 4, 1);
-	if (l->pending)
-		set(bytes, l->pending, 1);
+	unsigned char *at = bytes + l->calls + slot * l->slot;
+
+	memset(at, 0, l->slot);
+	memcpy(at, &call->function, sizeof call->function);
+	memcpy(at + 8, &call->argument, sizeof call->argument);
 }
 
-void ring_slot0(const struct ring_layout *l, const unsigned char *bytes, raddr *ret_function,
-		raddr *ret_argument)
+static void get_call(const struct ring_layout *l, const unsigned char *bytes, uint32_t slot,
+		     struct ring_call *ret)
 {
-	memcpy(ret_function, bytes + l->calls, sizeof *ret_function);
-	memcpy(ret_argument, bytes + l->calls + 8, sizeof *ret_argument);
+	const unsigned char *at = bytes + l->calls + slot * l->slot;
+
+	memcpy(&ret->function, at, sizeof ret->function);
+	memcpy(&ret->argument, at + 8, sizeof ret->argument);
+}
+
+void ring_put(const struct ring_layout *l, unsigned char *bytes, const struct ring_call *call,
+	      raddr mark)
+{
+	const uint32_t count = mark ? 2 : 1;
+
+	set_call(l, bytes, 0, call);
+	if (mark)
+		set_call(l, bytes, 1, &(struct ring_call){ .function = mark });
+	set(bytes, l->first, 0);
+	set(bytes, l->first + 4, count);
+	if (l->pending)
+		set(bytes, l->pending, count);
+}
+
+static bool is_mark(const struct ring_layout *l, const unsigned char *bytes, uint32_t slot,
+		    raddr mark)
+{
+	struct ring_call call;
+
+	get_call(l, bytes, slot, &call);
+	return mark && call.function == mark && call.argument == 0;
+}
+
+bool ring_shows(const struct ring_layout *l, const unsigned char *bytes, raddr mark)
+{
+	return ring_count(l, bytes) > 0 && is_mark(l, bytes, get(bytes, l->first), mark);
+}
+
+void ring_slot0(const struct ring_layout *l, const unsigned char *bytes, struct ring_call *ret)
+{
+	get_call(l, bytes, 0, ret);
 }
 
 bool ring_begins_at_0(const struct ring_layout *l, const unsigned char *bytes)
@@ -321,12 +360,13 @@ bool ring_begins_at_0(const struct ring_layout *l, const unsigned char *bytes)
 	return get(bytes, l->first) == 0 && get(bytes, l->first + 4) != 0;
 }
 
-void ring_take(const struct ring_layout *l, unsigned char *bytes)
+void ring_take(const struct ring_layout *l, unsigned char *bytes, raddr mark)
 {
-	uint32_t next = get(bytes, l->first + 4);
+	const uint32_t next = get(bytes, l->first + 4);
+	const uint32_t taken = next >= 2 && is_mark(l, bytes, 1, mark) ? 2 : 1;
 
-	memset(bytes + l->calls, 0, l->slot);
-	set(bytes, l->first, 1);
+	memset(bytes + l->calls, 0, taken * l->slot);
+	set(bytes, l->first, taken);
 	if (l->pending)
-		set(bytes, l->pending, (next + l->slots - 1) % l->slots);
+		set(bytes, l->pending, (next + l->slots - taken) % l->slots);
 }

@@ -79,6 +79,13 @@ struct ring_layout {
 	uint32_t limits;  /* two ints that are always 32 and 0; 0: none */
 	/* Of the breaker: every bit is one reason (3.13), else it is 0 or 1. */
 	uint8_t breaker_bit;
+	/* Our call has to be seen while it is made, and BUSY cannot be: so a mark lies behind it,
+	 * a call that does nothing, until it has returned. */
+	bool marked;
+};
+
+struct ring_call {
+	raddr function, argument;
 };
 
 /* NULL: that version has no such ring, or another machine is not known. */
@@ -92,14 +99,17 @@ bool ring_layout_move(struct ring_layout *l, uint32_t by);
 size_t ring_size(const struct ring_layout *l);
 /* How many calls wait; -1: these bytes are no ring. */
 int ring_count(const struct ring_layout *l, const unsigned char *bytes);
-/* Into an empty one, so that the call lies in slot 0. */
-void ring_put(const struct ring_layout *l, unsigned char *bytes, raddr function, raddr argument);
+/* Into an empty one, so that the call lies in slot 0. mark: a function that does nothing with
+ * the argument 0, of a layout that is marked; else 0. */
+void ring_put(const struct ring_layout *l, unsigned char *bytes, const struct ring_call *call,
+	      raddr mark);
+/* Is the mark the next call? Then the one before it is being made. */
+bool ring_shows(const struct ring_layout *l, const unsigned char *bytes, raddr mark);
 /* What slot 0 holds, or held last. */
-void ring_slot0(const struct ring_layout *l, const unsigned char *bytes, raddr *ret_function,
-		raddr *ret_argument);
+void ring_slot0(const struct ring_layout *l, const unsigned char *bytes, struct ring_call *ret);
 /* Is the call in slot 0 the next one? */
 bool ring_begins_at_0(const struct ring_layout *l, const unsigned char *bytes);
-/* Takes the next call, in slot 0, out; the others keep their order. */
-void ring_take(const struct ring_layout *l, unsigned char *bytes);
+/* Takes the next call, in slot 0, out, and its mark with it; the others keep their order. */
+void ring_take(const struct ring_layout *l, unsigned char *bytes, raddr mark);
 
 #endif

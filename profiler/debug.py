@@ -38,6 +38,10 @@ def pysample_debug():
     # Does the interpreter make us run between two instructions only, and nobody else meanwhile?
     # So it is with pending calls, and in PyPy; the door of 3.14 also opens in system calls.
     ALONE = sys.implementation.name != "cpython" or sys.version_info < (3, 14)
+    # CPython 3.11 hangs where a function is entered that is traced, inside of a pending call, if the
+    # program has added another one meanwhile (offsets/ring.c). So a trace function is set when
+    # nothing is left to be entered.
+    LATE = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
 
     # --- haste ---
 
@@ -309,10 +313,23 @@ def pysample_debug():
 
     # --- what it does to frames ---
 
-    def trace_instructions(frame, function):
+    def set_trace(function, within):
+        """within: the globals of the injection that this is called in; None: in none."""
+        if LATE and within is not None:
+            sys.settrace(None)
+            within["LAST"] = sys.settrace, function
+        else:
+            sys.settrace(function)
+
+    def get_trace(within):
+        """What it is, or is going to be."""
+        last = within.get("LAST") if LATE and within is not None else None
+        return sys.gettrace() if last is None else last[1]
+
+    def trace_instructions(frame, function, within):
         trace_opcodes(frame, True)
         trace_opcodes(sys._getframe(), True)  # where 3.12 looks for it
-        sys.settrace(function)
+        set_trace(function, within)
 
     def trace_opcodes(frame, on):
         try:
@@ -320,10 +337,10 @@ def pysample_debug():
         except AttributeError:
             pass  # a Python without: lines will do
 
-    def throw_into(frame, thrown, is_hidden):
+    def throw_into(frame, thrown, is_hidden, within):
         """From inside of an injection nothing reaches the program but by a trace function. Returns
         that, and what takes it back."""
-        before, own = sys.gettrace(), frame.f_trace
+        before, own = get_trace(within), frame.f_trace
 
         def take_back():
             frame.f_trace = own
@@ -338,7 +355,7 @@ def pysample_debug():
 
         # A loop that fits into one line may have no other events than instructions.
         frame.f_trace = throw
-        trace_instructions(frame, throw)
+        trace_instructions(frame, throw, within)
         return throw, take_back
 
     # --- the session: how pdb is led into the thread and out again ---
@@ -372,7 +389,7 @@ def pysample_debug():
         # A signal handler of the program.
         connection.send(b"e", "the program goes on with %s" % type(error).__name__)
         connection.close()
-        throw_into(interrupted, error, is_of_ours)
+        throw_into(interrupted, error, is_of_ours, injection)
 
     try:
         haste.begin()
@@ -409,6 +426,7 @@ def pysample_debug():
             # Whose frames are never stopped in: ours, pdb's and those of the injection.
             self.hidden = {id(bdb.__dict__), id(pdb.__dict__), id(globals_of_ours)}
             self.injection = None
+            self.within = None  # the same, while it is being made
             how = {"nosigint": True, "readrc": False}
             if sys.version_info >= (3, 14):
                 how["backend"] = "settrace"
@@ -467,9 +485,9 @@ def pysample_debug():
 
         def take(self, frame):
             if not self.tracing:
-                self.before = sys.gettrace()
+                self.before = get_trace(self.within)
                 self.tracing = True
-                sys.settrace(None)
+                set_trace(None, self.within)
             while frame is not None:
                 if frame.f_trace is not self.trace_dispatch:
                     lines = getattr(frame, "f_trace_lines", True)
@@ -499,14 +517,20 @@ def pysample_debug():
             self.kept = []
             self.frame_trace_lines_opcodes = {}
             before, self.before = self.before, None
-            sys.settrace(before)
+            set_trace(before, self.within)
 
         # --- stops ---
 
         def stop(self, injection, frame, answered=0):
             """Made to stop by an injection (its globals) that has interrupted that frame; pysample
             had answered so many prompts when it asked for that."""
-            self.injection = injection
+            self.injection = self.within = injection
+            try:
+                self.stop_within(frame, answered)
+            finally:
+                self.within = None
+
+        def stop_within(self, frame, answered):
             if self.over:
                 return None
             if self.talking:
@@ -519,7 +543,7 @@ def pysample_debug():
             if traced is not None:  # an event of that one is being looked at: stop at the next
                 self.take(traced)
                 self.set_step()
-                sys.settrace(self.trace_dispatch)
+                set_trace(self.trace_dispatch, self.within)
                 return None
             self.take(frame)
             self._set_stopinfo(None, None)
@@ -531,7 +555,7 @@ def pysample_debug():
             """Nothing that is entered now could be broken off by another injection, and the next
             instruction is near."""
             self.stopping = frame
-            trace_instructions(frame, self.trace_dispatch)
+            trace_instructions(frame, self.trace_dispatch, self.within)
 
         def at_stop(self, frame, event):
             trace_opcodes(self.stopping, False)
@@ -546,7 +570,7 @@ def pysample_debug():
             except BaseException as error:
                 thrown = error
             if thrown is not None:
-                throw_into(frame, thrown, self.is_hidden)
+                throw_into(frame, thrown, self.is_hidden, self.within)
             elif self.tracing:
                 sys.settrace(self.trace_dispatch)
 
@@ -566,7 +590,8 @@ def pysample_debug():
                 self.pressed = True
             elif not self.is_armed():
                 self.broken_off = True
-                self.armed = throw_into(entered, KeyboardInterrupt(), self.is_hidden)
+                stop = KeyboardInterrupt()
+                self.armed = throw_into(entered, stop, self.is_hidden, self.within)
 
         def is_armed(self):
             return self.armed is not None and sys.gettrace() is self.armed[0]
@@ -890,6 +915,7 @@ def pysample_debug():
             return
         session = find_session()
         if session is not None:
+            session.within = injection
             session.end()
         session = start()
         if session is not None:

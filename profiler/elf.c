@@ -42,6 +42,9 @@ static void note_symbol(const char *name, const GElf_Sym *sym, struct elf_python
 	} else if (strcmp(name, "PyRun_SimpleString") == 0) {
 		e->has_run = true;
 		e->run = sym->st_value;
+	} else if (strcmp(name, "PyCallable_Check") == 0) {
+		e->has_check = true;
+		e->check = sym->st_value;
 	} else if (strcmp(name, "_PyThreadState_Current") == 0) {
 		e->is_old = true;
 	} else if (strcmp(name, PYPY_DOOR_SYMBOL) == 0) {
@@ -98,7 +101,7 @@ static void read_dynamic(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct
  * information are many more, and take milliseconds. */
 static bool is_told(const struct elf_python *e)
 {
-	return e->has_symbol && e->has_run;
+	return e->has_symbol && e->has_run && e->has_check;
 }
 
 static void read_sections(Elf *elf, bool all_symbols, struct elf_python *e)

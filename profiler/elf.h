@@ -26,6 +26,8 @@ struct elf_python {
 	uint64_t version; /* virtual address of that 32-bit word */
 	bool has_run;     /* "PyRun_SimpleString" */
 	uint64_t run;
+	bool has_check; /* "PyCallable_Check" */
+	uint64_t check;
 	bool is_old; /* "_PyThreadState_Current": up to 3.6, before there was a _PyRuntime */
 	bool is_pypy;
 	bool has_requests;  /* "pypysig_counter" with room for a path: PyPy since 7.3.18 */

@@ -288,9 +288,16 @@ def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pyp
         let_go(lock)
 
 
+# What is left to be called with one argument, at the very end (debug.py): behind it no function in
+# Python is entered.
+LAST = None
 try:
     pysample_inject(PID, FOLDER, NAME, SOURCE, ARGS, DETACH, STREAM, SELDOM, PYPY)
 finally:
     # A function and the namespace that it is in keep each other: only a collection would free
-    # them, and a program may have switched that off.
-    del pysample_inject, SOURCE, SELDOM, PYPY
+    # them, and a program may have switched that off. The names stay, for debug.py knows by them
+    # what is ours.
+    pysample_inject = SOURCE = SELDOM = PYPY = None
+    if LAST is not None:
+        LAST[0](LAST[1])
+        LAST = None

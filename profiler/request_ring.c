@@ -8,22 +8,25 @@
  *
  * 1. It is put into an empty ring only, and into slot 0, so it is always the next one as long
  *    as it waits: calls that others add come behind it and keep their order, whether it is
- *    taken or cleared.
+ *    taken or cleared. Up to 3.11 a call that does nothing lies right behind it, so that the
+ *    ring is not empty until ours has returned: one that another pysample added meanwhile would
+ *    be made right after it, which must not be (offsets/ring.c). What is left is the few
+ *    instructions from there to the end of the round.
  * 2. The text must last until PyRun_SimpleString() has copied it, a moment after the call was
  *    taken. In the ring it could be overwritten by calls of others. It lies at the end of an
  *    array of 255 functions that the interpreter has for users of _PyEval_RequestCodeExtraIndex()
  *    (PyInterpreterState.co_extra_freefuncs), of which some programs use one or two, from the
  *    beginning. There is room for two texts, and the one that the last call was given is left
- *    alone: until 3.11 it cannot be seen whether that call is being made right now.
+ *    alone: it may be being made right now, by a pysample that put no call behind it.
  * 3. The function must return 0: after another value bytecode goes on as after an exception,
  *    and where there is none that is a SystemError in the program. So the text catches
  *    everything, and ring_site_ready() forbids what could fail before it runs.
  * 4. What may be seen half done if we are killed between two writes, until the guard has undone it:
- *    put() writes the slot, then the two indices, then 3.13's count; clear() the count, the
- *    indices, the slot. So the call is not in the ring, or it is there by slot 0 and the indices,
+ *    put() writes the slots, then the two indices, then 3.13's count; clear() the count, the
+ *    indices, the slots. So the call is not in the ring, or it is there by slot 0 and the indices,
  *    which is all that is_ours() goes by, and clear() makes the count right. The kernel ends a
- *    write between two pages if we are killed (mem_rw() in fs/proc/base.c): only a slot can
- *    cross one, and is outside of the ring when it is written. What comes after it (calls_to_do,
+ *    write between two pages if we are killed (mem_rw() in fs/proc/base.c): only slots can
+ *    cross one, and are outside of the ring when they are written. What comes after it (calls_to_do,
  *    the breaker) only says that the ring is not empty. */
 #include "profiler/request.h"
 
@@ -65,10 +68,10 @@ static raddr place_of(const struct ring_site *s, unsigned i)
 /* Not where the last call's is. */
 static raddr choose_place(const struct ring_site *s, const unsigned char *bytes)
 {
-	raddr function, argument;
+	struct ring_call last;
 
-	ring_slot0(&s->layout, bytes, &function, &argument);
-	return place_of(s, function == s->function && argument == place_of(s, 0));
+	ring_slot0(&s->layout, bytes, &last);
+	return place_of(s, last.function == s->function && last.argument == place_of(s, 0));
 }
 
 static enum ps_status write_part(const struct request *r, const unsigned char *bytes, uint32_t at,
@@ -82,9 +85,12 @@ static enum ps_status write_indices(const struct request *r, const unsigned char
 	return write_part(r, bytes, r->ring.site.layout.first, 8);
 }
 
-static enum ps_status write_slot(const struct request *r, const unsigned char *bytes)
+/* That of our call, and that of its mark. */
+static enum ps_status write_slots(const struct request *r, const unsigned char *bytes)
 {
-	return write_part(r, bytes, r->ring.site.layout.calls, r->ring.site.layout.slot);
+	const struct ring_site *s = &r->ring.site;
+
+	return write_part(r, bytes, s->layout.calls, s->layout.slot * (s->mark ? 2u : 1u));
 }
 
 static enum ps_status write_count(const struct request *r, const unsigned char *bytes)
@@ -149,8 +155,8 @@ static enum ps_status put(struct request *r, const struct request_thread *t, con
 	r->interpreter = t->interpreter;
 	r->ring.text = place;
 	__atomic_store_n(&r->thread, t->at, __ATOMIC_SEQ_CST);
-	ring_put(&s->layout, bytes, s->function, place);
-	if (poke(&r->poker, place, text, strlen(text) + 1) || write_slot(r, bytes) ||
+	ring_put(&s->layout, bytes, &(struct ring_call){ s->function, place }, s->mark);
+	if (poke(&r->poker, place, text, strlen(text) + 1) || write_slots(r, bytes) ||
 	    write_indices(r, bytes) || write_count(r, bytes) || signal(r))
 		return ps_fail(err, PS_DENIED, "the memory of process %d cannot be written",
 			       r->pid);
@@ -170,11 +176,11 @@ static bool has_our_text(const struct request *r)
 static bool is_ours(const struct request *r, const unsigned char *bytes)
 {
 	const struct ring_site *s = &r->ring.site;
-	raddr function, argument;
+	struct ring_call call;
 
-	ring_slot0(&s->layout, bytes, &function, &argument);
-	return ring_begins_at_0(&s->layout, bytes) && function == s->function &&
-	       argument == r->ring.text && has_our_text(r);
+	ring_slot0(&s->layout, bytes, &call);
+	return ring_begins_at_0(&s->layout, bytes) && call.function == s->function &&
+	       call.argument == r->ring.text && has_our_text(r);
 }
 
 static enum ps_status state(const struct request *r, enum request_state *ret, bool *ret_signalled)
@@ -234,10 +240,10 @@ static enum ps_status clear(struct request *r)
 		return PS_TORN;
 	if (ring_site_bytes(s, &m, bytes, &count) == PS_FAULT)
 		return PS_FAULT;
-	ring_take(&s->layout, bytes);
+	ring_take(&s->layout, bytes, s->mark);
 	PS_TRY(write_count(r, bytes));
 	PS_TRY(write_indices(r, bytes));
-	PS_TRY(write_slot(r, bytes));
+	PS_TRY(write_slots(r, bytes));
 	if (ring_site_bytes(s, &m, bytes, &count) == PS_OK && count == 0)
 		return calm(r, &m);
 	return PS_OK;

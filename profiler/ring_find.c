@@ -28,12 +28,14 @@ static enum ps_status read_addresses(struct target *t, const struct locate_file 
 	s->base[RING_RUNTIME] = mapped_address(maps, len, &f->map, e, runtime, false);
 	if (e->has_run)
 		s->function = mapped_address(maps, len, &f->map, e, e->run, true);
+	if (s->layout.marked && e->has_check)
+		s->mark = mapped_address(maps, len, &f->map, e, e->check, true);
 	if (!s->base[RING_RUNTIME])
 		return ps_fail(err, PS_UNSUPPORTED, "its runtime is not mapped");
-	if (s->function)
+	if (s->function && (s->mark || !s->layout.marked))
 		return PS_OK;
-	ps_fail(err, PS_UNSUPPORTED,
-		"the file that its interpreter is in does not say where PyRun_SimpleString is");
+	ps_fail(err, PS_UNSUPPORTED, "the file that its interpreter is in does not say where %s is",
+		s->function ? "PyCallable_Check" : "PyRun_SimpleString");
 	ps_hint(err, "its symbols were stripped; a build with a dynamic symbol table has it");
 	return PS_UNSUPPORTED;
 }

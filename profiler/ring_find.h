@@ -11,7 +11,7 @@
 enum ps_status ring_find_read(void *from, raddr at, void *into, size_t len) PS_MUST_USE;
 
 /* file: where the interpreter was found. PS_UNSUPPORTED: not this build of it, or its file does
- * not say where PyRun_SimpleString is. Else as ring_site_find(). */
+ * not say where PyRun_SimpleString is, or what else is called. Else as ring_site_find(). */
 enum ps_status ring_find(struct target *t, const struct locate_file *file,
 			 const struct identity *identity, struct ring_site *ret,
 			 struct ps_err *err) PS_MUST_USE;

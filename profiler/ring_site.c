@@ -315,12 +315,12 @@ static enum ps_status check_queue(const struct ring_site *s, const struct ring_m
 	if (ring_site_bytes(s, m, bytes, &count) || !has_room(s, m))
 		return ps_fail(err, PS_UNSUPPORTED,
 			       "its ring of pending calls is not as it should be");
+	if (!is_0(s, m, RW_BUSY, 0) || ring_shows(&s->layout, bytes, s->mark))
+		return ps_fail(err, PS_NOT_READY,
+			       "its ring of pending calls is busy: it is at work on a call");
 	if (count)
 		return ps_fail(err, PS_NOT_READY,
 			       "its ring of pending calls is busy: other calls wait in it");
-	if (!is_0(s, m, RW_BUSY, 0))
-		return ps_fail(err, PS_NOT_READY,
-			       "its ring of pending calls is busy: it is at work on a call");
 	return PS_OK;
 }
 

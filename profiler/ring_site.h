@@ -23,6 +23,7 @@ struct ring_site {
 	struct ring_layout layout;
 	raddr base[RING_NBASES]; /* of RING_THREAD: 0 */
 	raddr function;          /* PyRun_SimpleString */
+	raddr mark;              /* PyCallable_Check, which says no to 0; 0: not needed */
 };
 
 /* The main thread's state in the main interpreter. */

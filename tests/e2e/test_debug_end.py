@@ -76,11 +76,10 @@ def shows_prompt(t):
     return not t.closed
 
 
-def test_the_next_one_stands_in_the_program(host, program, debug):
+@pytest.mark.parametrize("words", [(), ("traced",)], ids=("", "traced"))
+def test_the_next_one_stands_in_the_program(host, program, debug, words):
     """While the one before it, which was killed, is being sent away."""
-    if host.implementation == "cpython" and host.version[:2] == (3, 11):
-        return  # no other request may come meanwhile: docs/USAGE.md
-    p = program(host)
+    p = program(host, *words)
     before = p.describe()
     for _ in range(5):
         t = debug(p.pid)

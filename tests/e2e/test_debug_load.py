@@ -6,7 +6,15 @@ import os
 import signal
 
 import process
-from debuggees import PROMPT, check_unchanged, debug, gone, program  # noqa: F401: two are fixtures
+from debuggees import (  # noqa: F401: some are fixtures
+    PROMPT,
+    check_stack,
+    check_unchanged,
+    debug,
+    gone,
+    program,
+    session,
+)
 
 SHORT = 100  # microseconds
 
@@ -25,6 +33,68 @@ def test_it_is_told_and_can_be_left(host, program, debug):
     gone(p, before)
     t = debug(p.pid)
     assert "42" in t.command("p 6 * 7")
+
+
+def test_others_that_come_meanwhile_wait(host, program, debug, pysample):
+    p = program(host, "waits")
+    before = p.describe()
+    first = debug(p.pid, wait=False)
+    p.told("loading")
+    order = ("exec", "--timeout", str(process.PATIENCE), p.pid, "-c", "print(6 * 7)")
+    scripts = [pysample.start(*order) for _ in range(2)]
+    for script in scripts:
+        # By then it has asked, or has found that it has to wait.
+        process.sampling(script, 200, or_ended=True)
+    p.go_on()
+    first.expect(PROMPT)
+    check_stack(p, first)
+    first.command("b " + p.line("total = number"))
+    assert "leaf()" in first.command("c")
+    first.command("cl 1")
+    first.type("c\r")
+    for script in scripts:
+        result = pysample.finish(script)
+        assert (result.code, result.out, result.err) == (0, "42\n", ""), result
+    assert p.describe()["session"]
+    first.type("\x03")
+    first.expect(PROMPT)
+    first.type("q\r")
+    assert first.end() == 0
+    gone(p, before)
+
+
+def test_a_call_that_the_program_adds_meanwhile(ring, session):
+    with session(ring, "adds") as (p, t):
+        check_stack(p, t)
+        t.command("tbreak " + p.line("total = number"))
+        assert "leaf()" in t.command("c")
+
+
+def is_at_prompt(t):
+    t.poll()
+    return PROMPT in t.text()
+
+
+def test_a_second_debugger_that_comes_meanwhile(host, program, debug):
+    p = program(host, "waits")
+    before = p.describe()
+    first = debug(p.pid, wait=False)
+    p.told("loading")
+    second = debug(p.pid, wait=False)
+    process.sampling(second.popen, 200, or_ended=True)
+    p.go_on()
+    both = (first, second)
+    t = process.until(lambda: next(filter(is_at_prompt, both), None), "one of them to stand")
+    other = second if t is first else first
+    t.expect(PROMPT)
+    check_stack(p, t)
+    t.type("c\r")
+    assert other.end() == 1, other.text()
+    t.type("\x03")
+    t.expect(PROMPT)
+    t.type("q\r")
+    assert t.end() == 0
+    gone(p, before)
 
 
 def test_threads_give_the_gil_up_sooner_meanwhile(host, program, debug):

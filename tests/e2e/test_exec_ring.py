@@ -132,7 +132,7 @@ def test_calls_that_come_behind_it_stay(ring, ring_in, pysample):
     child = ring_in(ring, "wait")
     p = waiting(child, pysample, 1)
     added = child.order("add", 40)["added"]
-    assert added >= 30, "the ring has room for as many as ever, but one"
+    assert added >= 29, "the ring has room for as many as ever, but one or two"
     child.order("go")
     result = pysample.finish(p)
     assert result.code == 0, result

@@ -7,18 +7,21 @@
 
 static void change(const struct ring_layout *l, unsigned char *bytes)
 {
+	const raddr mark = l->marked ? 3 : 0;
+	const int ours = mark ? 2 : 1;
 	int count = ring_count(l, bytes);
-	raddr function, argument;
+	struct ring_call call;
 
 	CHECK(count >= -1 && count < (int)l->slots);
 	if (count > 0 && ring_begins_at_0(l, bytes)) {
-		ring_take(l, bytes);
-		CHECK(ring_count(l, bytes) == count - 1);
+		ring_take(l, bytes, mark);
+		CHECK(ring_count(l, bytes) == count - 1 || ring_count(l, bytes) == count - ours);
 	} else if (count == 0) {
-		ring_put(l, bytes, 1, 2);
-		CHECK(ring_count(l, bytes) == 1 && ring_begins_at_0(l, bytes));
-		ring_slot0(l, bytes, &function, &argument);
-		CHECK(function == 1 && argument == 2);
+		ring_put(l, bytes, &(struct ring_call){ 1, 2 }, mark);
+		CHECK(ring_count(l, bytes) == ours && ring_begins_at_0(l, bytes));
+		CHECK(!ring_shows(l, bytes, mark));
+		ring_slot0(l, bytes, &call);
+		CHECK(call.function == 1 && call.argument == 2);
 	}
 }
 

@@ -2,7 +2,7 @@
 """Works in functions that are worth a breakpoint, and tells what has become of it when asked:
 a file "ask" in the folder that it is given is answered by a file "answer".
 
-debuggee.py FOLDER [traced] [daemon] [idle] [impatient] [busy] [waits [sets]] [lacks]
+debuggee.py FOLDER [traced] [daemon] [idle] [impatient] [busy] [adds] [waits [sets]] [lacks]
 """
 
 import builtins
@@ -103,11 +103,21 @@ def become_daemon():
         sys.stdin = sys.stdout = sys.stderr = None
 
 
+def add_call():
+    """A pending call, as code in C may: PyCallable_Check(NULL), which does nothing."""
+    import ctypes
+
+    nothing = ctypes.cast(ctypes.pythonapi.PyCallable_Check, ctypes.c_void_p)
+    assert ctypes.pythonapi.Py_AddPendingCall(nothing, None) == 0
+
+
 def import_slowly(name, *rest, **others):
     """What pdb is made of is found once there is a file "go", or not at all."""
     if name == "cmd" and "lacks" in sys.argv:
         raise ImportError("no " + name + " in this program")
-    if name == "cmd":
+    if name == "cmd" and "adds" in sys.argv:
+        add_call()
+    if name == "cmd" and "waits" in sys.argv:
         if "sets" in sys.argv:
             sys.setswitchinterval(0.0023451)
         write("loading", describe())
@@ -123,7 +133,7 @@ def spin():
 
 
 real_import = builtins.__import__
-if "waits" in sys.argv or "lacks" in sys.argv:
+if {"adds", "waits", "lacks"} & set(sys.argv):
     builtins.__import__ = import_slowly
 if "busy" in sys.argv:
     for _ in range(4):

@@ -20,6 +20,7 @@ enum {
 	SECOND_INTERP = 0x200000,
 	MEMORY = 0x400000,
 	FUNCTION = 0x777000,
+	MARK = 0x778000,
 	IDENT = 0x7f00,
 };
 
@@ -88,6 +89,7 @@ static void set_up(struct request *r, unsigned minor)
 		.base = { [RING_RUNTIME] = RUNTIME, [RING_INTERPRETER] = INTERP, [RING_GIL] = GIL },
 		.function = FUNCTION,
 	};
+	r->ring.site.mark = r->ring.site.layout.marked ? MARK : 0;
 	set(r, RW_STARTED, 1);
 	set(r, RW_INTERPRETERS, INTERP);
 	set(r, RW_MAIN, INTERP);
@@ -138,6 +140,12 @@ static enum ps_status put(struct request *r, const char *path, struct ps_err *er
 	return request_ring_ops.put(r, &main_thread, path, err);
 }
 
+/* The calls that are one request. */
+static unsigned ours(const struct request *r)
+{
+	return r->ring.site.mark ? 2 : 1;
+}
+
 static int count(const struct request *r)
 {
 	const struct ring_layout *l = &r->ring.site.layout;
@@ -173,6 +181,12 @@ static void take_first(const struct request *r)
 		set_int(r, l->pending, get_int(r, l->pending) - 1);
 }
 
+static void take_ours(const struct request *r)
+{
+	for (unsigned i = 0; i < ours(r); i++)
+		take_first(r);
+}
+
 #define EACH_MINOR(m) for (unsigned m = FIRST_MINOR; m <= LAST_MINOR; m++)
 
 Test(request_ring, is_put_and_taken)
@@ -187,7 +201,7 @@ Test(request_ring, is_put_and_taken)
 		cr_assert_eq(put(&r, "/tmp/x/s", NULL), PS_OK);
 		cr_expect_eq(state(&r, &signalled), REQUEST_WAITS, "3.%u", minor);
 		cr_expect(signalled);
-		cr_expect_eq(count(&r), 1);
+		cr_expect_eq(count(&r), (int)ours(&r));
 		cr_assert_eq(poke_read(&r.poker, r.ring.text, text, sizeof text - 1), PS_OK);
 		cr_expect(strncmp(text, "try:", 4) == 0 && strstr(text, "\"/tmp/x/s\""), "%s",
 			  text);
@@ -268,15 +282,15 @@ Test(request_ring, is_withdrawn_from_among_others)
 
 		set_up(&r, minor);
 		cr_assert_eq(put(&r, "/s", NULL), PS_OK);
-		for (unsigned i = 0; i < 30; i++)
+		for (unsigned i = 0; i < 29; i++)
 			add_other(&r, 1000 + i);
 		cr_expect_eq(state(&r, &signalled), REQUEST_WAITS, "nothing overwrites its text");
 		cr_assert_eq(request_ring_ops.clear(&r), PS_OK);
-		cr_expect_eq(count(&r), 30);
-		cr_expect_eq(get_int(&r, r.ring.site.layout.first), 1);
-		for (unsigned i = 0; i < 30; i++)
+		cr_expect_eq(count(&r), 29);
+		cr_expect_eq(get_int(&r, r.ring.site.layout.first), ours(&r));
+		for (unsigned i = 0; i < 29; i++)
 			cr_expect_eq(get_int(&r, r.ring.site.layout.calls +
-							 (1 + i) * r.ring.site.layout.slot),
+							 (ours(&r) + i) * r.ring.site.layout.slot),
 				     1000 + i);
 		if (has(&r, RW_CALLS_TO_DO))
 			cr_expect_eq(get(&r, RW_CALLS_TO_DO), 1);
@@ -539,18 +553,38 @@ Test(request_ring, the_text_of_the_last_call_is_left_alone)
 	char text[64] = "";
 	raddr first;
 
-	/* It may be in use this very moment, and until 3.11 nothing tells. */
+	/* It may be in use this very moment: of one without a mark, nothing tells until 3.11. */
 	set_up(&r, 9);
 	cr_assert_eq(put(&r, "/tmp/first/s", NULL), PS_OK);
 	first = r.ring.text;
-	take_first(&r);
+	take_ours(&r);
 	cr_assert_eq(put(&r, "/tmp/second/s", NULL), PS_OK);
 	cr_expect_neq(r.ring.text, first);
 	cr_assert_eq(poke_read(&r.poker, first + 36, text, sizeof text - 1), PS_OK);
 	cr_expect(strstr(text, "/tmp/first/s"), "%s", text);
-	take_first(&r);
+	take_ours(&r);
 	cr_assert_eq(put(&r, "/tmp/third/s", NULL), PS_OK);
 	cr_expect_eq(r.ring.text, first);
+}
+
+Test(request_ring, waits_for_one_that_is_being_made)
+{
+	for (unsigned minor = FIRST_MINOR; minor <= 11; minor++) {
+		struct ps_err err = { 0 };
+		struct request r;
+
+		set_up(&r, minor);
+		cr_assert_eq(put(&r, "/tmp/first/s", NULL), PS_OK);
+		take_first(&r);
+		cr_expect_eq(put(&r, "/tmp/second/s", &err), PS_NOT_READY, "3.%u", minor);
+		cr_expect(strstr(err.msg, "at work on a call"), "%s", err.msg);
+		add_one(&r);
+		cr_expect_eq(put(&r, "/tmp/second/s", &err), PS_NOT_READY);
+		take_first(&r);
+		take_first(&r);
+		cr_expect_eq(put(&r, "/tmp/second/s", &err), PS_OK);
+		close(r.poker.fd);
+	}
 }
 
 Test(request_ring, of_another_is_not_taken_for_ours)
@@ -591,7 +625,7 @@ Test(request_ring, the_longest_path_has_room)
 	set_up(&r, 10);
 	cr_assert_eq(put(&r, path, NULL), PS_OK);
 	cr_expect_eq(state(&r, &signalled), REQUEST_WAITS);
-	take_first(&r);
+	take_ours(&r);
 	cr_assert_eq(put(&r, path, NULL), PS_OK, "what we left there is no obstacle");
 }
 

@@ -47,6 +47,31 @@ static uint64_t function_at(const struct ring_layout *l, const unsigned char *by
 	return v;
 }
 
+/* As the main thread does it. */
+static void take(const struct ring_layout *l, unsigned char *bytes)
+{
+	uint32_t first;
+	int count = ring_count(l, bytes);
+
+	cr_assert_gt(count, 0);
+	memcpy(&first, bytes + l->first, 4);
+	set(bytes, l->first, (first + 1) % l->slots);
+	if (l->pending)
+		set(bytes, l->pending, (uint32_t)count - 1);
+}
+
+enum { MARK = 0x3333 };
+
+static raddr mark_of(const struct ring_layout *l)
+{
+	return l->marked ? MARK : 0;
+}
+
+static int ours(const struct ring_layout *l)
+{
+	return l->marked ? 2 : 1;
+}
+
 Test(ring, is_known_of_3_8_to_3_13)
 {
 	cr_expect_null(layout_of(FIRST_MINOR - 1));
@@ -74,18 +99,18 @@ Test(ring, a_call_is_put_and_taken_out_again)
 	for (unsigned minor = FIRST_MINOR; minor <= LAST_MINOR; minor++) {
 		const struct ring_layout *l = layout_of(minor);
 		unsigned char bytes[RING_BYTES_MAX];
-		raddr function, argument;
+		struct ring_call call;
 
 		for (uint32_t at = 0; at < l->slots; at++) {
 			empty(l, bytes, at);
 			cr_assert_eq(ring_count(l, bytes), 0);
 			cr_assert_not(ring_begins_at_0(l, bytes));
-			ring_put(l, bytes, 0x1111, 0x2222);
-			cr_assert_eq(ring_count(l, bytes), 1);
+			ring_put(l, bytes, &(struct ring_call){ 0x1111, 0x2222 }, mark_of(l));
+			cr_assert_eq(ring_count(l, bytes), ours(l));
 			cr_assert(ring_begins_at_0(l, bytes));
-			ring_slot0(l, bytes, &function, &argument);
-			cr_assert(function == 0x1111 && argument == 0x2222);
-			ring_take(l, bytes);
+			ring_slot0(l, bytes, &call);
+			cr_assert(call.function == 0x1111 && call.argument == 0x2222);
+			ring_take(l, bytes, mark_of(l));
 			cr_assert_eq(ring_count(l, bytes), 0);
 			cr_assert_not(ring_begins_at_0(l, bytes));
 		}
@@ -98,20 +123,54 @@ Test(ring, calls_behind_it_keep_their_order)
 		const struct ring_layout *l = layout_of(minor);
 		unsigned char bytes[RING_BYTES_MAX];
 
-		for (int n = 1; n <= 30; n++) {
+		for (int n = 1; n <= 31 - ours(l); n++) {
 			empty(l, bytes, 7);
-			ring_put(l, bytes, 1, 2);
+			ring_put(l, bytes, &(struct ring_call){ 1, 2 }, mark_of(l));
 			for (int i = 0; i < n; i++)
 				add(l, bytes, 100 + (unsigned)i);
-			cr_assert_eq(ring_count(l, bytes), n + 1);
+			cr_assert_eq(ring_count(l, bytes), n + ours(l));
 			cr_assert(ring_begins_at_0(l, bytes));
-			ring_take(l, bytes);
+			ring_take(l, bytes, mark_of(l));
 			cr_assert_eq(ring_count(l, bytes), n, "3.%u", minor);
 			for (int i = 0; i < n; i++)
-				cr_assert_eq(function_at(l, bytes, 1 + (unsigned)i),
+				cr_assert_eq(function_at(l, bytes, (unsigned)(ours(l) + i)),
 					     100 + (unsigned)i);
 		}
 	}
+}
+
+Test(ring, a_call_that_is_being_made_is_seen_by_its_mark)
+{
+	const struct ring_layout *l = layout_of(11);
+	unsigned char bytes[RING_BYTES_MAX];
+
+	for (unsigned minor = FIRST_MINOR; minor <= LAST_MINOR; minor++)
+		cr_expect_eq(layout_of(minor)->marked, minor < 12, "the others say BUSY");
+	empty(l, bytes, 7);
+	cr_expect_not(ring_shows(l, bytes, MARK));
+	ring_put(l, bytes, &(struct ring_call){ 1, 2 }, MARK);
+	cr_expect_not(ring_shows(l, bytes, MARK), "it waits");
+	take(l, bytes);
+	cr_expect(ring_shows(l, bytes, MARK));
+	cr_expect_not(ring_shows(l, bytes, 0), "without one, none is seen");
+	add(l, bytes, 100);
+	cr_expect(ring_shows(l, bytes, MARK), "others come behind it");
+	take(l, bytes);
+	cr_expect_not(ring_shows(l, bytes, MARK));
+	cr_expect_eq(ring_count(l, bytes), 1);
+}
+
+Test(ring, what_is_no_mark_is_left_alone)
+{
+	const struct ring_layout *l = layout_of(11);
+	unsigned char bytes[RING_BYTES_MAX];
+
+	empty(l, bytes, 0);
+	ring_put(l, bytes, &(struct ring_call){ 1, 2 }, 0);
+	add(l, bytes, 100);
+	ring_take(l, bytes, MARK);
+	cr_expect_eq(ring_count(l, bytes), 1);
+	cr_expect_eq(function_at(l, bytes, 1), 100);
 }
 
 Test(ring, what_is_none_is_told)
