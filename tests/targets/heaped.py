@@ -248,15 +248,17 @@ __getattribute__ __getitem__ __contains__ keys values items __dir__ __call__ __i
 
 
 def loops():
-    body = {name: forever for name in TRAPS}
+    traps = dict.fromkeys(TRAPS, forever)
     properties = {name: property(forever) for name in ("__class__", "__dict__")}
-    meta_body = {k: v for k, v in body.items() if k not in ("__call__", "__del__")}
-    meta = type("EndlessMeta", (type,), meta_body)
+    meta, made = type("EndlessMeta", (type,), {}), []
     for base in (object, dict, list, tuple, set, str, bytes, int, Exception):
-        # PyPy asks some of it when an object is made.
-        cls = type.__call__(meta, "Endless" + base.__name__, (base,), dict(properties))
+        cls = meta("Endless" + base.__name__, (base,), dict(properties))
         large.append(base.__new__(cls))
-        for name, trap in body.items():
+        made.append((cls, traps))
+    made.append((meta, {k: v for k, v in traps.items() if k not in ("__call__", "__del__")}))
+    # Only now, for PyPy asks some of it when an object or a class is made.
+    for cls, traps in made:
+        for name, trap in traps.items():
             type.__setattr__(cls, name, trap)
     say(there=True)
     busy()
