@@ -48,6 +48,7 @@ SEEN_MAX = 4000000  # ids that are remembered; beyond that, atoms may be told tw
 SAMPLES_MAX = 8
 NAME_MAX, VALUE_MAX = 256, 1024  # bytes
 NO_TEXT = 0xFFFFFFFF
+WHOLE_OF = slice(None)
 GC_FLAG, HEAP_FLAG, MANAGED_DICT, MANAGED_WEAK = 1 << 14, 1 << 9, 1 << 4, 1 << 3
 WORD_MASK = (1 << 64) - 1
 PYPY = sys.implementation.name == "pypy"
@@ -925,10 +926,11 @@ class Walk:
         return edges, content
 
     def content_of(self, o, shape):
+        # By slices: the iterators of PyPy ask for the length, as a subclass has it.
         if shape == LIST:
-            return INDEX, list(list.__iter__(o)), None
+            return INDEX, list.__getitem__(o, WHOLE_OF), None
         if shape == TUPLE:
-            return INDEX, list(tuple.__iter__(o)), None
+            return INDEX, list(tuple.__getitem__(o, WHOLE_OF)), None
         if shape == SET:
             return ELEMENT, list(set.__iter__(o)), None
         if shape == FROZENSET:
@@ -937,7 +939,7 @@ class Walk:
             base = dict
             if not isinstance_of(o, dict):
                 base = FROZENDICT
-            entries = list(base.items(o))
+            entries = list(iter(base.items(o)))  # PyPy asks a view for its dict's length
             return KEY, [v for _, v in entries], [k for k, _ in entries]
         if shape == DEQUE:
             return INDEX, list(_collections.deque.__iter__(o)), None

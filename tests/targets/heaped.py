@@ -13,6 +13,7 @@ import signal
 import stat
 import sys
 import time
+from collections import deque
 
 PYPY = sys.implementation.name == "pypy"
 ran = []
@@ -251,7 +252,7 @@ def loops():
     traps = dict.fromkeys(TRAPS, forever)
     properties = {name: property(forever) for name in ("__class__", "__dict__")}
     meta, made = type("EndlessMeta", (type,), {}), []
-    for base in (object, dict, list, tuple, set, str, bytes, int, Exception):
+    for base in (object, dict, list, tuple, set, frozenset, deque, str, bytes, int, Exception):
         cls = meta("Endless" + base.__name__, (base,), dict(properties))
         large.append(base.__new__(cls))
         made.append((cls, traps))
