@@ -16,6 +16,7 @@ from interpreters import HERE
 SAID = re.compile(r"picked up after ([\d.]+) ms; .* stood for ([\d.]+) ms")
 CODE = "import sys; print(sys.modules['__main__'].note({}))"
 THEIRS = "import sys, time; t = time.monotonic_ns(); sys.remote_exec(int(sys.argv[1]), sys.argv[2]); print(t)"
+RECORDED = ("alone", "looks", "beside")  # how the program is recorded
 BY_ANOTHER, OF_ANOTHER = "sys.remote_exec", 50
 WARM, MARKS = 50, 20
 TOLD_MAX = 10  # failures that are told one by one
@@ -35,7 +36,7 @@ def can_record(python):
 
 # --- One injection.
 
-def run(command):
+def run_quietly(command):
     try:
         return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=COMMAND_S)
     except subprocess.TimeoutExpired:
@@ -46,7 +47,7 @@ def by_pysample(pysample, t, number):
     """Milliseconds from the command to the script's first line, from the request to it, and that
     the program stood."""
     began = time.monotonic_ns()
-    result = run([pysample, "exec", "-v", str(t.pid), "-c", CODE.format(number)])
+    result = run_quietly([pysample, "exec", "-v", str(t.pid), "-c", CODE.format(number)])
     said = SAID.search(result.stderr)
     if result.returncode or not said or not result.stdout.strip().isdigit():
         raise profilers.Failed(f"number {number}: exit {result.returncode}: {result.stderr.strip()}")
@@ -57,7 +58,7 @@ def by_remote_exec(python, t, number):
     """Milliseconds from the call to the script's first line; its interpreter runs already."""
     with open(os.path.join(t.outside, "theirs.py"), "w") as f:
         f.write(CODE.format(number).replace("print", ""))
-    result = run(python.command("-c", THEIRS, str(t.pid), f"{t.inside}/theirs.py"))
+    result = run_quietly(python.command("-c", THEIRS, str(t.pid), f"{t.inside}/theirs.py"))
     if result.returncode:
         raise profilers.Failed(result.stderr.strip())
     until = time.monotonic() + 10
@@ -169,23 +170,36 @@ class Measurement:
                 self.marks.append(state(self.t, self.done))
         self.marks.append(state(self.t, self.done))
 
+    def beside_looks(self, recorder, seconds):
+        """A recording beside as many commands as there is time for that start, find the interpreter,
+        and read: what it loses to these, it loses to whoever uses the machine."""
+        with recorder.running(self.t, 1000) as run:
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                result = run_quietly([self.pysample, "dump", str(self.t.pid)])
+                if result.returncode:
+                    raise profilers.Failed(f"pysample dump: exit {result.returncode}: {result.stderr.strip()}")
+            return told_of(run.finish(), self.t.script)
+
     def beside(self, seconds):
-        """The injections beside a recording; before them, a recording without. They go on if it fails."""
-        recorder, alone, recording = profilers.Pysample(self.pysample), None, None
+        """The injections beside a recording; before them, a recording without, and one beside
+        commands that inject nothing. They go on if it fails."""
+        recorder, recording, before = profilers.Pysample(self.pysample), None, {}
         with contextlib.ExitStack() as at_end:
             try:
                 if can_record(self.python):
-                    alone = told_of(recorder.record(self.t, 1000, seconds), self.t.script)
+                    before["alone"] = told_of(recorder.record(self.t, 1000, seconds), self.t.script)
+                    before["looks"] = self.beside_looks(recorder, seconds)
                     recording = at_end.enter_context(recorder.running(self.t, 1000))
             except profilers.FAILURES as e:
                 self.failures.append(f"a recording under {self.python.label}: {e}")
             self.inject()
             try:
                 if recording:
-                    return alone, told_of(recording.finish(), self.t.script)
+                    return {**before, "beside": told_of(recording.finish(), self.t.script)}
             except profilers.FAILURES as e:
                 self.failures.append(f"a recording beside them under {self.python.label}: {e}")
-        return None, None
+        return dict.fromkeys(RECORDED)
 
     def others(self):
         """Python's own client, where there is one."""
@@ -198,7 +212,7 @@ class Measurement:
                 break
         return theirs
 
-    def row(self, alone, with_them):
+    def row(self, recorded):
         once, never, _, _ = ask(self.t, 0, self.done)
         first, last = self.marks[0], self.marks[-1]
         return {"python": self.python.label, "way": way(self.python), "asked": self.times, "times": self.done, "once": once,
@@ -207,7 +221,7 @@ class Measurement:
                 "blocks": last["blocks"] - first["blocks"], "memory": last["memory"] - first["memory"],
                 "slope": growth(self.marks), "marks": self.marks,
                 "whole": summary([v[0] for v in self.took]), "picked": summary([v[1] for v in self.took]),
-                "stood": summary([v[2] for v in self.took]), "alone": alone, "beside": with_them}
+                "stood": summary([v[2] for v in self.took]), **recorded}
 
 
 def way(python):
@@ -223,8 +237,7 @@ def measure(python, times, seconds, minutes=None, pysample=profilers.PYSAMPLE):
         with python.target(os.path.join(HERE, "targets", "host.py"), str(numbers)) as m.t:
             m.until = minutes and time.monotonic() + 60 * minutes
             m.warm()
-            alone, with_them = m.beside(seconds)
-            row = m.row(alone, with_them)
+            row = m.row(m.beside(seconds))
             row["theirs"] = summary(m.others())
     except profilers.FAILURES as e:
         m.fail("exec", e)
@@ -244,4 +257,4 @@ def line_of(row):
     return (f"{row['python']:8} {row['times']} times: once {row['once']}, never {row['never']}, more often {row['more']}; "
             f"command {ms(row['whole'])}, request {ms(row['picked'])}, stood {ms(row['stood'])}; "
             f"left: {row['fds']} descriptors, {row['files']} files, {row['memory']} bytes, {row['slope']:.2f} for each; "
-            f"recording alone {rate(row['alone'])}; beside {rate(row['beside'])}; {BY_ANOTHER} {ms(row['theirs'])}")
+            f"recording alone {rate(row['alone'])}; beside looks {rate(row['looks'])}; beside {rate(row['beside'])}; {BY_ANOTHER} {ms(row['theirs'])}")

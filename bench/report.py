@@ -323,14 +323,14 @@ def injections(part):
         [r["python"], r["fds"], r["files"], r["blocks"], f"{r['memory'] / 1024:.0f} KiB", f"{r['slope']:.1f} bytes"] for r in rows])
     recorded = [r for r in rows if r["beside"]]
     if recorded:
-        out += ["", "A recording of 1 kHz of the same program, first alone and then beside all of the injections:", ""]
-        out += table(["Python", "rate alone", "beside", "usable alone", "beside", "impossible alone", "beside"], [
-            [r["python"], *[f"{r[w]['hz']:.0f} Hz" for w in BOTH], *[f"{r[w]['usable']:.3f} %" for w in BOTH],
-             *[f"{r[w]['impossible']} of {thousands(r[w]['samples'])}" for w in BOTH]] for r in recorded])
+        out += ["", "A recording of 1 kHz of the same program: alone, beside `pysample dump` again and again (which uses the machine as much, and injects nothing), and beside all of the injections:", ""]
+        out += table(["Python", *[f"{what} {how}" for what in ("rate", "usable", "impossible") for how in ("alone", "beside looks", "beside injections")]], [
+            [r["python"], *[f"{r[w]['hz']:.0f} Hz" for w in RECORDED], *[f"{r[w]['usable']:.3f} %" for w in RECORDED],
+             *[f"{r[w]['impossible']} of {thousands(r[w]['samples'])}" for w in RECORDED]] for r in recorded])
     return out + [""]
 
 
-BOTH = ("alone", "beside")
+RECORDED = ("alone", "looks", "beside")
 
 
 def milliseconds(s):
@@ -360,9 +360,9 @@ def injection_goals(rows, goal):
     worst("memory left behind by each", "< 16 bytes", rows, lambda r: r["slope"], lambda r: f"{r['slope']:.1f} bytes", lambda r: r["slope"] < 16)
 
     def share(r):
-        return 100 * r["beside"]["hz"] / r["alone"]["hz"] if r["alone"]["hz"] else 0.0
+        return 100 * r["beside"]["hz"] / r["looks"]["hz"] if r["looks"]["hz"] else 0.0
 
-    worst("a recording beside it", "as alone: ≥ 99 % of the rate and usable", [r for r in rows if r["beside"]], lambda r: -share(r),
+    worst("a recording beside it", "as beside looks: ≥ 99 % of the rate; ≥ 99 % usable", [r for r in rows if r["beside"]], lambda r: -share(r),
           lambda r: f"{share(r):.1f} %, {r['beside']['usable']:.2f} %", lambda r: share(r) >= 99 and r["beside"]["usable"] >= 99)
 
 

@@ -246,7 +246,7 @@ def test_commands_that_fail_or_hang(monkeypatch):
         heap.run("sleep", "600")
     monkeypatch.setattr(injection, "COMMAND_S", 0.1)
     with pytest.raises(profilers.Failed, match="not done after"):
-        injection.run(["sleep", "600"])
+        injection.run_quietly(["sleep", "600"])
 
 
 # --- Running code.
@@ -281,7 +281,7 @@ def test_a_recording_that_fails_costs_no_injection(monkeypatch):
     monkeypatch.setattr(injection, "by_pysample", lambda *args: (3.0, 2.0, 1.0))
     monkeypatch.setattr(profilers, "Pysample", lambda exe: Breaking(OSError("it broke")))
     m = measurement(Door(), 5)
-    assert m.beside(1) == (None, None) and m.done == len(m.took) == 5 and m.failed == 0
+    assert m.beside(1) == dict.fromkeys(injection.RECORDED) and m.done == len(m.took) == 5 and m.failed == 0
     assert m.failures == ["a recording under 3.14: it broke"]
 
 

@@ -65,7 +65,7 @@ def test_each_number_counts_that_did_not_run_exactly_once(monkeypatch):
     m.done = 100  # of the 200: its time was over
     m.marks = [{"done": n, "memory": 10 * n, "fds": 3, "blocks": 9} for n in (0, 25, 50, 75, 100)]
     m.took = [(3.0, 2.0, 1.0)] * 97
-    row = m.row(None, None)
+    row = m.row(dict.fromkeys(injection.RECORDED))
     assert t.asked == ["0 100"]
     assert (row["asked"], row["times"], row["once"], row["never"], row["more"]) == (200, 100, 96, 3, 1)
     assert row["slope"] == pytest.approx(10) and row["memory"] == 1000 and row["picked"]["middle"] == 2.0
