@@ -76,25 +76,48 @@ def shows_prompt(t):
     return not t.closed
 
 
-@pytest.mark.parametrize("words", [(), ("traced",)], ids=("", "traced"))
-def test_the_next_one_stands_in_the_program(host, program, debug, words):
-    """While the one before it, which was killed, is being sent away."""
-    p = program(host, *words)
+# The second, as long as what watches over the first has not hung up in its stead.
+REFUSALS = (
+    "about to come or to go in that thread: try again",
+    "another pysample debugs that thread already",
+)
+
+
+def stands_after_one_that_was_killed(p, debug):
+    """While that one is being sent away."""
+
+    def let_in():
+        t = debug(p.pid, wait=False)
+        if shows_prompt(t):
+            return t
+        assert any(words in t.text() for words in REFUSALS), t.text()
+        return None
+
+    first = debug(p.pid)
+    first.type("c\r")
+    first.expect("\n")
+    first.popen.kill()
+    first.popen.wait()
+    t = process.until(let_in, "the next one to be let in")
+    t.expect(PROMPT)
+    check_stack(p, t)
+    t.type("q\r")
+    assert t.end() == 0, t.text()
+
+
+def test_the_next_one_stands_in_the_program(host, program, debug):
+    p = program(host)
     before = p.describe()
     for _ in range(5):
-        t = debug(p.pid)
-        t.type("c\r")
-        t.expect("\n")
-        t.popen.kill()
-        t.popen.wait()
-        t = debug(p.pid, wait=False)
-        while not shows_prompt(t):
-            assert "about to come or to go in that thread: try again" in t.text()
-            t = debug(p.pid, wait=False)
-        t.expect(PROMPT)
-        check_stack(p, t)
-        t.type("q\r")
-        assert t.end() == 0, t.text()
+        stands_after_one_that_was_killed(p, debug)
+    gone(p, before)
+
+
+def test_the_next_one_leaves_the_trace_function_of_the_program(ring, program, debug):
+    p = program(ring, "traced")
+    before = p.describe()
+    for _ in range(3):
+        stands_after_one_that_was_killed(p, debug)
     gone(p, before)
 
 
