@@ -8,6 +8,7 @@
 #include "profiler/visible.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <locale.h>
 #include <poll.h>
@@ -21,6 +22,7 @@ enum { PROMPT_MAX = 400, HISTORY_LINES = 1000, ADDED_MAX = 256 };
 struct line_reader {
 	const struct line_hooks *hooks;
 	bool terminal;
+	int keyboard; /* the terminal once more, read without waiting; -1: not opened */
 	int signals;
 	sigset_t before; /* what was blocked */
 	EditLine *edit;  /* NULL: no terminal */
@@ -195,6 +197,7 @@ static int read_character(EditLine *edit, wchar_t *ret)
 	struct line_reader *r = reader_of(edit);
 
 	for (;;) {
+		ssize_t got;
 		size_t n;
 		char c;
 
@@ -207,7 +210,10 @@ static int read_character(EditLine *edit, wchar_t *ret)
 				keep_typed(r);
 			return -1;
 		}
-		if (read(STDIN_FILENO, &c, 1) != 1) {
+		got = read(r->keyboard < 0 ? STDIN_FILENO : r->keyboard, &c, 1);
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (got != 1) {
 			r->why = LINE_EOF;
 			return 0;
 		}
@@ -224,10 +230,19 @@ static int read_character(EditLine *edit, wchar_t *ret)
 	}
 }
 
+/* Ctrl-C drops what was typed before it and not read yet (isig() in drivers/tty/n_tty.c), perhaps
+ * between poll() and read(), which must not wait then. The flag is one of the open file, which
+ * others share with us: so it is opened anew. */
+static int open_keyboard(void)
+{
+	return open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 static bool open_terminal(struct line_reader *r)
 {
 	HistEvent event;
 
+	r->keyboard = open_keyboard();
 	setlocale(LC_CTYPE, "");
 	r->edit = el_init("pysample", stdin, stdout, stderr);
 	r->history = history_init();
@@ -343,6 +358,7 @@ enum ps_status line_open(const struct line_hooks *hooks, struct line_reader **re
 	if (!r)
 		return ps_fail(err, PS_NOMEM, "out of memory");
 	r->hooks = hooks;
+	r->keyboard = -1;
 	take_signals(r);
 	r->terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	if (r->signals < 0 || (r->terminal && !open_terminal(r))) {
@@ -359,6 +375,8 @@ void line_close(struct line_reader *r)
 		el_end(r->edit);
 	if (r->history)
 		history_end(r->history);
+	if (r->keyboard >= 0)
+		close(r->keyboard);
 	if (r->signals >= 0)
 		close(r->signals);
 	sigprocmask(SIG_SETMASK, &r->before, NULL);
