@@ -159,11 +159,29 @@ static enum ps_status check_old_file(struct place *p, const struct stat *st, str
 	return PS_OK;
 }
 
+/* Can a file be made there? One without a name is not left behind if we are killed meanwhile; but
+ * not every file system has those. */
+static bool try_beside(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *name = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd = name ? open(name, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600) : -1;
+
+	free(name);
+	if (fd < 0) {
+		fd = open_beside(path, &name);
+		if (fd < 0)
+			return false;
+		unlink(name);
+		free(name);
+	}
+	close(fd);
+	return true;
+}
+
 static enum ps_status check(struct place *p, struct ps_err *err)
 {
 	struct stat st;
-	char *probe;
-	int fd;
 
 	if (!*p->path)
 		return refuse("there", "the name is empty", err);
@@ -176,13 +194,7 @@ static enum ps_status check(struct place *p, struct ps_err *err)
 		if (p->direct)
 			return PS_OK;
 	}
-	fd = open_beside(p->path, &probe);
-	if (fd < 0)
-		return refuse(p->path, strerror(errno), err);
-	close(fd);
-	unlink(probe);
-	free(probe);
-	return PS_OK;
+	return try_beside(p->path) ? PS_OK : refuse(p->path, strerror(errno), err);
 }
 
 enum ps_status place_open(const char *path, struct place *ret, struct ps_err *err)
