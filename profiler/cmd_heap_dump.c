@@ -162,7 +162,7 @@ static enum ps_status dump_to(const struct place *p, struct dumping *d, struct p
 		return ps_fail(err, PS_IO, "make a temporary file in %s: %s",
 			       folder ? folder : "/tmp", strerror(errno));
 	st = take(d, unnamed, err);
-	if (st == PS_IO) {
+	if (st && d->result.write_failed) {
 		ps_while(err, st, "a temporary file in %s", folder);
 		ps_hint(err, "name a file on another disk with -o FILE, or set TMPDIR");
 	}

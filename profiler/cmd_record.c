@@ -455,7 +455,7 @@ static int wait_for_command(struct recording *r, int code)
 {
 	int signal = stop_signal_seen(), status;
 
-	if (signal == SIGTERM || signal == SIGHUP)
+	if (!r->reaped && (signal == SIGTERM || signal == SIGHUP))
 		kill(r->pid, signal);
 	else if (r->until && !r->reaped && !r->options->quiet && start_is_running(r->pid))
 		fprintf(stderr, "pysample: waiting for %s, process %d, to end\n",

@@ -277,16 +277,18 @@ static enum ps_status read_marks(struct code_cache *c, struct code *code)
 	return st;
 }
 
-/* inject.py calls everything from one function, on which what the user wants to run stands;
- * heap_live.c calls its script so. */
+/* inject.py calls everything from one function, on which what the user wants to run stands, and has
+ * compiled what it seldom needs under a name of ours; heap_live.c calls its script so. */
 static uint32_t flags_of_ours(const char *name, size_t name_len, const char *file, size_t file_len)
 {
 	static const char entry[] = "pysample_inject", dump[] = "<heap dump>";
+	static const char seldom[] = "<pysample>";
 	uint32_t flags = 0;
 
 	if (name_len >= sizeof entry - 1 && memcmp(name, entry, sizeof entry - 1) == 0)
 		flags = name_len == sizeof entry - 1 ? CODE_HIDDEN | CODE_INJECTED : CODE_HIDDEN;
-	if (file_len == sizeof dump - 1 && memcmp(file, dump, sizeof dump - 1) == 0)
+	if ((file_len == sizeof dump - 1 && memcmp(file, dump, sizeof dump - 1) == 0) ||
+	    (file_len == sizeof seldom - 1 && memcmp(file, seldom, sizeof seldom - 1) == 0))
 		flags |= CODE_HIDDEN;
 	return flags;
 }

@@ -271,7 +271,7 @@ def pysample_debug():
     def is_injected(frame):
         """Not the script of an injection, but what runs it; also another one's, that we have
         interrupted before its first instruction."""
-        if "pysample_inject" in frame.f_globals:
+        if dict.__contains__(frame.f_globals, "pysample_inject"):
             return True
         for constant in frame.f_code.co_consts:
             if isinstance(constant, str):

@@ -23,7 +23,7 @@ static bool is_it(const struct search *s, int child)
 	struct proc_status status;
 
 	return proc_read_status(child, child, &status) == PS_OK && status.ppid == s->pid &&
-	       status.inner_tid == s->inner &&
+	       status.inner_tid == s->inner && status.pid_depth == s->parent.pid_depth &&
 	       memcmp(status.uid, s->parent.uid, sizeof status.uid) == 0;
 }
 

@@ -369,6 +369,7 @@ enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
 		heap_copy_let_go(t.copy);
 	else
 		heap_copy_end(t.copy);
+	ret->write_failed = t.error != 0;
 	if (st || *t.words || t.error || t.fate > BROKE_OFF)
 		st = explain(&t, st, err);
 	else if (t.spool >= 0)

@@ -27,16 +27,17 @@ struct heap_live_order {
 };
 
 struct heap_live_result {
-	uint64_t bytes;
+	uint64_t bytes;      /* that the process has sent */
 	uint64_t stopped_ns; /* that all threads were stopped for, to ask */
 	uint64_t
 		held_ns; /* from the text's first line to the fork's end; not that it was compiled */
-	uint64_t took_ns; /* from the request to the last byte */
+	uint64_t took_ns;  /* from the request to the last byte */
+	bool write_failed; /* told also if it fails: fd, or the spool, could not be written */
 };
 
-/* Writes the dump to fd, as it comes. What inject_open() and inject_next() fail with;
+/* Writes the dump to fd, as it comes; that of a PyPy when all has come. What inject_open() and inject_next() fail with;
  * PS_LIMIT: there is not enough memory for a copy, told before anything is done, or we were
- * interrupted; PS_FAULT: the process could not take it, the message has its words; PS_IO: fd. */
+ * interrupted; PS_FAULT: the process could not take it, the message has its words; PS_IO also for fd. */
 enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
 			      struct heap_live_result *ret, struct ps_err *err) PS_MUST_USE;
 

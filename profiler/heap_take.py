@@ -10,7 +10,7 @@ import _thread
 
 
 def take(stream, how, values):
-    began = time.monotonic_ns()
+    began, ours = time.monotonic_ns(), posix.getpid()
     below, spaces = interrupted()
     walker = {"__name__": "pysample_heap_walk", "__builtins__": __builtins__}
     load(STACKS, walker)
@@ -21,18 +21,18 @@ def take(stream, how, values):
             "values": values,
             "threads": walker["stacks"]() if below is not None else None,
             "own": (globals(), walker, *spaces),
-            "pid": posix.getpid(),
+            "pid": ours,
             "whole": True,
         }
         if how == "here":
             load(WALK, walker)
             walker["walk"](fd, **how_to)
         else:
-            pid = fork_quietly()
-            if pid == 0:
-                in_copy(fd, walker, how_to)
+            pid = fork_quietly(fd, walker, how_to)
             see_to(pid)
     finally:
+        if posix.getpid() != ours:  # a signal handler of the program has raised in the copy
+            posix._exit(1)
         posix.close(fd)
         walker.clear()
     print(0 if how == "here" else pid, time.monotonic_ns() - began)
@@ -77,22 +77,29 @@ def in_copy(fd, walker, how_to):
         posix._exit(0)
 
 
-def fork_quietly():
+def fork(*what):
+    pid = posix.fork()
+    if pid == 0:
+        in_copy(*what)
+    return pid
+
+
+def fork_quietly(*what):
     """Python 3.12 and later warn of forks in programs with threads: rightly, for the copy must
     not touch locks. It does not."""
     warnings = sys.modules.get("warnings")
     if warnings is None or sys.version_info < (3, 12):
-        return posix.fork()
+        return fork(*what)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return posix.fork()
+        return fork(*what)
 
 
 def see_to(pid):
     """No zombie is left, and nobody waits for the copy but a thread that ends with it."""
     try:
         _thread.start_new_thread(wait_for, (pid,))
-    except RuntimeError:
+    except BaseException:
         posix.kill(pid, 9)
         wait_for(pid)
         raise
@@ -119,5 +126,5 @@ try:
     take(__stream__, HOW, VALUES)
 finally:
     # As in inject.py: nothing is to wait for the collector.
-    del STACKS, WALK, take, load, in_copy, fork_quietly, wait_for, close_all_but
+    del STACKS, WALK, take, load, in_copy, fork, fork_quietly, see_to, wait_for, close_all_but
     del interrupted, take_streams_off

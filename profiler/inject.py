@@ -31,7 +31,7 @@ def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pyp
         this at once. In the same namespace, by which debug.py knows what is ours."""
         space = globals()
         if what not in space:
-            exec(compile(seldom, "inject_seldom.py", "exec", 0, True), space)
+            exec(compile(seldom, "<pysample>", "exec", 0, True), space)
         return space[what]
 
     def mark_pipe():
@@ -87,7 +87,11 @@ def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pyp
             try:
                 data = data[write_quietly(channel[0], data) :]
             except BlockingIOError:
-                data = get_seldom("write_later")(channel, data, write_quietly, let_go)
+                try:
+                    data = get_seldom("write_later")(channel, data, write_quietly, let_go)
+                except BaseException:
+                    let_go()  # half a message is worse than none
+                    raise
             except OSError:
                 let_go()
 
@@ -146,8 +150,13 @@ def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pyp
         try:
             return get_seldom("describe")(error, name, source)
         except BaseException as trouble:
-            return "%s (and its traceback cannot be shown: %s)\n" % (
+            try:
+                said = ": %s" % (error,)
+            except BaseException:
+                said = ""
+            return "%s%s (and its traceback cannot be shown: %s)\n" % (
                 type(error).__name__,
+                said,
                 type(trouble).__name__,
             )
 
@@ -266,7 +275,7 @@ def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pyp
     try:
         mark_pipe()
         if pypy:
-            lock[0] = hold_lock(folder)
+            hold_lock(folder, lock)
         try:
             posix.unlink(folder + b"/s")
         except FileNotFoundError:

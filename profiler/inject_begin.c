@@ -139,7 +139,8 @@ static bool is_in_hook(struct inject *in)
  * the empty one in the middle of it, if there are others that want the GIL, say: then the only
  * proof is that the time is over. Nor does it tell anything while the thread is in a hook, which
  * takes its time to say yes or no, and in which the empty one is taken as well. (One with
- * __cantrace__, or in C, is not seen to be a hook: the hint of the refusal says so.)
+ * __cantrace__, or in C, is not seen to be a hook; what is said of one that does not come back
+ * allows for that.)
  *
  * One refusal is none: where the thread was interrupted in code whose builtins have no __import__,
  * as the classes that namedtuple() makes, the interpreter cannot open the script either (3.15.2:

@@ -24,18 +24,17 @@ def pysample_close_own_file(folder):
         pass
 
 
-def pysample_hold_lock(folder):
+def pysample_hold_lock(folder, lock):
     """PyPy has to be told when this has ended, for it is deaf to signals until then; whoever
-    does that (guard.c) waits for this lock if pysample itself does not. -1: there is none."""
+    does that (guard.c) waits for this lock if pysample itself does not. lock[0] is its
+    descriptor then."""
     import posix
 
-    fd = -1
     try:
-        fd = posix.open(folder + b"/p", posix.O_RDWR | posix.O_CLOEXEC)
-        posix.lockf(fd, posix.F_TLOCK, 0)
+        lock[0] = posix.open(folder + b"/p", posix.O_RDWR | posix.O_CLOEXEC)
+        posix.lockf(lock[0], posix.F_TLOCK, 0)
     except OSError:
         pass
-    return fd
 
 
 PYPY = (pysample_close_own_file, pysample_hold_lock)

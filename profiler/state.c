@@ -25,9 +25,14 @@ static unsigned compose(const struct thread *t, bool attached, unsigned activity
 	return t->nframes ? state : state & ~(unsigned)(STATE_WORK | STATE_CPU);
 }
 
+static const struct thread *top_of(const struct sampler *s, const struct thread *t)
+{
+	return &s->threads[s->threads[t->native].top];
+}
+
 bool state_is_elsewhere(const struct sampler *s, const struct thread *t)
 {
-	return t->shared && &s->threads[s->threads[t->native].top] != t;
+	return t->shared && top_of(s, t) != t;
 }
 
 /* The native thread, once for all of its states. */
@@ -51,7 +56,7 @@ unsigned state_take(struct sampler *s, struct thread *t, const struct capture *c
 	};
 	unsigned activity;
 
-	if (x.attached && t->shared)
+	if (t->shared && (x.attached || (t->nframes && !top_of(s, t)->nframes)))
 		s->threads[t->native].top = (uint32_t)(t - s->threads);
 	activity = ask(s, t, &x);
 	t->status = status;
