@@ -80,15 +80,21 @@ static void undo(struct request *r, struct parcel *p)
 	settle_afterwards(r, lock);
 }
 
-/* Its files go to where nobody waits for their end. */
+/* Its files go to where nobody waits for their end; nor does it keep a terminal that was opened
+ * once more (cmd_debug_line.c). */
 static void let_go_of_files(void)
 {
+	enum { FILES_MAX = 256 };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (int fd = 0; null >= 0 && fd < 3; fd++)
 		dup2(null, fd);
 	if (null > 2)
 		close(null);
+	for (int fd = 3; fd < FILES_MAX; fd++) {
+		if (isatty(fd))
+			close(fd);
+	}
 }
 
 static void ignore_signals(void)
