@@ -137,7 +137,7 @@ class Measurement:
 
     def __init__(self, python, t, times, pysample):
         self.python, self.t, self.times, self.pysample = python, t, times, pysample
-        self.done, self.until = 0, None
+        self.done, self.minutes = 0, None
         self.took, self.marks, self.failed, self.failures = [], [], 0, []
 
     def fail(self, who, words):
@@ -153,9 +153,9 @@ class Measurement:
     def inject(self):
         every = max(1, self.times // MARKS)
         self.marks.append(state(self.t, 0))
-        in_a_row = 0
+        in_a_row, until = 0, self.minutes and time.monotonic() + 60 * self.minutes
         for number in range(self.times):
-            if self.until and time.monotonic() > self.until:
+            if until and time.monotonic() > until:
                 break
             self.done = number + 1
             try:
@@ -235,7 +235,7 @@ def measure(python, times, seconds, minutes=None, pysample=profilers.PYSAMPLE):
     m = Measurement(python, None, times, pysample)
     try:
         with python.target(os.path.join(HERE, "targets", "host.py"), str(numbers)) as m.t:
-            m.until = minutes and time.monotonic() + 60 * minutes
+            m.minutes = minutes
             m.warm()
             row = m.row(m.beside(seconds))
             row["theirs"] = summary(m.others())
