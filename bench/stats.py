@@ -82,10 +82,13 @@ def median_interval(values):
     median at least 95 times in 100, for each value is above it or below as a coin falls. None of
     fewer than six values."""
     ordered, n = sorted(values), len(values)
-    k, tail = 0, 0.5 ** n
-    while tail <= 0.025:  # the chance that no more than k values are below
+    # In whole numbers of 2 ** n, for a single one of them may be too little for a float.
+    k, ways = 0, 1
+    tail = ways
+    while 1000 * tail <= 25 << n:  # the chance that no more than k values are below
         k += 1
-        tail += math.comb(n, k) * 0.5 ** n
+        ways = ways * (n - k + 1) // k
+        tail += ways
     low, high = (ordered[k - 1], ordered[n - k]) if k else (math.nan, math.nan)
     return Interval(statistics.median(ordered), low, high)
 
