@@ -475,8 +475,11 @@ int cmd_record(const struct options *o)
 	if (st)
 		return command_failed(st, &err);
 	st = heap_plan_parse(o->heap_dumps, o->nheap_dumps, &r.heap, &err);
-	if (!st && o->heap_format)
+	if (!st && o->heap_format) {
 		st = heap_output_choose(o->heap_format, "", &r.heap_format, &err);
+		if (st) /* -f is the recording's */
+			ps_hint(&err, "--heap-format is heapsnapshot, psheap or jsonl");
+	}
 	if (!st && o->blocking && o->nheap_dumps)
 		st = ps_fail(
 			&err, PS_USAGE,

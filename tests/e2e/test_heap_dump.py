@@ -254,5 +254,6 @@ def test_when_is_checked(pysample):
         assert result.code == 2 and f"'{wrong}'" in result.err, result
     result = pysample("record", "1", "--heap-dump", "1s", "--heap-format", "png")
     assert result.code == 2 and "'png'" in result.err and "psheap" in result.err, result
+    assert "--heap-format is heapsnapshot, psheap or jsonl" in result.err, result
     result = pysample("record", "1", "--blocking", "--heap-dump", "1s")
     assert result.code == 2 and "--blocking" in result.err, result
