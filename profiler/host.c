@@ -37,15 +37,20 @@ static enum ps_status refuse(const struct inside *in, int pid, struct ps_err *er
 	return PS_UNSUPPORTED;
 }
 
-static enum ps_status look_into(int pid, struct host *h, struct inside *ret, struct ps_err *err)
+/* Before its library is mapped whole, a PyPy has nothing but its program's name. */
+static enum ps_status look_into(struct target *t, void *ctx, struct ps_err *err)
 {
+	struct inside *in = ctx;
 	struct elf_cache files;
 
-	PS_TRY(target_open(pid, &h->target, err));
 	elf_cache_init(&files);
-	inside_look(&h->target, &files, ret);
+	inside_look(t, &files, in);
 	elf_cache_deinit(&files);
-	return PS_OK;
+	if (in->located != PS_NOT_READY)
+		return PS_OK;
+	if (err)
+		*err = in->why;
+	return PS_NOT_READY;
 }
 
 static enum ps_status open_other(int pid, const struct patience *p, struct host *ret,
@@ -56,7 +61,7 @@ static enum ps_status open_other(int pid, const struct patience *p, struct host 
 	enum exec_way way;
 	enum ps_status st;
 
-	PS_TRY(look_into(pid, &h, &in, err));
+	PS_TRY(attach_by(pid, p, &h.target, look_into, &in, err));
 	way = identity_exec_way(&in.identity);
 	if (way == EXEC_PENDING_CALL) { /* it opens the target itself */
 		target_close(&h.target);

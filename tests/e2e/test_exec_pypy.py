@@ -10,6 +10,7 @@ import tempfile
 
 import process
 import pytest
+import tracer
 from hosts import MARK, ended_well, host_in, run_in  # noqa: F401: two are fixtures
 
 WHICH = "import threading; print(threading.get_native_id())"
@@ -301,6 +302,28 @@ def test_one_that_starts_up_is_waited_for(pypy, spawn, run_in):
         result = run_in(child, "import sys; sys.ran = 1", options=["--timeout", process.PATIENCE])
         assert result.code == 0, result
         assert child.wait() == 7
+
+
+def has_mapped(pid, library, how):
+    with open(f"/proc/{pid}/maps") as f:
+        return any(library in line and how in line.split()[1] for line in f)
+
+
+def test_one_whose_library_is_mapped_in_part_is_waited_for(pypy, spawn, pysample):
+    """The loader maps what may be read first, and what may be written later."""
+    code = "import os, sys\nwhile not hasattr(sys, 'ran'): pass\nos._exit(7)"
+    argv, env = [*pypy.prefix(), pypy.path, "-c", code], pypy.environment()
+    child = spawn(argv, env=env, preexec_fn=tracer.traceable)
+    tracer.step_until(child.pid, lambda: has_mapped(child.pid, "libpypy", "r"))
+    assert not has_mapped(child.pid, "libpypy", "w")
+    asked = pysample.start(
+        "exec", "--timeout", process.PATIENCE, child.pid, "-c", "import sys; sys.ran = 1"
+    )
+    process.sampling(asked, times=5, or_ended=True)
+    tracer.let_go(child.pid)
+    result = pysample.finish(asked)
+    assert result.code == 0, result
+    assert child.wait() == 7
 
 
 def test_one_without_a_handler_for_interrupts_seems_to_start_up(pypy, looping, run_in):
