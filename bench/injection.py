@@ -117,12 +117,15 @@ def told_of(recording, script):
 
 
 def growth(marks):
-    """Bytes for each injection: from the least of the third quarter to the least of the last one,
-    for an allocator takes and gives whole arenas, and what it took for a moment is no leak."""
+    """Bytes for each injection, from the third quarter of them to the last one: by how much the
+    least, the middle and the most of it grew, whichever grew the least. An allocator takes and
+    gives whole arenas, so each of these moves now and then; a leak moves all of them."""
     done = marks[-1]["done"]
     before = [m["memory"] for m in marks if done / 2 <= m["done"] < 0.75 * done]
     after = [m["memory"] for m in marks if m["done"] >= 0.75 * done]
-    return (min(after) - min(before)) / (done / 4) if before and done else 0.0
+    if not before or not done:
+        return 0.0
+    return max(0, min(stats.quantile(after, q) - stats.quantile(before, q) for q in (0, 0.5, 1))) / (done / 4)
 
 
 # --- All of it.

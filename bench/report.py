@@ -318,7 +318,7 @@ def injections(part):
         [r["python"], r["way"], thousands(r["times"]), thousands(r["once"]), r["never"], r["more"], r["failed"],
          *[milliseconds(r[k]) for k in ("whole", "picked", "stood", "theirs")]] for r in rows], 2)
     out += ["", "What the program has more of afterwards than before: open descriptors, files in its temporary folder, blocks of memory as Python counts them, memory of its own.",
-            "*For each* is by how much its least grew from the third quarter of the injections to the last one, for each of them.", ""]
+            "*For each* is by how much its least, its middle and its most grew from the third quarter of the injections to the last one, whichever grew the least, for each of them: an allocator takes and gives whole arenas, a leak moves all three.", ""]
     out += table(["Python", "descriptors", "files", "blocks", "memory", "for each"], [
         [r["python"], r["fds"], r["files"], r["blocks"], f"{r['memory'] / 1024:.0f} KiB", f"{r['slope']:.1f} bytes"] for r in rows])
     recorded = [r for r in rows if r["beside"]]

@@ -39,6 +39,7 @@ def test_memory_grows_by_what_is_never_given_back():
     assert injection.growth(marks(0, 900, 1000, 1100, 1200)) == pytest.approx(1)
     assert injection.growth(marks(0, 900, 900, 900, 900)) == 0
     assert injection.growth(marks(0, 500, 500, 500, 500, 900, 500, 900, 900, 500)) == 0, "an arena comes and goes"
+    assert injection.growth(marks(0, 500, 500, 500, 500, 900, 500, 900, 500, 900, 900, 900)) == 0, "it stays at last"
     assert injection.growth(marks(7)) == 0, "one mark tells nothing"
 
 
