@@ -2,6 +2,7 @@
 /* Whole ticks on an image: what the stages of a sample do together. */
 #include "profiler/sampler.h"
 
+#include "tests/support/fail_alloc.h"
 #include "tests/support/sampled.h"
 
 #include <criterion/criterion.h>
@@ -190,5 +191,31 @@ Test(sampler, loses_a_sample_of_which_all_was_replaced)
 		w->im.fake.before_read = NULL;
 		cr_expect_eq(w->s.counts.lost[LOST_REUSED], 1, "%s", w->version);
 		end(w);
+	}
+}
+
+/* Another function and back: what a program does once all of it was seen. */
+static void take_turns(struct world *w, int times, uint64_t apart)
+{
+	for (int i = 0; i < times; i++) {
+		image_pop(&w->t[1]);
+		image_push(&w->t[1], i % 2 ? w->f : w->main, 2);
+		w->now += apart - MS;
+		tick(w);
+	}
+}
+
+/* Between two listings of the threads, which are half a second apart. */
+Test(sampler, asks_for_no_memory_once_everything_was_seen)
+{
+	enum { SEEN = 50, TURNS = 20000 };
+
+	EACH_VERSION(w)
+	{
+		take_turns(w, SEEN, MS);
+		fail_alloc_at(0);
+		take_turns(w, TURNS, MS / 1000);
+		cr_expect_eq(fail_alloc_count(), 0, "%s: %lu", w->version, fail_alloc_count());
+		cr_expect_eq(usable(w), SEEN + TURNS, "%s", w->version);
 	}
 }
