@@ -3,6 +3,8 @@
 
 #include "profiler/options_rows.h"
 
+#include <string.h>
+
 static void print_rows(unsigned command, FILE *out)
 {
 	fputs("\nOptions:\n", out);
@@ -49,7 +51,7 @@ void options_print_help(unsigned command, FILE *out)
 	if (command) {
 		fputs("Heap dumps.\n", out);
 		for (int i = 0; i < OPTION_COMMANDS; i++) {
-			if (option_commands[i].command & command)
+			if (strncmp(option_commands[i].name, "heap ", 5) == 0)
 				fprintf(out, "\n  %s\n%s\n", option_commands[i].usage,
 					option_commands[i].help);
 		}

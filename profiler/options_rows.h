@@ -34,7 +34,7 @@ struct option_command {
 	const char *usage, *help;
 };
 
-enum { OPTION_ROWS = 34, OPTION_COMMANDS = 12 };
+enum { OPTION_ROWS = 35, OPTION_COMMANDS = 12 };
 
 extern const struct option_row option_rows[OPTION_ROWS];
 extern const struct option_command option_commands[OPTION_COMMANDS];
