@@ -160,7 +160,7 @@ static void read_rows(struct reader *r, struct layout *l)
 
 /* Neighbours of fields in the table. Each is the same in 3.13.0, 3.13.18, 3.14.10 and
  * 3.15.2, GIL and free-threaded headers (offsetof against the real headers), and what a
- * sample depends on is checked again on each code object: see code.c. */
+ * sample depends on is checked again on each code object: see code_read.c. */
 static void derive_fields(struct reader *r, struct layout *l)
 {
 	uint32_t type = named_word(r, W_OBJECT_TYPE);

@@ -464,28 +464,35 @@ static int wait_for_command(struct recording *r, int code)
 	return code == EXIT_DONE ? status : code;
 }
 
+/* Refuses what cannot be, before a command is started in vain. */
+static enum ps_status prepare(struct recording *r, struct ps_err *err)
+{
+	const struct options *o = r->options;
+	const struct writer *writer;
+	enum ps_status st = PS_OK;
+
+	PS_TRY(outfile_choose_writer(o->output, o->format, &writer, err));
+	PS_TRY(heap_plan_parse(o->heap_dumps, o->nheap_dumps, &r->heap, err));
+	if (o->heap_format)
+		st = heap_output_choose(o->heap_format, "", &r->heap_format, err);
+	if (st) { /* -f is the recording's */
+		ps_hint(err, "--heap-format is heapsnapshot, psheap or jsonl");
+		return st;
+	}
+	if (o->blocking && o->nheap_dumps)
+		return ps_fail(
+			err, PS_USAGE,
+			"--blocking and --heap-dump: a process can be stopped by one at a time");
+	return profile_create(PROFILE_BYTES_MAX, &r->profile);
+}
+
 int cmd_record(const struct options *o)
 {
 	struct recording r = { .options = o, .target = { .pidfd = -1, .memfd = -1 } };
-	const struct writer *writer;
 	struct ps_err err = { 0 };
-	enum ps_status st = outfile_choose_writer(o->output, o->format, &writer, &err);
+	enum ps_status st = prepare(&r, &err);
 	int code;
 
-	if (st)
-		return command_failed(st, &err);
-	st = heap_plan_parse(o->heap_dumps, o->nheap_dumps, &r.heap, &err);
-	if (!st && o->heap_format) {
-		st = heap_output_choose(o->heap_format, "", &r.heap_format, &err);
-		if (st) /* -f is the recording's */
-			ps_hint(&err, "--heap-format is heapsnapshot, psheap or jsonl");
-	}
-	if (!st && o->blocking && o->nheap_dumps)
-		st = ps_fail(
-			&err, PS_USAGE,
-			"--blocking and --heap-dump: a process can be stopped by one at a time");
-	if (!st)
-		st = profile_create(PROFILE_BYTES_MAX, &r.profile);
 	if (st)
 		return command_failed(st, &err);
 	stop_signal_catch();

@@ -116,7 +116,7 @@ bool host_lists(struct host *h, const struct request *r)
 
 enum ps_status host_admits(struct host *h, const struct host_thread *t, struct ps_err *err)
 {
-	return ops_of(h)->admits(h, t, err);
+	return ops_of(h)->admits ? ops_of(h)->admits(h, t, err) : PS_OK;
 }
 
 bool host_in_hook(struct host *h, const struct host_thread *t)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* profiler/host.h - an interpreter as a place where code can be run: which threads of it can be
  * asked, and by which way. One file for each way: host_door.c,
- * host_pypy.c, ... */
+ * host_ring.c, host_pypy.c. */
 #ifndef PROFILER_HOST_H
 #define PROFILER_HOST_H
 
@@ -60,6 +60,7 @@ enum ps_status host_refused(const struct host *h, const char *folder, struct ps_
 struct host_ops {
 	enum ps_status (*look)(struct host *h, struct ps_err *err);
 	bool (*lists)(struct host *h, const struct request *r); /* NULL: that is not known */
+	/* NULL: nothing of a thread is looked at. */
 	enum ps_status (*admits)(struct host *h, const struct host_thread *t, struct ps_err *err);
 	bool (*in_hook)(struct host *h, const struct host_thread *t); /* NULL: never */
 	enum ps_status (*prepare)(struct host *h, struct request *r, struct ps_err *err);

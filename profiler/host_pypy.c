@@ -140,15 +140,6 @@ static enum ps_status look(struct host *h, struct ps_err *err)
 	return st ? ps_fail(err, st, "process %d: %s", h->target.pid, ps_status_name(st)) : PS_OK;
 }
 
-/* What could forbid it was looked at when it was opened. */
-static enum ps_status admits(struct host *h, const struct host_thread *t, struct ps_err *err)
-{
-	(void)h;
-	(void)t;
-	(void)err;
-	return PS_OK;
-}
-
 static enum ps_status prepare(struct host *h, struct request *r, struct ps_err *err)
 {
 	const struct pypy *p = h->own;
@@ -181,8 +172,9 @@ static void close_pypy(struct host *h)
 	free(p);
 }
 
+/* What could forbid it was looked at when it was opened. */
 const struct host_ops host_pypy = {
-	.look = look, .admits = admits, .prepare = prepare, .refused = refused, .close = close_pypy
+	.look = look, .prepare = prepare, .refused = refused, .close = close_pypy
 };
 
 /* Switched off by an option or a variable; what code in it has switched off takes the request

@@ -143,15 +143,6 @@ static enum ps_status look(struct host *h, struct ps_err *err)
 	return list(h, &main) ? ps_fail(err, PS_NOMEM, "out of memory") : PS_OK;
 }
 
-/* What is in the way is seen only while it stands: request_ring.c. */
-static enum ps_status admits(struct host *h, const struct host_thread *t, struct ps_err *err)
-{
-	(void)h;
-	(void)t;
-	(void)err;
-	return PS_OK;
-}
-
 static enum ps_status prepare(struct host *h, struct request *r, struct ps_err *err)
 {
 	const struct ring *ring = h->own;
@@ -177,6 +168,7 @@ static void close_ring(struct host *h)
 	free(ring);
 }
 
+/* What is in the way is seen only while it stands: request_ring.c. */
 const struct host_ops host_ring = {
-	.look = look, .admits = admits, .prepare = prepare, .refused = refused, .close = close_ring
+	.look = look, .prepare = prepare, .refused = refused, .close = close_ring
 };

@@ -3,169 +3,14 @@
 
 #include "profiler/duration.h"
 #include "profiler/options_heap.h"
+#include "profiler/options_rows.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_FLAG, KIND_TEXT, KIND_LIST, KIND_PID, KIND_RATE, KIND_DURATION, KIND_COUNT };
-
-/* To add an option: its row here; the parser, --help and the tests follow from it. */
-struct option_row {
-	const char *name;
-	char letter; /* 0: none */
-	enum kind kind;
-	unsigned commands;
-	size_t into;
-	const char *metavar;
-	const char *help;
-};
-
-#define INTO(field) offsetof(struct options, field)
-#define RECORD      COMMAND_RECORD
-#define DUMP        COMMAND_DUMP
-#define BOTH        (COMMAND_RECORD | COMMAND_DUMP)
-#define LS          COMMAND_LS
-#define DOCTOR      COMMAND_DOCTOR
-#define EXEC        COMMAND_EXEC
-#define DEBUG       COMMAND_DEBUG
-#define HEAP_DUMP   COMMAND_HEAP_DUMP
-#define SUMMARY     COMMAND_HEAP_SUMMARY
-#define HEAP_TABLES (COMMAND_HEAP_SUMMARY | COMMAND_HEAP_DIFF | COMMAND_HEAP_PATH)
-#define HEAP_FILES  (COMMAND_HEAP_FLAME | COMMAND_HEAP_CONVERT)
-#define HEAP        COMMANDS_OF_HEAP
-#define ALL         (BOTH | LS | DOCTOR | EXEC | DEBUG | HEAP | HEAP_DUMP)
-
-static const struct option_row rows[] = {
-	{ "pid", 'p', KIND_PID, BOTH | DOCTOR | EXEC | DEBUG | HEAP_DUMP, INTO(pid), "PID",
-	  "the process, as `PID` alone" },
-	{ "output", 'o', KIND_TEXT, RECORD, INTO(output), "FILE",
-	  "write there; - is standard output; %p %t %n: pid, time, program" },
-	{ "output", 'o', KIND_TEXT, DUMP, INTO(output), "FILE",
-	  "write there, instead of standard output; %p %t %n: pid, time, program" },
-	{ "output", 'o', KIND_TEXT, HEAP_FILES, INTO(output), "FILE",
-	  "write there; - is standard output" },
-	{ "format", 'f', KIND_TEXT, RECORD | COMMAND_HEAP_FLAME, INTO(format), "NAME",
-	  "output format, see below; else by FILE's suffix" },
-	{ "format", 'f', KIND_TEXT, COMMAND_HEAP_CONVERT, INTO(format), "NAME",
-	  "heapsnapshot or jsonl; else by FILE's suffix" },
-	{ "limit", 'n', KIND_COUNT, HEAP_TABLES, INTO(limit), "N",
-	  "show so many lines or ways, the most important ones" },
-	{ "sort", 's', KIND_TEXT, SUMMARY, INTO(sort), "COLUMN",
-	  "which types are the most important: by retained (default), size or count" },
-	{ "duration", 'd', KIND_DURATION, RECORD, INTO(duration_ns), "TIME",
-	  "stop after 500ms, 10s, 2m; else at the target's end or Ctrl-C" },
-	{ "rate", 'r', KIND_RATE, RECORD, INTO(rate), "HZ",
-	  "samples a second of each thread: 100, 10k, max (default 1000)" },
-	{ "threads", 't', KIND_FLAG, RECORD, INTO(view.threads), NULL, "tell threads apart" },
-	{ "function", 'F', KIND_FLAG, BOTH, INTO(view.functions), NULL,
-	  "a function's lines as one: show where it begins" },
-	{ "idle", 'i', KIND_FLAG, RECORD, INTO(view.idle), NULL,
-	  "also show threads that were idle" },
-	{ "mode", 0, KIND_TEXT, RECORD, INTO(mode), "MODE",
-	  "show only: wall (all), cpu (on a CPU), gil (held it), exception (raised or handled)" },
-	{ "gil", 'g', KIND_FLAG, BOTH, INTO(gil), NULL, "only show what held the GIL" },
-	{ "no-gc", 0, KIND_FLAG, RECORD, INTO(view.no_gc), NULL,
-	  "garbage collections are not frames of their own" },
-	{ "blocking", 0, KIND_FLAG, BOTH, INTO(blocking), NULL,
-	  "stop the target for each sample: exact, but it is felt" },
-	{ "heap-dump", 0, KIND_LIST, RECORD, INTO(heap_dumps), "WHEN",
-	  "a heap dump meanwhile: start, end, 5s, rss>2G; may be repeated" },
-	{ "heap-format", 0, KIND_TEXT, RECORD, INTO(heap_format), "NAME",
-	  "of these dumps: heapsnapshot (default), psheap, jsonl" },
-	{ "output", 'o', KIND_TEXT, HEAP_DUMP, INTO(output), "FILE",
-	  "write there; - is standard output; %p %t %n: pid, time, program" },
-	{ "format", 'f', KIND_TEXT, HEAP_DUMP, INTO(format), "NAME",
-	  "heapsnapshot, psheap or jsonl; else by FILE's suffix" },
-	{ "in-process", 0, KIND_FLAG, HEAP_DUMP, INTO(in_process), NULL,
-	  "make no copy: needs no memory, but the process stands meanwhile" },
-	{ "values", 0, KIND_FLAG, HEAP_DUMP, INTO(values), NULL,
-	  "also what is in strings and numbers: mind secrets" },
-	{ "all", 'a', KIND_FLAG, LS, INTO(all), NULL,
-	  "search every process, also those without a sign of Python: slow" },
-	{ "code", 'c', KIND_TEXT, EXEC, INTO(code), "CODE", "run CODE instead of a script" },
-	{ "thread", 0, KIND_TEXT, EXEC | DEBUG, INTO(thread), "WHICH",
-	  "in which thread: any that executes Python (default), main, or a thread's id" },
-	{ "timeout", 0, KIND_DURATION, EXEC | DEBUG | HEAP_DUMP, INTO(timeout_ns), "TIME",
-	  "give up if it is not picked up, or then not done, in that time; see below" },
-	{ "detach", 0, KIND_FLAG, EXEC, INTO(detach), NULL,
-	  "return as soon as it runs; its output goes where the target's goes" },
-	{ "wake", 0, KIND_FLAG, EXEC | DEBUG, INTO(wake), NULL,
-	  "stop and continue the target until it is picked up: ends waits for events early" },
-	{ "verbose", 'v', KIND_FLAG, BOTH | EXEC, INTO(verbose), NULL,
-	  "say more about what is done" },
-	{ "json", 'j', KIND_FLAG, LS | DOCTOR | SUMMARY, INTO(json), NULL,
-	  "JSON for programs to read" },
-	{ "quiet", 'q', KIND_FLAG, BOTH | LS | DEBUG | HEAP | HEAP_DUMP, INTO(quiet), NULL,
-	  "no words but errors" },
-	{ "help", 'h', KIND_FLAG, ALL, INTO(help), NULL, "this text" },
-	{ "version", 'V', KIND_FLAG, ALL, INTO(version), NULL, "print the version" },
-};
-enum { NROWS = sizeof rows / sizeof *rows, LONG_BASE = 256 };
-
-static const struct {
-	const char *name;
-	enum command command;
-	const char *usage, *help;
-} commands[] = {
-	{ "record", COMMAND_RECORD,
-	  "pysample record [OPTIONS] PID\n"
-	  "       pysample record [OPTIONS] -- CMD ARG...",
-	  "Samples a running Python, or starts CMD and samples it, and writes a flamegraph.\n"
-	  "It only reads the target's memory: the target is not stopped and not changed." },
-	{ "dump", COMMAND_DUMP, "pysample dump [OPTIONS] PID",
-	  "Prints the stack of every thread once, the innermost call first." },
-	{ "ls", COMMAND_LS, "pysample ls [OPTIONS]",
-	  "Lists the Python processes of this machine: which Python, whose, and whether they can\n"
-	  "be sampled and code be run in them, or why not." },
-	{ "doctor", COMMAND_DOCTOR, "pysample doctor [OPTIONS] PID",
-	  "Tests one by one what could keep pysample from that process, and says what helps.\n"
-	  "Changes nothing. Exit code 0: it can be sampled; else that with which record would "
-	  "fail." },
-	{ "exec", COMMAND_EXEC,
-	  "pysample exec [OPTIONS] PID SCRIPT [ARG...]\n"
-	  "       pysample exec [OPTIONS] PID -c CODE [ARG...]",
-	  "Runs Python code inside a running Python, and brings back what it prints and raises.\n"
-	  "This changes the target: one of its threads is interrupted between two bytecodes, runs\n"
-	  "the script as __main__ in a namespace of its own (ARGs are in __args__; sys.argv stays\n"
-	  "the program's), and goes on. SCRIPT - is standard input.\n"
-	  "\n"
-	  "A thread that is blocked in a system call picks it up once that returns. After 10 s\n"
-	  "(--timeout) it is withdrawn. How long it may run is not limited, unless --timeout is\n"
-	  "given. Exit code 0: it ran; 1: it raised, or did not end; 3: it did not run; 4: it is\n"
-	  "not permitted." },
-	{ "debug", COMMAND_DEBUG, "pysample debug [OPTIONS] PID",
-	  "Opens pdb, Python's own debugger, in a thread of a running Python, on this terminal.\n"
-	  "The thread is stopped where it is; the others run on. `c` lets it run on, and Ctrl-C\n"
-	  "stops it again. After `q`, Ctrl-D, or any other end of pysample, the program goes on "
-	  "as\n"
-	  "it was. Commands may also come from a pipe. --timeout (10s) is for the thread to stop.\n"
-	  "Exit code 0: left; 1: it failed; 3: not stopped, or the program ended; 4: not "
-	  "permitted." },
-	{ "heap dump", COMMAND_HEAP_DUMP, "pysample heap dump [OPTIONS] PID",
-	  "Writes all objects of a Python process, with what refers to what, for Chrome's "
-	  "DevTools\n"
-	  "or for the verbs below. The process forks, and the copy is looked at: it stands for\n"
-	  "milliseconds. It runs code in the process, as exec does." },
-	{ "heap summary", COMMAND_HEAP_SUMMARY, "pysample heap summary [OPTIONS] FILE",
-	  "Tells what is in a heap dump: the types of its objects, how many there are, their own\n"
-	  "size, and what they retain, that is what would be freed with them." },
-	{ "heap diff", COMMAND_HEAP_DIFF, "pysample heap diff [OPTIONS] BEFORE AFTER",
-	  "Tells what grew from one heap dump of a process to a later one, and what keeps it." },
-	{ "heap path", COMMAND_HEAP_PATH, "pysample heap path [OPTIONS] FILE TYPE|ID",
-	  "Tells why objects are alive: the shortest ways from a root to one object, or to the\n"
-	  "objects of a type." },
-	{ "heap flame", COMMAND_HEAP_FLAME, "pysample heap flame [OPTIONS] FILE",
-	  "Writes a flamegraph of retained sizes: each frame stands for what would be freed with "
-	  "it." },
-	{ "heap convert", COMMAND_HEAP_CONVERT, "pysample heap convert [OPTIONS] FILE -o OUTPUT",
-	  "Writes a heap dump in another format: .heapsnapshot for Chrome's DevTools, VS Code and\n"
-	  "memlab, or .jsonl, a line of JSON for each object." },
-};
-enum { NCOMMANDS = sizeof commands / sizeof *commands };
+enum { LONG_BASE = 256 };
 
 /* --- values --- */
 
@@ -263,19 +108,19 @@ static enum ps_status set_value(const struct option_row *row, char *value, struc
 static void make_getopt_tables(unsigned command, char *letters, struct option *longs)
 {
 	*letters++ = '+'; /* what follows a script belongs to it */
-	if (!(command & EXEC))
+	if (!(command & COMMAND_EXEC))
 		letters--;
 	*letters++ = ':'; /* tell a missing value from an unknown option */
-	for (int i = 0; i < NROWS; i++) {
-		if (!(rows[i].commands & command))
+	for (int i = 0; i < OPTION_ROWS; i++) {
+		if (!(option_rows[i].commands & command))
 			continue;
-		*longs++ = (struct option){ rows[i].name,
-					    rows[i].kind == KIND_FLAG ? no_argument
-								      : required_argument,
+		*longs++ = (struct option){ option_rows[i].name,
+					    option_rows[i].kind == KIND_FLAG ? no_argument
+									     : required_argument,
 					    NULL, LONG_BASE + i };
-		if (rows[i].letter) {
-			*letters++ = rows[i].letter;
-			if (rows[i].kind != KIND_FLAG)
+		if (option_rows[i].letter) {
+			*letters++ = option_rows[i].letter;
+			if (option_rows[i].kind != KIND_FLAG)
 				*letters++ = ':';
 		}
 	}
@@ -286,19 +131,19 @@ static void make_getopt_tables(unsigned command, char *letters, struct option *l
 static const struct option_row *find_row(unsigned command, int opt)
 {
 	if (opt >= LONG_BASE)
-		return &rows[opt - LONG_BASE];
-	for (int i = 0; i < NROWS; i++) {
-		if (rows[i].letter == opt && (rows[i].commands & command))
-			return &rows[i];
+		return &option_rows[opt - LONG_BASE];
+	for (int i = 0; i < OPTION_ROWS; i++) {
+		if (option_rows[i].letter == opt && (option_rows[i].commands & command))
+			return &option_rows[i];
 	}
 	return NULL;
 }
 
 static const char *command_name(enum command c)
 {
-	for (int i = 0; i < NCOMMANDS; i++) {
-		if (commands[i].command == c)
-			return commands[i].name;
+	for (int i = 0; i < OPTION_COMMANDS; i++) {
+		if (option_commands[i].command == c)
+			return option_commands[i].name;
 	}
 	return "?";
 }
@@ -331,8 +176,8 @@ static bool take_pid_between(int argc, char **argv, struct options *o)
 
 static enum ps_status parse_options(int argc, char **argv, struct options *o, struct ps_err *err)
 {
-	char letters[2 * NROWS + 3];
-	struct option longs[NROWS + 1];
+	char letters[2 * OPTION_ROWS + 3];
+	struct option longs[OPTION_ROWS + 1];
 	int opt;
 
 	make_getopt_tables(o->command, letters, longs);
@@ -485,14 +330,15 @@ static enum ps_status unknown_command(const char *given, struct ps_err *err)
 /* The command that the first word names, or the first two ("heap summary"); how many words. */
 static int find_command(int argc, char **argv, enum command *ret)
 {
-	for (int i = 0; i < NCOMMANDS; i++) {
-		const char *blank = strchr(commands[i].name, ' ');
-		size_t n = blank ? (size_t)(blank - commands[i].name) : strlen(commands[i].name);
+	for (int i = 0; i < OPTION_COMMANDS; i++) {
+		const char *blank = strchr(option_commands[i].name, ' ');
+		size_t n = blank ? (size_t)(blank - option_commands[i].name)
+				 : strlen(option_commands[i].name);
 
-		if (strlen(argv[1]) != n || memcmp(argv[1], commands[i].name, n) != 0 ||
+		if (strlen(argv[1]) != n || memcmp(argv[1], option_commands[i].name, n) != 0 ||
 		    (blank && (argc < 3 || strcmp(argv[2], blank + 1) != 0)))
 			continue;
-		*ret = commands[i].command;
+		*ret = option_commands[i].command;
 		return blank ? 2 : 1;
 	}
 	return 0;
@@ -534,65 +380,4 @@ enum ps_status options_parse(int argc, char **argv, struct options *ret, struct 
 		PS_TRY(options_heap_check(&o, err));
 	*ret = o;
 	return PS_OK;
-}
-
-/* --- help --- */
-
-static void print_rows(unsigned command, FILE *out)
-{
-	fputs("\nOptions:\n", out);
-	for (int i = 0; i < NROWS; i++) {
-		char left[64], letter[8] = "   ";
-
-		if (!(rows[i].commands & command))
-			continue;
-		if (rows[i].letter)
-			snprintf(letter, sizeof letter, "-%c,", rows[i].letter);
-		snprintf(left, sizeof left, "%s --%s%s%s", letter, rows[i].name,
-			 rows[i].metavar ? " " : "", rows[i].metavar ? rows[i].metavar : "");
-		fprintf(out, "  %-22s %s\n", left, rows[i].help);
-	}
-}
-
-static void print_formats(FILE *out)
-{
-	fputs("\nFormats:\n", out);
-	for (const struct writer *const *w = writers; *w; w++) {
-		fprintf(out, "  %-22s %s (", (*w)->name, (*w)->summary);
-		for (const char *const *s = (*w)->suffixes; *s; s++)
-			fprintf(out, "%s%s", s == (*w)->suffixes ? "" : ", ", *s);
-		fputs(")\n", out);
-	}
-	fputs("A suffix .gz after any of these compresses it. Names without such a suffix make a\n"
-	      "flamegraph; those that mean something else, as .png, are refused without -f.\n",
-	      out);
-}
-
-void options_print_help(unsigned command, FILE *out)
-{
-	for (int i = 0; i < NCOMMANDS; i++) {
-		if (commands[i].command != command)
-			continue;
-		fprintf(out, "Usage: %s\n\n%s\n", commands[i].usage, commands[i].help);
-		print_rows(command, out);
-		if (command == COMMAND_RECORD || command == COMMAND_HEAP_FLAME)
-			print_formats(out);
-		return;
-	}
-	if (command) {
-		fputs("Heap dumps.\n", out);
-		for (int i = 0; i < NCOMMANDS; i++) {
-			if (commands[i].command & command)
-				fprintf(out, "\n  %s\n%s\n", commands[i].usage, commands[i].help);
-		}
-		return;
-	}
-	fputs("pysample - a profiler for Python programs that are already running\n\nUsage:\n",
-	      out);
-	for (int i = 0; i < NCOMMANDS; i++)
-		fprintf(out, "       %s\n", commands[i].usage);
-	fputs("\n`pysample COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 usage,\n"
-	      "3 the target ended (or was no Python) before a sample could be taken,\n"
-	      "4 not permitted; a started command's own status otherwise.\n",
-	      out);
 }

@@ -172,23 +172,13 @@ static void seed_elf(const char *folder)
 	fclose(out);
 }
 
-static void seed_heap(const char *folder, const char *name, uint32_t sessions)
+static void seed_heap(const char *folder, const char *target, const char *name, uint32_t sessions,
+		      void (*make)(struct built_dump *d, uint32_t sessions))
 {
-	FILE *out = create(folder, "heap", name);
+	FILE *out = create(folder, target, name);
 	struct built_dump d;
 
-	dump_app(&d, sessions);
-	fwrite(d.bytes, 1, d.len, out);
-	fclose(out);
-	dump_free(&d);
-}
-
-static void seed_heap_rpy(const char *folder, const char *name, uint32_t sessions)
-{
-	FILE *out = create(folder, "heap_rpy", name);
-	struct built_dump d;
-
-	rpy_app(&d, sessions);
+	make(&d, sessions);
 	fwrite(d.bytes, 1, d.len, out);
 	fclose(out);
 	dump_free(&d);
@@ -207,9 +197,9 @@ int main(int argc, char **argv)
 		seed_str(argv[1], TABLE_3_14T, width, false);
 	}
 	seed_elf(argv[1]);
-	seed_heap(argv[1], "app-0", 0);
-	seed_heap(argv[1], "app-2", 2);
-	seed_heap_rpy(argv[1], "app-0", 0);
-	seed_heap_rpy(argv[1], "app-2", 2);
+	seed_heap(argv[1], "heap", "app-0", 0, dump_app);
+	seed_heap(argv[1], "heap", "app-2", 2, dump_app);
+	seed_heap(argv[1], "heap_rpy", "app-0", 0, rpy_app);
+	seed_heap(argv[1], "heap_rpy", "app-2", 2, rpy_app);
 	return 0;
 }

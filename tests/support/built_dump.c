@@ -157,13 +157,6 @@ enum {
 	S_F = 0x12400,
 	S_FILE = 0x12500,
 	S_S = 0x12600,
-	APP = 0x10000,
-	APP_DICT = 0x10010,
-	CACHE = 0x10020,
-	ITEMS = 0x10030,
-	SESSIONS = 0x20000,
-	USERS = 0x1000000,
-	STEP = 0x20,
 };
 
 static void open_objects(struct built_dump *d, uint64_t type, uint32_t n, uint32_t groups)
@@ -231,12 +224,12 @@ static void put_strings(struct built_dump *d)
 static void put_list(struct built_dump *d, uint32_t sessions)
 {
 	open_objects(d, T_LIST, 1, 1);
-	dump_64(d, ITEMS);
+	dump_64(d, DUMP_ITEMS);
 	dump_64(d, 64);
 	put_group(d, INDEX, COUNTED, sessions);
 	dump_all32(d, &sessions, 1);
 	for (uint32_t i = 0; i < sessions; i++)
-		dump_64(d, SESSIONS + STEP * i);
+		dump_64(d, DUMP_SESSIONS + DUMP_STEP * i);
 	dump_close(d);
 	d->targets += sessions;
 }
@@ -245,21 +238,21 @@ static void put_sessions(struct built_dump *d, uint32_t sessions)
 {
 	open_objects(d, T_SESSION, sessions, 2);
 	for (uint32_t i = 0; i < sessions; i++)
-		dump_64(d, SESSIONS + STEP * i);
+		dump_64(d, DUMP_SESSIONS + DUMP_STEP * i);
 	dump_64(d, 64);
 	put_group(d, ATTRIBUTE, FIXED, 1);
 	dump_64(d, S_USER);
 	for (uint32_t i = 0; i < sessions; i++)
-		dump_64(d, USERS + STEP * i);
+		dump_64(d, DUMP_USERS + DUMP_STEP * i);
 	put_group(d, WEAK, FIXED, 1);
 	dump_64(d, 0);
 	for (uint32_t i = 0; i < sessions; i++)
-		dump_64(d, CACHE);
+		dump_64(d, DUMP_CACHE);
 	dump_close(d);
 	d->targets += 2ul * sessions;
 	open_objects(d, T_STR, sessions, 0);
 	for (uint32_t i = 0; i < sessions; i++)
-		dump_64(d, USERS + STEP * i);
+		dump_64(d, DUMP_USERS + DUMP_STEP * i);
 	dump_64(d, 100);
 	dump_close(d);
 }
@@ -279,11 +272,11 @@ static void put_thread(struct built_dump *d)
 	dump_64(d, 7);
 	dump_64(d, 0);
 	dump_64(d, 0);
-	dump_64(d, APP_DICT);
+	dump_64(d, DUMP_APP_DICT);
 	dump_all32(d, &one, 1);
 	dump_64(d, 1);
 	dump_64(d, S_S);
-	dump_64(d, SESSIONS);
+	dump_64(d, DUMP_SESSIONS);
 	dump_close(d);
 }
 
@@ -295,7 +288,7 @@ static void put_roots(struct built_dump *d)
 	dump_64(d, 1);
 	dump_all32(d, &module, 1);
 	dump_64(d, S_APP);
-	dump_64(d, APP);
+	dump_64(d, DUMP_APP);
 	dump_close(d);
 }
 
@@ -304,9 +297,9 @@ void dump_app(struct built_dump *d, uint32_t sessions)
 	dump_begin(d);
 	put_types(d);
 	put_strings(d);
-	put_single(d, T_MODULE, APP, INTERNAL, 1, APP_DICT);
-	put_single(d, T_DICT, APP_DICT, KEY, S_CACHE, CACHE);
-	put_single(d, T_CACHE, CACHE, ATTRIBUTE, S_ITEMS, ITEMS);
+	put_single(d, T_MODULE, DUMP_APP, INTERNAL, 1, DUMP_APP_DICT);
+	put_single(d, T_DICT, DUMP_APP_DICT, KEY, S_CACHE, DUMP_CACHE);
+	put_single(d, T_CACHE, DUMP_CACHE, ATTRIBUTE, S_ITEMS, DUMP_ITEMS);
 	put_list(d, sessions);
 	if (sessions)
 		put_sessions(d, sessions);

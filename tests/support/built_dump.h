@@ -32,10 +32,21 @@ void dump_string(struct built_dump *d, uint64_t id, const char *text);
 void dump_type(struct built_dump *d, uint64_t id, uint32_t shape, uint32_t flags,
 	       const char *module, const char *name);
 
+/* Where its objects are; of sessions and users one every DUMP_STEP. */
+enum {
+	DUMP_APP = 0x10000,
+	DUMP_APP_DICT = 0x10010,
+	DUMP_CACHE = 0x10020,
+	DUMP_ITEMS = 0x10030,
+	DUMP_SESSIONS = 0x20000,
+	DUMP_USERS = 0x1000000,
+	DUMP_STEP = 0x20,
+};
+
 /* A process with a leak:
- *   module app (0x10000), its dict (0x10010): "cache" -> 0x10020, an app.Cache
- *   the cache's .items -> 0x10030, a list of `sessions` app.Session (0x20000, 0x20020, ...)
- *   each session: .user -> its own str (0x30000, ...), of 100 bytes; weakly its cache
+ *   module app, its dict: "cache" -> an app.Cache
+ *   the cache's .items -> a list of `sessions` app.Session
+ *   each session: .user -> its own str, of 100 bytes; weakly its cache
  *   main thread, f (app.py:7): local s -> the first session
  * Sizes are 64, but for the strings. */
 void dump_app(struct built_dump *d, uint32_t sessions);

@@ -5,9 +5,6 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { APP = 0x10000, APP_DICT = 0x10010, CACHE = 0x10020, ITEMS = 0x10030 };
-enum { SESSIONS = 0x20000, USERS = 0x1000000, STEP = 0x20 };
-
 void rpy_begin(struct built_dump *d, const char *types, const uint64_t *own, uint64_t nown)
 {
 	unsigned char packed[4096];
@@ -73,12 +70,12 @@ static void put_sessions(struct built_dump *d, uint32_t n)
 	dump_64(d, ARRAY);
 	dump_64(d, 16 + 8 * (uint64_t)n);
 	for (uint32_t i = 0; i < n; i++)
-		dump_64(d, SESSIONS + STEP * i);
+		dump_64(d, DUMP_SESSIONS + DUMP_STEP * i);
 	dump_64(d, UINT64_MAX);
 	for (uint32_t i = 0; i < n; i++) {
-		put(d, SESSIONS + STEP * i, OBJECT, 56, RPY_BOX + STEP * i, RPY_MAP);
-		put(d, RPY_BOX + STEP * i, BOX, 32, USERS + STEP * i, 0);
-		put(d, USERS + STEP * i, STRING, 24, 0, 0);
+		put(d, DUMP_SESSIONS + DUMP_STEP * i, OBJECT, 56, RPY_BOX + DUMP_STEP * i, RPY_MAP);
+		put(d, RPY_BOX + DUMP_STEP * i, BOX, 32, DUMP_USERS + DUMP_STEP * i, 0);
+		put(d, DUMP_USERS + DUMP_STEP * i, STRING, 24, 0, 0);
 	}
 }
 
@@ -89,16 +86,16 @@ void rpy_app(struct built_dump *d, uint32_t sessions)
 
 	dump_app(&app, sessions);
 	rpy_begin(d, types, own, 2);
-	put(d, RPY_ROOT, MAP, 40, RPY_RING, APP);
-	put(d, RPY_OWN, OBJECT, 1000, RPY_OURS, APP);
-	put(d, APP, OBJECT, 56, APP_DICT, 0);
+	put(d, RPY_ROOT, MAP, 40, RPY_RING, DUMP_APP);
+	put(d, RPY_OWN, OBJECT, 1000, RPY_OURS, DUMP_APP);
+	put(d, DUMP_APP, OBJECT, 56, DUMP_APP_DICT, 0);
 	rpy_mark(d);
 	put(d, RPY_RING, MAP, 40, RPY_ROOT, 0);
-	put(d, RPY_OURS, ARRAY, 1000, APP_DICT, 0);
-	put(d, APP_DICT, OBJECT, 56, CACHE, 0);
-	put(d, CACHE, OBJECT, 56, ITEMS, RPY_MAP);
+	put(d, RPY_OURS, ARRAY, 1000, DUMP_APP_DICT, 0);
+	put(d, DUMP_APP_DICT, OBJECT, 56, DUMP_CACHE, 0);
+	put(d, DUMP_CACHE, OBJECT, 56, DUMP_ITEMS, RPY_MAP);
 	put(d, RPY_MAP, MAP, 88, RPY_MAP, 0);
-	put(d, ITEMS, OBJECT, 56, RPY_STORE, 0x9990);
+	put(d, DUMP_ITEMS, OBJECT, 56, RPY_STORE, 0x9990);
 	put_sessions(d, sessions);
 	rpy_end(d, &app);
 }

@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 
+from oracle import open_files
+
 FOLDER = sys.argv[1]
 state = {"n": 0}
 # Microseconds, and what sys.getswitchinterval() says is not enough of it to set the same again.
@@ -40,14 +42,6 @@ def name_of(function):
     return None if function is None else getattr(function, "__name__", repr(function))
 
 
-def is_open(fd):
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
-
-
 def describe():
     traces, frame = [], sys._getframe()
     while frame is not None:
@@ -59,7 +53,7 @@ def describe():
         "traces": traces,
         "session": hasattr(sys, "_pysample_debug"),
         "breaks": len(bdb.Breakpoint.bplist) if bdb else 0,
-        "files": sum(is_open(fd) for fd in range(100)),
+        "files": len(open_files()),
         "stdout": name_of(type(sys.stdout)),
         "hook": sys.breakpointhook is sys.__breakpointhook__,
         "threads": threading.active_count(),

@@ -6,7 +6,6 @@ says that it has begun, does what it is told until it gets a byte, and then says
 A hostile one does what it does in the forked copy, by the handlers that a program may have there."""
 
 import gc
-import json
 import os
 import select
 import signal
@@ -14,6 +13,8 @@ import stat
 import sys
 import time
 from collections import deque
+
+from oracle import open_files, say
 
 PYPY = sys.implementation.name == "pypy"
 ran = []
@@ -28,21 +29,9 @@ planted = [Planted(i) for i in range(1000)]
 large = []
 
 
-def say(**what):
-    os.write(1, json.dumps(what).encode() + b"\n")
-
-
-def is_open(fd):
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
-
-
 def state():
     collector = [] if PYPY else [gc.isenabled(), gc.get_freeze_count() > 0, len(gc.callbacks)]
-    return {"fds": [fd for fd in range(256) if is_open(fd)], "collector": collector}
+    return {"fds": open_files(), "collector": collector}
 
 
 def busy():
@@ -179,8 +168,8 @@ def forks_as_well():
 def stream():
     """The pipe to pysample, as the copy finds it. The other one, for what a script prints, does
     not block."""
-    for fd in range(3, 256):
-        if is_open(fd) and stat.S_ISFIFO(os.fstat(fd).st_mode) and os.get_blocking(fd):
+    for fd in open_files():
+        if fd > 2 and stat.S_ISFIFO(os.fstat(fd).st_mode) and os.get_blocking(fd):
             return fd
 
 

@@ -5,7 +5,6 @@ it: scripts leave their marks in `ran`."""
 
 import gc
 import itertools
-import json
 import os
 import re
 import resource
@@ -13,6 +12,8 @@ import select
 import sys
 import threading
 import time
+
+from oracle import open_files, say
 
 ran = []
 STDOUT, STDERR = sys.stdout, sys.stderr
@@ -22,22 +23,10 @@ def tid():
     return getattr(threading, "get_native_id", os.getpid)()
 
 
-def say(**what):
-    os.write(1, json.dumps(what).encode() + b"\n")
-
-
-def is_open(fd):
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
-
-
 def state():
     """What a script must not change."""
     return {
-        "fds": [fd for fd in range(256) if is_open(fd)],
+        "fds": open_files(),
         "streams": sys.stdout is STDOUT and sys.stderr is STDERR,
         "argv": sys.argv[1:],
         "names": sorted(n for n in globals() if n not in ("before", "after", "_")),

@@ -4,16 +4,17 @@
 Its main thread does what it is told until it gets a byte by a pipe of its own. Another thread
 takes orders from standard input, a line each: "add N" adds N pending calls of its own, "send"
 sends the main thread an exception, "fork" makes a child that executes bytecode for a while,
-"release" and "go" give the main thread a byte; the latter is the end. At the end it says which of its own calls were made, in which order, and what
-scripts have left in `ran`."""
+"release" and "go" give the main thread a byte; the latter is the end. At the end it says which of
+its own calls were made, in which order, and what scripts have left in `ran`."""
 
 import ctypes
-import json
 import os
 import select
 import signal
 import sys
 import threading
+
+from oracle import say
 
 # Scripts must not stumble over names of the program.
 exec = compile = open = print = None
@@ -23,10 +24,6 @@ made = []
 added = 0
 released, release = os.pipe()
 main_ident = threading.get_ident()
-
-
-def say(**what):
-    os.write(1, json.dumps(what).encode() + b"\n")
 
 
 class Sent(Exception):

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BOUND = 1 << 26, JOINED = 32, RECORD = 4 * 8 };
-enum { APP = 0x10000, CACHE = 0x10020, ITEMS = 0x10030, SESSION = 0x20000, USER = 0x1000000 };
+enum { BOUND = 1 << 26, JOINED = 32 };
+
 /* Before the first record of rpy_app(), whatever zlib made of the names. */
 static size_t records_at(const struct built_dump *b)
 {
@@ -46,6 +46,14 @@ static void join(struct built_dump *b, struct heap_dump *ret)
 	cr_assert_eq(heap_dump_parse(joined, len, BOUND, ret, &err), PS_OK, "%s", err.msg);
 	free(joined);
 	dump_free(b);
+}
+
+static void join_app(uint32_t sessions, struct heap_dump *ret)
+{
+	struct built_dump b;
+
+	rpy_app(&b, sessions);
+	join(&b, ret);
 }
 
 static void refuse(struct built_dump *b, const char *why)
@@ -83,10 +91,12 @@ static uint64_t size_of(const struct heap_dump *d, uint64_t id)
 	return d->graph.size[o];
 }
 
-static bool leads(const struct heap_dump *d, uint32_t from, uint64_t to)
+static bool leads(const struct heap_dump *d, uint64_t id, uint64_t to)
 {
 	const struct heap_graph *g = &d->graph;
+	uint32_t from = find(d, id);
 
+	cr_assert_neq(from, HEAP_NONE, "no object %lx", id);
 	for (uint32_t e = g->first[from]; e < g->first[from + 1]; e++) {
 		if (g->id[g->to[e]] == to)
 			return true;
@@ -119,35 +129,30 @@ static void expect_type(const struct heap_dump *d, uint64_t id, const char *name
 
 Test(heap_rpy, tells_what_is_hidden_beside_what_the_walk_told)
 {
-	struct built_dump b;
 	struct heap_dump d;
 
-	rpy_app(&b, 3);
-	join(&b, &d);
+	join_app(3, &d);
 	cr_expect(d.facts.flags & JOINED);
-	expect_type(&d, APP, "module");
-	expect_type(&d, SESSION, "app.Session");
+	expect_type(&d, DUMP_APP, "module");
+	expect_type(&d, DUMP_SESSIONS, "app.Session");
 	expect_type(&d, RPY_STORE, "rpy.GcArray of * GCREF (gcopaque)");
 	expect_type(&d, RPY_MAP, "rpy.app.Map");
 	expect_type(&d, RPY_BOX, "rpy.app.W_Unicode");
-	cr_expect(leads(&d, find(&d, ITEMS), RPY_STORE) && leads(&d, find(&d, ITEMS), SESSION));
-	cr_expect(leads(&d, find(&d, CACHE), RPY_MAP) && leads(&d, find(&d, RPY_MAP), RPY_MAP));
-	cr_expect(leads(&d, find(&d, SESSION), RPY_BOX) && leads(&d, find(&d, SESSION), USER));
-	cr_expect(leads(&d, find(&d, RPY_ROOT), RPY_RING) &&
-		  leads(&d, find(&d, RPY_RING), RPY_ROOT));
+	cr_expect(leads(&d, DUMP_ITEMS, RPY_STORE) && leads(&d, DUMP_ITEMS, DUMP_SESSIONS));
+	cr_expect(leads(&d, DUMP_CACHE, RPY_MAP) && leads(&d, RPY_MAP, RPY_MAP));
+	cr_expect(leads(&d, DUMP_SESSIONS, RPY_BOX) && leads(&d, DUMP_SESSIONS, DUMP_USERS));
+	cr_expect(leads(&d, RPY_ROOT, RPY_RING) && leads(&d, RPY_RING, RPY_ROOT));
 	heap_dump_close(&d);
 }
 
 Test(heap_rpy, sizes_are_those_of_rpython)
 {
-	struct built_dump b;
 	struct heap_dump d;
 
-	rpy_app(&b, 3);
-	join(&b, &d);
-	cr_expect_eq(size_of(&d, APP), 56u);
-	cr_expect_eq(size_of(&d, SESSION + 0x40), 56u);
-	cr_expect_eq(size_of(&d, USER), 24u);
+	join_app(3, &d);
+	cr_expect_eq(size_of(&d, DUMP_APP), 56u);
+	cr_expect_eq(size_of(&d, DUMP_SESSIONS + 2 * DUMP_STEP), 56u);
+	cr_expect_eq(size_of(&d, DUMP_USERS), 24u);
 	cr_expect_eq(size_of(&d, RPY_STORE), 16u + 3 * 8);
 	cr_expect_eq(size_of(&d, 0x11000), 0u, "a type without a record");
 	cr_expect_eq(d.facts.size, 4 * 56u + 40 + 88 + 2 * 40 + 3 * (56 + 32 + 24), "%lu",
@@ -157,25 +162,19 @@ Test(heap_rpy, sizes_are_those_of_rpython)
 
 Test(heap_rpy, roots_of_rpython_are_roots_of_the_interpreter)
 {
-	struct built_dump b;
 	struct heap_dump d;
 
-	rpy_app(&b, 1);
-	join(&b, &d);
-	for (uint32_t o = 0; o < d.graph.nobjects; o++) {
-		if (d.graph.id[o] == HEAP_GROUP_INTERPRETER)
-			cr_expect(leads(&d, o, RPY_ROOT) && !leads(&d, o, APP));
-	}
+	join_app(1, &d);
+	cr_expect(leads(&d, HEAP_GROUP_INTERPRETER, RPY_ROOT));
+	cr_expect_not(leads(&d, HEAP_GROUP_INTERPRETER, DUMP_APP));
 	heap_dump_close(&d);
 }
 
 Test(heap_rpy, what_was_made_for_the_dump_is_left_out_with_all_that_it_alone_leads_to)
 {
-	struct built_dump b;
 	struct heap_dump d;
 
-	rpy_app(&b, 1);
-	join(&b, &d);
+	join_app(1, &d);
 	cr_expect_eq(find(&d, RPY_OWN), HEAP_NONE);
 	cr_expect_eq(find(&d, RPY_OURS), HEAP_NONE);
 	cr_expect_eq(d.facts.lost_edges, lost_in_app(1));
@@ -185,13 +184,11 @@ Test(heap_rpy, what_was_made_for_the_dump_is_left_out_with_all_that_it_alone_lea
 /* What holds Python's objects only holds them in the place of what the walk told already. */
 Test(heap_rpy, hidden_objects_do_not_stand_between_python_s)
 {
-	struct built_dump b;
 	struct heap_dump d;
 
-	rpy_app(&b, 2);
-	join(&b, &d);
-	cr_expect_not(leads(&d, find(&d, RPY_STORE), SESSION));
-	cr_expect_not(leads(&d, find(&d, RPY_ROOT), APP));
+	join_app(2, &d);
+	cr_expect_not(leads(&d, RPY_STORE, DUMP_SESSIONS));
+	cr_expect_not(leads(&d, RPY_ROOT, DUMP_APP));
 	heap_dump_close(&d);
 }
 
@@ -240,16 +237,17 @@ Test(heap_rpy, more_edges_than_a_chunk_holds_have_chunks_of_their_own)
 		refs[i] = 0x8000000 + 16 * i;
 	rpy_record(&b, 0x7000000, 1, 8, refs);
 	rpy_mark(&b);
-	rpy_record(&b, ITEMS, 1, 8, refs);
+	rpy_record(&b, DUMP_ITEMS, 1, 8, refs);
 	for (uint64_t i = 0; i < N; i++)
 		rpy_record(&b, refs[i], 0, 16, none);
 	rpy_end(&b, &walked);
 	join(&b, &d);
 	for (int i = 0; i < 2; i++) {
-		uint32_t o = find(&d, i ? ITEMS : 0x7000000);
+		uint64_t id = i ? DUMP_ITEMS : 0x7000000;
+		uint32_t o = find(&d, id);
 
 		cr_expect_geq(d.graph.first[o + 1] - d.graph.first[o], N);
-		cr_expect(leads(&d, o, refs[0]) && leads(&d, o, refs[N - 1]));
+		cr_expect(leads(&d, id, refs[0]) && leads(&d, id, refs[N - 1]));
 	}
 	cr_expect_eq(d.facts.lost_edges, lost_in_app(0));
 	heap_dump_close(&d);

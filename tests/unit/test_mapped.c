@@ -90,53 +90,54 @@ Test(mapped, opens_the_file_that_is_mapped)
 	free(text);
 }
 
-/* A mapping of that file, and its row. */
-static void *map_file(int fd, char **text, struct map *m)
-{
-	void *at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+/* A file that is mapped, and the row of its mapping. */
+struct file {
+	char path[64], *text;
+	int fd;
+	struct map row;
+};
 
+static void file_map(struct file *f, const struct tiny_elf *e)
+{
+	void *at;
+
+	strcpy(f->path, "/tmp/pysample-unit-XXXXXX");
+	f->fd = mkstemp(f->path);
+	cr_assert_geq(f->fd, 0);
+	cr_assert_eq(write(f->fd, e, sizeof *e), (ssize_t)sizeof *e);
+	at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, f->fd, 0);
 	cr_assert_neq(at, MAP_FAILED);
-	cr_assert(row_of(at, text, m));
-	return at;
+	cr_assert(row_of(at, &f->text, &f->row));
 }
 
-static int temporary(char path[static 64], const void *bytes, size_t len)
+static void file_close(struct file *f)
 {
-	int fd;
-
-	strcpy(path, "/tmp/pysample-unit-XXXXXX");
-	fd = mkstemp(path);
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(write(fd, bytes, len), (ssize_t)len);
-	return fd;
+	unlink(f->path);
+	close(f->fd);
+	free(f->text);
 }
 
 Test(mapped, reads_what_is_inside)
 {
 	struct tiny_elf e;
 	struct elf_python p;
-	char path[64], *text;
-	struct map m;
-	int fd;
+	struct file f;
 
 	tiny_elf_make(&e);
 	e.symbol[3].st_shndx = 1; /* one of PyPy's */
 	memcpy(e.data, "[PyPy 7.3.19 with", 18);
-	fd = temporary(path, &e, sizeof e);
-	map_file(fd, &text, &m);
-	cr_assert_eq(mapped_read_python(getpid(), &m, true, &p), PS_OK);
+	file_map(&f, &e);
+	cr_assert_eq(mapped_read_python(getpid(), &f.row, true, &p), PS_OK);
 	cr_expect(p.has_section && p.is_pypy);
 	cr_expect_str_eq(p.pypy, "7.3.19");
-	cr_assert_eq(ftruncate(fd, 20), 0);
-	cr_expect_eq(mapped_read_python(getpid(), &m, true, &p), PS_FORMAT);
-	unlink(path);
-	close(fd);
-	free(text);
-	m.inode++;
-	m.start = m.end = 0;
-	m.path = "/nowhere";
-	m.path_len = 8;
-	cr_expect_eq(mapped_read_python(getpid(), &m, true, &p), PS_FAULT);
+	cr_assert_eq(ftruncate(f.fd, 20), 0);
+	cr_expect_eq(mapped_read_python(getpid(), &f.row, true, &p), PS_FORMAT);
+	file_close(&f);
+	f.row.inode++;
+	f.row.start = f.row.end = 0;
+	f.row.path = "/nowhere";
+	f.row.path_len = 8;
+	cr_expect_eq(mapped_read_python(getpid(), &f.row, true, &p), PS_FAULT);
 }
 
 /* Its version is looked for where its data begins, and then everywhere. */
@@ -157,22 +158,17 @@ Test(mapped, finds_the_version_of_a_pypy_in_its_data_or_elsewhere)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct tiny_elf e;
 		struct elf_python p;
-		char path[64], *text;
-		struct map m;
-		int fd;
+		struct file f;
 
 		tiny_elf_make(&e);
 		e.symbol[3].st_shndx = 1; /* one of PyPy's */
 		e.load[1].p_offset = cases[i].last_load;
 		memcpy(e.data, cases[i].first, strlen(cases[i].first) + 1);
 		memcpy(e.data + HALF, cases[i].second, strlen(cases[i].second) + 1);
-		fd = temporary(path, &e, sizeof e);
-		map_file(fd, &text, &m);
-		cr_assert_eq(mapped_read_python(getpid(), &m, true, &p), PS_OK);
+		file_map(&f, &e);
+		cr_assert_eq(mapped_read_python(getpid(), &f.row, true, &p), PS_OK);
 		cr_expect_str_eq(p.pypy, cases[i].found, "case %zu", i);
-		unlink(path);
-		close(fd);
-		free(text);
+		file_close(&f);
 	}
 }
 
@@ -241,19 +237,17 @@ Test(elf_cache, reads_a_file_once)
 	struct elf_cache c;
 	struct tiny_elf e;
 	const struct elf_python *p;
-	char path[64], *text;
-	struct map m, other;
-	int fd;
+	struct file f;
+	struct map other;
 
 	tiny_elf_make(&e);
-	fd = temporary(path, &e, sizeof e);
-	map_file(fd, &text, &m);
+	file_map(&f, &e);
 	elf_cache_init(&c);
-	p = elf_cache_find(&c, getpid(), &m);
+	p = elf_cache_find(&c, getpid(), &f.row);
 	cr_assert(p && p->has_section);
-	cr_assert_eq(ftruncate(fd, 0), 0);
-	cr_expect(elf_cache_find(&c, getpid(), &m), "what was read is kept");
-	other = m;
+	cr_assert_eq(ftruncate(f.fd, 0), 0);
+	cr_expect(elf_cache_find(&c, getpid(), &f.row), "what was read is kept");
+	other = f.row;
 	other.inode++;
 	other.start = 1;
 	other.path_len = 1;
@@ -264,9 +258,7 @@ Test(elf_cache, reads_a_file_once)
 	other.inode++;
 	for (int i = 0; i < 3; i++)
 		cr_expect_null(elf_cache_find(&c, getpid(), &other));
-	unlink(path);
-	close(fd);
-	free(text);
+	file_close(&f);
 	elf_cache_deinit(&c);
 }
 
@@ -275,22 +267,17 @@ Test(elf_cache, without_room_still_reads)
 	struct elf_cache c;
 	struct tiny_elf e;
 	const struct elf_python *p;
-	char path[64], *text;
-	struct map m;
-	int fd;
+	struct file f;
 
 	tiny_elf_make(&e);
-	fd = temporary(path, &e, sizeof e);
-	map_file(fd, &text, &m);
+	file_map(&f, &e);
 	elf_cache_init(&c);
 	c.mem.max = 0;
 	for (int i = 0; i < 3; i++) {
-		p = elf_cache_find(&c, getpid(), &m);
+		p = elf_cache_find(&c, getpid(), &f.row);
 		cr_expect(p && p->section == TINY_SECTION);
 	}
 	cr_expect_eq(c.n, 0);
-	unlink(path);
-	close(fd);
-	free(text);
+	file_close(&f);
 	elf_cache_deinit(&c);
 }

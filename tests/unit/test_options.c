@@ -355,6 +355,23 @@ Test(options, help_names_every_option_and_format)
 	free(all);
 }
 
+Test(options, help_of_heap_names_all_its_verbs)
+{
+	static const char *const verbs[] = {
+		"dump", "summary", "diff", "path", "flame", "convert"
+	};
+	char *heap = help_of(COMMANDS_OF_HEAP);
+
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		char usage[64];
+
+		snprintf(usage, sizeof usage, "\n  pysample heap %s [OPTIONS]", verbs[i]);
+		cr_expect(strstr(heap, usage), "%s", verbs[i]);
+	}
+	cr_expect_null(strstr(heap, "pysample dump"));
+	free(heap);
+}
+
 Test(options, exec_takes_its_pid_among_options_and_leaves_the_rest_to_the_script)
 {
 	static const struct {

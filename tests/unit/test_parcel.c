@@ -48,6 +48,12 @@ static struct stat look(const struct parcel *p, const char *name)
 	return st;
 }
 
+static void put_script(const char *folder, char ret_path[static PARCEL_PATH_MAX + 16])
+{
+	snprintf(ret_path, PARCEL_PATH_MAX + 16, "%s/%s", folder, PARCEL_SCRIPT);
+	close(open(ret_path, O_CREAT | O_WRONLY, 0600));
+}
+
 Test(parcel, is_made_for_its_owner_alone_and_leaves_nothing)
 {
 	int channel = -1;
@@ -106,8 +112,7 @@ Test(parcel, no_link_is_followed)
 	cr_assert_eq(parcel_choose(getpid(), &p, NULL), PS_OK);
 	cr_assert_eq(symlink(elsewhere, p.inside), 0);
 	cr_expect_eq(parcel_make(&p, &channel, NULL), PS_IO);
-	snprintf(name, sizeof name, "%s/%s", elsewhere, PARCEL_SCRIPT);
-	close(open(name, O_CREAT | O_WRONLY, 0600));
+	put_script(elsewhere, name);
 	parcel_remove(&p);
 	cr_expect_eq(access(name, F_OK), 0, "what the link leads to is left alone");
 	unlink(name);
@@ -232,8 +237,7 @@ Test(parcel, a_guard_leaves_alone_what_others_may_enter)
 	cr_assert_eq(parcel_choose(getpid(), &p, NULL), PS_OK);
 	cr_assert_eq(mkdir(p.inside, 0700), 0);
 	cr_assert_eq(chmod(p.inside, 0750), 0);
-	snprintf(name, sizeof name, "%s/%s", p.inside, PARCEL_SCRIPT);
-	close(open(name, O_CREAT | O_WRONLY, 0600));
+	put_script(p.inside, name);
 	parcel_remove(&p);
 	cr_expect_eq(access(name, F_OK), 0);
 	unlink(name);
@@ -256,8 +260,7 @@ Test(parcel, a_guard_leaves_alone_what_has_the_name_of_the_folder_but_is_another
 	snprintf(elsewhere, sizeof elsewhere, "%s-away", p.inside);
 	cr_assert_eq(rename(p.inside, elsewhere), 0);
 	cr_assert_eq(mkdir(p.inside, 0700), 0);
-	snprintf(name, sizeof name, "%s/%s", p.inside, PARCEL_SCRIPT);
-	close(open(name, O_CREAT | O_WRONLY, 0600));
+	put_script(p.inside, name);
 	parcel_remove(&copy);
 	cr_expect_eq(access(name, F_OK), 0);
 	unlink(name);
