@@ -76,7 +76,7 @@ def test_path(pysample, dump):
     assert "that is: s\n" in out and "and by" in out
     assert "and by" not in good(pysample("heap", "path", "-n", "1", file, hex(0x20000)))
     result = pysample("heap", "path", file, "app.Sesion")
-    assert result.code == 2 and "no type 'app.Sesion'" in result.err and "hint" in result.err
+    assert result.code == 2 and "no type 'app.Sesion'" in result.err and "there is app.Session" in result.err
 
 
 def test_flame(pysample, dump, tmp_path):
