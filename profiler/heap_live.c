@@ -250,6 +250,8 @@ static enum ps_status follow_script(struct inject *in, struct taking *t, struct 
 		if (m.kind == INJECT_OUT && m.len < sizeof t->digits - strlen(t->digits))
 			strncat(t->digits, m.bytes, m.len);
 	} while (m.kind != INJECT_DONE);
+	if (t->copy >= 0)
+		inject_take_charge(in, t->copy);
 	read_digits(t);
 	return PS_OK;
 }

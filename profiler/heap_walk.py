@@ -1211,10 +1211,11 @@ def is_collecting():
 
 def hush():
     """No signal handler, no other thread, and no tracing gets between: what was before."""
-    before = [None, sys.getswitchinterval(), sys.gettrace(), sys.getprofile()]
+    before = [None, sys.getswitchinterval(), sys.gettrace(), sys.getprofile(), True]
     if _signal is not None:
         wanted = [*range(1, 32), *range(34, 65)]  # 32 and 33 are the C library's own
         before[0] = _signal.pthread_sigmask(_signal.SIG_BLOCK, wanted)
+        before[4] = _signal.SIGPIPE in _signal.sigpending()
     if not PYPY:
         sys.setswitchinterval(1000)
     if before[2] is not None:
@@ -1229,6 +1230,12 @@ def speak(before):
     sys.settrace(before[2])
     sys.setswitchinterval(before[1])
     if before[0] is not None:
+        # That nobody reads what is written must not end a program that does not ignore SIGPIPE.
+        if not before[4] and _signal.SIGPIPE in _signal.sigpending():
+            if PYPY:
+                _signal.sigwait({_signal.SIGPIPE})
+            else:
+                _signal.sigtimedwait({_signal.SIGPIPE}, 0)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before[0])
 
 
