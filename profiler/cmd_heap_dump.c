@@ -60,8 +60,9 @@ static void show_memory(const struct heap_memory *m, void *ctx)
 	char needed[HEAP_BYTES_MAX], available[HEAP_BYTES_MAX];
 
 	if (!d->options->quiet)
-		fprintf(stderr, "A copy of process %d may need %s of memory; %s leaves %s\n",
-			d->options->pid, heap_words_bytes(m->needed, needed), m->limit,
+		fprintf(stderr, "%s process %d may need %s of memory; %s leaves %s\n",
+			d->options->in_process ? "A dump in" : "A copy of", d->options->pid,
+			heap_words_bytes(m->needed, needed), m->limit,
 			heap_words_bytes(m->available, available));
 }
 
@@ -119,7 +120,7 @@ static enum ps_status take(struct dumping *d, int fd, struct ps_err *err)
 			"the copy of process %d ended before it had told all: killed, or out of "
 			"memory?",
 			d->options->pid);
-		ps_hint(err, "the kernel's log tells (dmesg); --in-process needs no copy");
+		ps_hint(err, "the kernel's log tells (dmesg)");
 		return PS_FORMAT;
 	}
 	return st;

@@ -171,7 +171,7 @@ static enum ps_status check_memory(int pid, const struct heap_live_order *o, str
 	char needed[HEAP_BYTES_MAX], available[HEAP_BYTES_MAX];
 	struct heap_memory m;
 
-	if (heap_memory_read("", pid, &m, NULL))
+	if (heap_memory_read("", pid, o->in_process, &m, NULL))
 		return PS_OK; /* what cannot be known is not in the way */
 	if (m.needed <= m.available) {
 		if (o->estimated)
@@ -179,12 +179,10 @@ static enum ps_status check_memory(int pid, const struct heap_live_order *o, str
 		return PS_OK;
 	}
 	ps_fail(err, PS_LIMIT,
-		"a copy of process %d may need %s of memory, and %s leaves %s: nothing was done",
-		pid, heap_words_bytes(m.needed, needed), m.limit,
-		heap_words_bytes(m.available, available));
-	ps_hint(err,
-		"make room, or use --in-process: no copy, but the process stands for as long as "
-		"the dump takes, about a second for a million objects");
+		"%s process %d may need %s of memory, and %s leaves %s: nothing was done",
+		o->in_process ? "a dump in" : "a copy of", pid, heap_words_bytes(m.needed, needed),
+		m.limit, heap_words_bytes(m.available, available));
+	ps_hint(err, "make room, or raise the limit");
 	return PS_LIMIT;
 }
 
@@ -364,8 +362,7 @@ enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
 	struct inject *in;
 	enum ps_status st;
 
-	if (!o->in_process)
-		PS_TRY(check_memory(pid, o, err));
+	PS_TRY(check_memory(pid, o, err));
 	PS_TRY(make_source(o, &source, &order.len, err));
 	order.source = source;
 	t.most = heap_memory_most("", pid, 0);

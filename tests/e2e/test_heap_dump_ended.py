@@ -65,11 +65,18 @@ def end(p, pysample, number=signal.SIGINT):
     return pysample.finish(p), since
 
 
+def goes_first(pid):
+    """Does the kernel end it before others, if memory runs out?"""
+    with open(f"/proc/{pid}/oom_score_adj") as f:
+        return int(f.read()) == 1000
+
+
 @HOW
 def test_interrupted_in_the_middle(host, hard, pysample, folder, how):
     child = hard(host, "many")
     dumps = Dumps(child, pysample, folder, how)
     p = dumps.stopped(MIB, dumps.size // 2)
+    assert [goes_first(pid) for pid in (child.pid, *others(child))] == [False] + [True] * (not how)
     result, since = end(p, pysample)
     assert result.code == 1 and "interrupted" in result.err, result
     assert since < 4 * MIB
