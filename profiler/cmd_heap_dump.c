@@ -3,8 +3,11 @@
  * file without a name until it has been written in another format. */
 #include "profiler/clock.h"
 #include "profiler/commands.h"
+#include "profiler/draft.h"
 #include "profiler/heap_live.h"
+#include "profiler/heap_memory.h"
 #include "profiler/heap_output.h"
+#include "profiler/heap_words.h"
 #include "profiler/place.h"
 #include "profiler/proc.h"
 #include "profiler/scope.h"
@@ -51,6 +54,26 @@ static void show_progress(uint64_t bytes, void *ctx)
 	fflush(d->terminal);
 }
 
+static void show_memory(const struct heap_memory *m, void *ctx)
+{
+	const struct dumping *d = ctx;
+	char needed[HEAP_BYTES_MAX], available[HEAP_BYTES_MAX];
+
+	if (!d->options->quiet)
+		fprintf(stderr, "%s process %d may need %s of memory; %s leaves %s\n",
+			d->options->in_process ? "A dump in" : "A copy of", d->options->pid,
+			heap_words_bytes(m->needed, needed), m->limit,
+			heap_words_bytes(m->available, available));
+}
+
+/* A dump of ten million objects takes its time to be made into another format, in which nobody
+ * asks whether we are to end. */
+static void let_be_ended(void *ctx)
+{
+	(void)ctx;
+	stop_signal_let_go();
+}
+
 static void clear_progress(const struct dumping *d)
 {
 	if (d->terminal && d->next_show) {
@@ -59,47 +82,24 @@ static void clear_progress(const struct dumping *d)
 	}
 }
 
-/* Where a file system has none without a name (overlayfs before Linux 6.3, NFS), it loses its
- * name at once. */
-static int open_unnamed_in(const char *folder)
-{
-	SCOPE_FREE char *name = NULL;
-	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd;
-	if (asprintf(&name, "%s/.pysample-XXXXXX", folder) < 0) {
-		name = NULL;
-		return -1;
-	}
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(name);
-	return fd;
-}
-
 /* Beside the output, where there is room for it or there is for nothing; else in the temporary
  * folder. *ret is its folder, malloc'd. */
 static int open_unnamed(const struct place *p, char **ret)
 {
-	char *folder = p->direct ? NULL : strdup(p->path);
-	char *slash = folder ? strrchr(folder, '/') : NULL;
 	const char *temporary = getenv("TMPDIR");
-	int fd = -1;
+	SCOPE_FREE char *inside = NULL;
+	int fd = p->direct ? -1 : draft_open_nameless(p->path);
 
-	if (slash)
-		slash[slash == folder] = '\0';
-	else if (folder)
-		strcpy(folder, *folder ? "." : "");
-	if (folder)
-		fd = open_unnamed_in(folder);
-	if (fd < 0) {
-		free(folder);
-		folder = strdup(temporary && *temporary ? temporary : "/tmp");
-		fd = folder ? open_unnamed_in(folder) : -1;
+	if (fd >= 0) {
+		*ret = draft_folder(p->path);
+		return fd;
 	}
-	*ret = folder;
-	return fd;
+	*ret = strdup(temporary && *temporary ? temporary : "/tmp");
+	if (!*ret || asprintf(&inside, "%s/.pysample", *ret) < 0) {
+		inside = NULL;
+		return -1;
+	}
+	return draft_open_nameless(inside);
 }
 
 static int open_spool(void *ctx)
@@ -120,7 +120,7 @@ static enum ps_status take(struct dumping *d, int fd, struct ps_err *err)
 			"the copy of process %d ended before it had told all: killed, or out of "
 			"memory?",
 			d->options->pid);
-		ps_hint(err, "the kernel's log tells (dmesg); --in-process needs no copy");
+		ps_hint(err, "the kernel's log tells (dmesg)");
 		return PS_FORMAT;
 	}
 	return st;
@@ -215,7 +215,9 @@ int cmd_heap_dump(const struct options *o)
 		.values = o->values,
 		.patience_ns = o->timeout_ns ? o->timeout_ns : PATIENCE_NS,
 		.interrupted = interrupted,
+		.estimated = show_memory,
 		.progress = show_progress,
+		.taken = let_be_ended,
 		.open_spool = open_spool,
 		.max_bytes = command_memory_bound(),
 		.ctx = &d,

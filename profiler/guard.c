@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,18 +114,47 @@ static void become_a_guard(void)
 	prctl(PR_SET_NAME, "pysample-guard");
 }
 
-static _Noreturn void watch(int wire, struct request *r, struct parcel p)
+/* What a message of one word carries: a descriptor, or none. */
+union cargo {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+/* The next word, 0 if none will come any more; *fd becomes what has come with it. */
+static char receive(int wire, int *fd)
 {
 	char word = 0;
+	union cargo cargo;
+	struct iovec piece = { &word, 1 };
+	struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1 };
+	struct cmsghdr *c;
 	ssize_t n;
+
+	do {
+		m.msg_control = &cargo;
+		m.msg_controllen = sizeof cargo;
+		n = recvmsg(wire, &m, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	c = n == 1 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(c), sizeof *fd);
+	return n == 1 ? word : 0;
+}
+
+static _Noreturn void watch(int wire, struct request *r, struct parcel p)
+{
+	int charge = -1;
+	char word;
 
 	become_a_guard();
 	(void)!write(wire, "r", 1); /* from now on nothing that ends us ends it as well */
 	do {
-		n = read(wire, &word, 1);
-	} while (n < 0 && errno == EINTR);
-	if (n != 1)
+		word = receive(wire, &charge);
+	} while (word == 'c');
+	if (!word) {
+		(void)syscall(SYS_pidfd_send_signal, charge, SIGKILL, NULL, 0);
 		undo(r, &p);
+	}
 	_exit(0);
 }
 
@@ -172,6 +202,22 @@ enum ps_status guard_start(const struct request *request, struct parcel *parcel,
 	}
 	*ret = (struct guard){ .pid = pid, .wire = ends[1], .request = &s->request };
 	return PS_OK;
+}
+
+void guard_take_charge(const struct guard *g, int pidfd)
+{
+	char word = 'c';
+	union cargo cargo = { .head = { .cmsg_len = CMSG_LEN(sizeof pidfd),
+					.cmsg_level = SOL_SOCKET,
+					.cmsg_type = SCM_RIGHTS } };
+	struct iovec piece = { &word, 1 };
+	struct msghdr m = { .msg_iov = &piece,
+			    .msg_iovlen = 1,
+			    .msg_control = &cargo,
+			    .msg_controllen = sizeof cargo };
+
+	memcpy(CMSG_DATA(&cargo.head), &pidfd, sizeof pidfd);
+	(void)!sendmsg(g->wire, &m, MSG_NOSIGNAL);
 }
 
 static void settle_later(const struct guard *g, const struct parcel *parcel)

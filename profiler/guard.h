@@ -22,6 +22,8 @@ struct guard {
  * PS_NOMEM, PS_IO. */
 enum ps_status guard_start(const struct request *request, struct parcel *parcel, struct guard *ret,
 			   struct ps_err *err) PS_MUST_USE;
+/* Another process that is to end if we do: a pidfd, which stays the caller's. One at a time. */
+void guard_take_charge(const struct guard *g, int pidfd);
 /* Settles a request that was taken (request_settle()), before the parcel is removed and the guard
  * is dismissed. channel is the pipe of a script that has said its last word, else -1. goes_on: it has not ended; another process of this
  * kind waits for that, an hour at most, and settles it then. */

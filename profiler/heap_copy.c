@@ -4,6 +4,7 @@
 #include "profiler/proc.h"
 #include "profiler/scope.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,18 @@ static bool is_it(const struct search *s, int child)
 	       memcmp(status.uid, s->parent.uid, sizeof status.uid) == 0;
 }
 
+/* Where memory runs out, the kernel is to end the copy, not the program. */
+static void let_go_first(int child)
+{
+	char path[64];
+	SCOPE_CLOSE int fd = -1;
+
+	snprintf(path, sizeof path, "/proc/%d/oom_score_adj", child);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)!write(fd, "1000", 4);
+}
+
 /* Asked again once it is held: the number cannot be another's then. */
 static int hold(const struct search *s, int child)
 {
@@ -39,6 +52,8 @@ static int hold(const struct search *s, int child)
 		close(fd);
 		fd = -1;
 	}
+	if (fd >= 0)
+		let_go_first(child);
 	return fd;
 }
 

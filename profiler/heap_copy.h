@@ -8,7 +8,8 @@
 #define PROFILER_HEAP_COPY_H
 
 /* A pidfd of the child of pid that has this id in its own pid namespace; -1: there is none,
- * or it is of another user than pid: which child it is, the target says. */
+ * or it is of another user than pid: which child it is, the target says. If
+ * memory runs out, the kernel ends it before others. */
 int heap_copy_open(int pid, int inner);
 /* Ends it, if it is there, and closes fd, if there is one; only closes it. */
 void heap_copy_end(int fd);

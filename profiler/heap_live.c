@@ -7,6 +7,7 @@
 #include "profiler/heap_memory.h"
 #include "profiler/heap_rpy.h"
 #include "profiler/heap_stream.h"
+#include "profiler/heap_words.h"
 #include "profiler/inject.h"
 #include "profiler/inject_text.h"
 #include "profiler/proc.h"
@@ -20,7 +21,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MS = 1000000, PIECE = 1 << 16 };
+enum { MS = 1000000 };
+/* At a time, twice what the pipe can hold: of a copy that has ended, nothing is left in it. */
+enum { PIECE = 1 << 16, PIECES = 32 };
 /* A walk tells some MB a second, so what tells less than this in the time for which a request
  * may wait, so many times, hangs. */
 enum { LEAST_BYTES = 1 << 16, STALLED_FACTOR = 12 };
@@ -138,13 +141,14 @@ static void take_piece(struct taking *t, const char *piece, size_t n)
 		t->order->progress(t->result.bytes, t->order->ctx);
 }
 
-/* Passes on what is there. */
+/* Passes on what is there, of a stream that never runs dry a part: then whoever waits looks at other
+ * things, an interruption among them. */
 static void pump(int stream, void *ctx)
 {
 	struct taking *t = ctx;
 	char piece[PIECE];
 
-	while (!t->error && (t->fate == GOES_ON || t->fate == COMPLETE)) {
+	for (unsigned i = 0; i < PIECES && !t->error && t->fate == GOES_ON; i++) {
 		ssize_t n = read(stream, piece, sizeof piece);
 
 		if (n < 0 && errno == EINTR)
@@ -152,40 +156,33 @@ static void pump(int stream, void *ctx)
 		if (n < 0)
 			return;
 		if (n == 0) { /* before the first byte, perhaps nobody has opened it yet */
-			if (t->fate == GOES_ON && (t->opened || t->result.bytes))
+			if (t->opened || t->result.bytes)
 				t->fate = BROKE_OFF;
 			return;
 		}
-		if (t->fate == GOES_ON)
-			take_piece(t, piece, (size_t)n);
+		take_piece(t, piece, (size_t)n);
 	}
 }
 
 /* --- before --- */
 
-static void put_size(char ret[static 32], uint64_t bytes)
+static enum ps_status check_memory(int pid, const struct heap_live_order *o, struct ps_err *err)
 {
-	if (bytes >= (uint64_t)10 << 30)
-		snprintf(ret, 32, "%" PRIu64 " GiB", bytes >> 30);
-	else
-		snprintf(ret, 32, "%" PRIu64 " MiB", bytes >> 20);
-}
-
-static enum ps_status check_memory(int pid, struct ps_err *err)
-{
-	char needed[32], available[32];
+	char needed[HEAP_BYTES_MAX], available[HEAP_BYTES_MAX];
 	struct heap_memory m;
 
-	if (heap_memory_read("", pid, &m, NULL) || m.needed <= m.available)
+	if (heap_memory_read("", pid, o->in_process, &m, NULL))
 		return PS_OK; /* what cannot be known is not in the way */
-	put_size(needed, m.needed);
-	put_size(available, m.available);
+	if (m.needed <= m.available) {
+		if (o->estimated)
+			o->estimated(&m, o->ctx);
+		return PS_OK;
+	}
 	ps_fail(err, PS_LIMIT,
-		"a copy of process %d may need %s of memory, and %s leaves %s: nothing was done",
-		pid, needed, m.limit, available);
-	ps_hint(err,
-		"make room, or use --in-process: no copy, but the process stands for as long as "
-		"the dump takes, about a second for a million objects");
+		"%s process %d may need %s of memory, and %s leaves %s: nothing was done",
+		o->in_process ? "a dump in" : "a copy of", pid, heap_words_bytes(m.needed, needed),
+		m.limit, heap_words_bytes(m.available, available));
+	ps_hint(err, "make room, or raise the limit");
 	return PS_LIMIT;
 }
 
@@ -251,6 +248,8 @@ static enum ps_status follow_script(struct inject *in, struct taking *t, struct 
 			strncat(t->digits, m.bytes, m.len);
 	} while (m.kind != INJECT_DONE);
 	read_digits(t);
+	if (t->copy >= 0)
+		inject_take_charge(in, t->copy);
 	return PS_OK;
 }
 
@@ -281,6 +280,11 @@ static enum ps_status follow_stream(struct inject *in, struct taking *t)
 	return t->fate == COMPLETE || t->fate == BROKE_OFF ? PS_OK : PS_LIMIT;
 }
 
+static enum ps_status interrupted(struct ps_err *err)
+{
+	return ps_fail(err, PS_LIMIT, "interrupted; the process goes on");
+}
+
 static enum ps_status explain_words(const struct taking *t, struct ps_err *err)
 {
 	ps_fail(err, PS_FAULT, "process %d could not take the dump: %s", t->pid, t->words);
@@ -303,7 +307,7 @@ static enum ps_status explain_stalled(const struct taking *t, struct ps_err *err
 
 static enum ps_status explain(const struct taking *t, enum ps_status st, struct ps_err *err)
 {
-	char most[32];
+	char most[HEAP_BYTES_MAX];
 
 	if (t->error)
 		return ps_fail(err, PS_IO, "write the dump: %s", strerror(t->error));
@@ -311,26 +315,33 @@ static enum ps_status explain(const struct taking *t, enum ps_status st, struct 
 		return ps_fail(err, PS_FORMAT,
 			       "what comes from process %d is no heap dump: is the target sound?",
 			       t->pid);
-	if (t->fate == ENDLESS) {
-		put_size(most, t->most);
+	if (t->fate == ENDLESS)
 		return ps_fail(err, PS_FORMAT,
 			       "more than %s has come from process %d, which its memory cannot "
 			       "hold: given up; is the target sound?",
-			       most, t->pid);
-	}
+			       heap_words_bytes(t->most, most), t->pid);
 	if (t->fate == STALLED)
 		return explain_stalled(t, err);
 	if (*t->words)
 		return explain_words(t, err);
 	if (st == PS_LIMIT && t->order->interrupted && t->order->interrupted(t->order->ctx))
-		return ps_fail(err, PS_LIMIT, "interrupted; the process goes on");
+		return interrupted(err);
 	return st;
 }
 
-static enum ps_status join(const struct taking *t, struct ps_err *err)
+/* The process and its copy are done with. */
+static enum ps_status finish(const struct taking *t, struct ps_err *err)
 {
-	enum ps_status st = heap_rpy_join_files(t->spool, t->order->max_bytes, t->into, err);
+	const struct heap_live_order *o = t->order;
+	enum ps_status st;
 
+	if (o->taken)
+		o->taken(o->ctx);
+	if (o->interrupted && o->interrupted(o->ctx))
+		return interrupted(err);
+	if (t->spool < 0)
+		return PS_OK;
+	st = heap_rpy_join_files(t->spool, o->max_bytes, t->into, err);
 	if (st == PS_FORMAT)
 		ps_hint(err, "if it was killed, the kernel's log tells (dmesg)");
 	return st;
@@ -351,8 +362,7 @@ enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
 	struct inject *in;
 	enum ps_status st;
 
-	if (!o->in_process)
-		PS_TRY(check_memory(pid, err));
+	PS_TRY(check_memory(pid, o, err));
 	PS_TRY(make_source(o, &source, &order.len, err));
 	order.source = source;
 	t.most = heap_memory_most("", pid, 0);
@@ -372,8 +382,8 @@ enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
 	ret->write_failed = t.error != 0;
 	if (st || *t.words || t.error || t.fate > BROKE_OFF)
 		st = explain(&t, st, err);
-	else if (t.spool >= 0)
-		st = join(&t, err);
+	else
+		st = finish(&t, err);
 	if (t.spool >= 0)
 		close(t.spool);
 	t.result.took_ns = clock_now() - began;

@@ -14,12 +14,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct heap_memory;
+
 struct heap_live_order {
 	bool in_process; /* no copy: the process itself walks, and stands for as long as it takes */
 	bool values;     /* texts and numbers, too */
 	uint64_t patience_ns;
 	bool (*interrupted)(void *ctx);
+	/* Before anything is done, if there is memory enough, and it can be known. */
+	void (*estimated)(const struct heap_memory *m, void *ctx);
 	void (*progress)(uint64_t bytes, void *ctx); /* as they come */
+	/* The process and its copy have nothing to do with what follows, nor is `interrupted` asked
+	 * again after this. */
+	void (*taken)(void *ctx);
 	/* For what is not a dump yet when it comes (heap_rpy.h): an open file of no name. */
 	int (*open_spool)(void *ctx);
 	size_t max_bytes; /* of memory that it takes to make a dump of it */
@@ -36,7 +43,7 @@ struct heap_live_result {
 };
 
 /* Writes the dump to fd, as it comes; that of a PyPy when all has come. What inject_open() and inject_next() fail with;
- * PS_LIMIT: there is not enough memory for a copy, told before anything is done, or we were
+ * PS_LIMIT: there is not enough memory, told before anything is done, or we were
  * interrupted; PS_FAULT: the process could not take it, the message has its words; PS_IO also for fd. */
 enum ps_status heap_live_take(int pid, const struct heap_live_order *o, int fd,
 			      struct heap_live_result *ret, struct ps_err *err) PS_MUST_USE;

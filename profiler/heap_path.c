@@ -3,13 +3,14 @@
 
 #include "profiler/heap_patterns.h"
 #include "profiler/heap_words.h"
+#include "profiler/near.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS_MAX = 200, HOW_WIDTH = 20 };
+enum { STEPS_MAX = 200, HOW_WIDTH = 20, SIMILAR_MAX = 3, NAME_SHOWN = 120 };
 
 static bool is_group(const struct heap_graph *g, uint32_t o)
 {
@@ -55,23 +56,66 @@ static enum ps_status find_id(const struct heap_graph *g, uint64_t id, struct he
 	return PS_USAGE;
 }
 
-/* Up to three types whose names have that text somewhere in them. */
+/* Of a name, as much as there is of the other: "app.Session" of "my.app.Session" for "ap.Session". */
+static const char *tail(const char *name, const char *named)
+{
+	const char *at = name + strlen(name);
+	unsigned dots = 0;
+
+	for (const char *c = named; *c; c++)
+		dots += *c == '.';
+	for (; at > name; at--) {
+		if (at[-1] == '.' && dots-- == 0)
+			break;
+	}
+	return at;
+}
+
+struct similar {
+	uint32_t name; /* a text; 0: none */
+	unsigned distance;
+};
+
+/* Keeps the nearest ones, the nearest first. */
+static void keep_similar(const struct heap_graph *g, uint32_t text, const char *named,
+			 struct similar v[static SIMILAR_MAX])
+{
+	struct profile_text name = heap_graph_text_at(g, text);
+	struct similar it = { .name = text };
+	char copy[NAME_SHOWN];
+
+	snprintf(copy, sizeof copy, "%.*s",
+		 (int)(name.len < NAME_SHOWN ? name.len : NAME_SHOWN - 1), name.at);
+	if (!strcasestr(copy, named))
+		it.distance = near_distance(tail(copy, named), named);
+	for (int i = 0; i < SIMILAR_MAX && it.distance != NEAR_NOT && it.name; i++) {
+		struct similar was = v[i];
+
+		if (was.name == text)
+			return;
+		if (was.name && was.distance <= it.distance)
+			continue;
+		v[i] = it;
+		it = was;
+	}
+}
+
+/* Types whose names have that text somewhere in them, or are nearly that. */
 static void hint_similar(const struct heap_graph *g, const char *named, struct ps_err *err)
 {
-	char list[400] = "";
-	int n = 0, found = 0;
+	struct similar v[SIMILAR_MAX] = { 0 };
+	char list[SIMILAR_MAX * (NAME_SHOWN + 2)] = "";
+	int n = 0;
 
-	for (uint32_t t = 1; t < g->ntypes && found < 3; t++) {
-		struct profile_text name = heap_graph_text_at(g, g->types[t].name);
-		char copy[128];
+	for (uint32_t t = 1; t < g->ntypes; t++)
+		keep_similar(g, g->types[t].name, named, v);
+	for (int i = 0; i < SIMILAR_MAX && v[i].name; i++) {
+		struct profile_text name = heap_graph_text_at(g, v[i].name);
 
-		snprintf(copy, sizeof copy, "%.*s", (int)(name.len < 120 ? name.len : 120),
-			 name.at);
-		if (strcasestr(copy, named))
-			n += snprintf(list + n, sizeof list - (size_t)n, "%s%s",
-				      found++ ? ", " : "", copy);
+		n += snprintf(list + n, sizeof list - (size_t)n, "%s%.*s", i ? ", " : "",
+			      (int)(name.len < NAME_SHOWN ? name.len : NAME_SHOWN - 1), name.at);
 	}
-	if (found)
+	if (n)
 		ps_hint(err, "there is %s", list);
 	else
 		ps_hint(err, "pysample heap summary -n 1000 FILE lists the types");

@@ -14,8 +14,10 @@ def take(stream, how, values):
     below, spaces = interrupted()
     walker = {"__name__": "pysample_heap_walk", "__builtins__": __builtins__}
     load(STACKS, walker)
-    fd = posix.open(stream, posix.O_WRONLY | posix.O_CLOEXEC)
+    # If pysample has ended, nobody reads, and to wait for that would be for ever.
+    fd = posix.open(stream, posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
     try:
+        posix.set_blocking(fd, True)
         how_to = {
             "below": below,
             "values": values,

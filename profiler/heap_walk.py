@@ -44,7 +44,7 @@ FRAMES_MAX = 10000  # of a thread
 COLUMNS_MAX = 1024
 ODD_MAX, ODD_CONTENT_MAX = 256, 500  # their product is less than FIELDS_MAX
 BATCH = 16384  # objects that are sorted by type at a time
-SEEN_MAX = 4000000  # ids that are remembered; beyond that, atoms may be told twice
+SEEN_MAX = 1000000  # ids that are remembered for a while; beyond that, atoms may be told twice
 SAMPLES_MAX = 8
 NAME_MAX, VALUE_MAX = 256, 1024  # bytes
 NO_TEXT = 0xFFFFFFFF
@@ -274,8 +274,8 @@ class Walk:
         self.plans = {}  # id of a type → Plan
         self.queues = {}  # id of a type → its plan's queue
         self.atoms = set()  # ids of types without edges
-        self.seen = set()  # ids of what was queued
-        self.kept = set()  # those of them that are not atoms
+        self.seen = set()  # ids of what was queued of late
+        self.kept = set()  # those of all that was queued and is no atom
         self.named = set()  # ids that have a string
         self.skip = set()  # ids of what is ours
         self.real_dicts = set()  # ids of all dicts, where the collector hides those of objects
@@ -298,11 +298,12 @@ class Walk:
         if self.is_tracked:
             objects = list(itertools.filterfalse(self.is_tracked, objects))
         fresh = dict(zip(map(id, objects), objects))
-        new = list(itertools.filterfalse(self.seen.__contains__, fresh))
+        new = itertools.filterfalse(self.seen.__contains__, fresh)
+        new = list(itertools.filterfalse(self.kept.__contains__, new))
         if not new:
             return
         if len(self.seen) > SEEN_MAX:
-            self.seen = set(self.kept)
+            self.seen = set()
         self.seen.update(new)
         queues, atoms, keep = self.queues, self.atoms, self.kept.add
         for i in new:
@@ -1211,10 +1212,11 @@ def is_collecting():
 
 def hush():
     """No signal handler, no other thread, and no tracing gets between: what was before."""
-    before = [None, sys.getswitchinterval(), sys.gettrace(), sys.getprofile()]
+    before = [None, sys.getswitchinterval(), sys.gettrace(), sys.getprofile(), True]
     if _signal is not None:
         wanted = [*range(1, 32), *range(34, 65)]  # 32 and 33 are the C library's own
         before[0] = _signal.pthread_sigmask(_signal.SIG_BLOCK, wanted)
+        before[4] = _signal.SIGPIPE in _signal.sigpending()
     if not PYPY:
         sys.setswitchinterval(1000)
     if before[2] is not None:
@@ -1229,6 +1231,12 @@ def speak(before):
     sys.settrace(before[2])
     sys.setswitchinterval(before[1])
     if before[0] is not None:
+        # That nobody reads what is written must not end a program that does not ignore SIGPIPE.
+        if not before[4] and _signal.SIGPIPE in _signal.sigpending():
+            if PYPY:
+                _signal.sigwait({_signal.SIGPIPE})
+            else:
+                _signal.sigtimedwait({_signal.SIGPIPE}, 0)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before[0])
 
 
@@ -1246,8 +1254,7 @@ def run(fd, objects, threads, below, own, values, forked, started, frozen, pid, 
         # refers to it, so it is enough to tell those tuples that something refers to.
         objects = [o for o in objects if type(o) is not tuple]
     if exact:
-        w.seen = set(map(id, objects))
-        w.kept = set(w.seen)
+        w.kept = set(map(id, objects))
     if hides_dicts():
         w.real_dicts = set(map(id, (o for o in objects if type(o) is dict)))
     if collecting:

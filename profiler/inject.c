@@ -206,12 +206,27 @@ int inject_stream(const struct inject *in)
 	return in->stream;
 }
 
+void inject_take_charge(const struct inject *in, int pidfd)
+{
+	guard_take_charge(&in->guard, pidfd);
+}
+
+/* Whoever waits for the script to end must not have them: it would wait for somebody who reads. */
+static void close_pipes(struct inject *in)
+{
+	if (in->stream >= 0)
+		close(in->stream);
+	if (in->began && !in->finished)
+		channel_close(&in->channel);
+}
+
 void inject_close(struct inject *in)
 {
 	bool guarded = in->guard.wire >= 0;
 	enum request_state was;
 	enum ps_status st = guarded ? request_withdraw(in->guard.request, &was) : PS_OK;
 
+	close_pipes(in);
 	/* What we cannot take back now (another tracer, a thread that does not stand still), the
 	 * guard tries for a while. */
 	if (guarded && (in->began || in->taken_at))
@@ -227,8 +242,6 @@ void inject_close(struct inject *in)
 		guard_dismiss(&in->guard);
 	}
 	channel_close(&in->channel);
-	if (in->stream >= 0)
-		close(in->stream);
 	if (in->listener >= 0)
 		close(in->listener);
 	if (in->opened)

@@ -97,6 +97,10 @@ const char *inject_python(const struct inject *in);
  * it forked, have closed it. -1: none was ordered. */
 int inject_stream(const struct inject *in);
 
+/* A child of the target (a pidfd, which stays the caller's) that is to be ended if we are killed
+ * before inject_close(). */
+void inject_take_charge(const struct inject *in, int pidfd);
+
 void inject_close(struct inject *in);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/place.h"
 
+#include "profiler/draft.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -84,24 +86,6 @@ const char *place_words(const struct place *p)
 
 /* --- testing a place --- */
 
-/* Beside the final name, so that rename() does not cross file systems. */
-static int open_beside(const char *path, char **ret)
-{
-	int fd;
-
-	if (asprintf(ret, "%s.XXXXXX", path) < 0)
-		return -1;
-	fd = mkostemp(*ret, O_CLOEXEC);
-	if (fd < 0) {
-		int why = errno;
-
-		free(*ret);
-		*ret = NULL;
-		errno = why;
-	}
-	return fd;
-}
-
 static enum ps_status refuse(const char *path, const char *why, struct ps_err *err)
 {
 	ps_fail(err, PS_IO, "cannot write %s: %s", path, why);
@@ -112,8 +96,7 @@ static enum ps_status refuse(const char *path, const char *why, struct ps_err *e
 /* In a folder such as /tmp only the owner of a file may replace it. */
 static bool folder_forbids(const char *path, const struct stat *file)
 {
-	const char *slash = strrchr(path, '/');
-	char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	char *folder = draft_folder(path);
 	struct stat st;
 	bool forbids = folder && stat(folder, &st) == 0 && (st.st_mode & S_ISVTX) &&
 		       geteuid() != 0 && geteuid() != st.st_uid && geteuid() != file->st_uid;
@@ -159,24 +142,13 @@ static enum ps_status check_old_file(struct place *p, const struct stat *st, str
 	return PS_OK;
 }
 
-/* Can a file be made there? One without a name is not left behind if we are killed meanwhile; but
- * not every file system has those. */
 static bool try_beside(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	char *name = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int fd = name ? open(name, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600) : -1;
+	int fd = draft_open_nameless(path);
 
-	free(name);
-	if (fd < 0) {
-		fd = open_beside(path, &name);
-		if (fd < 0)
-			return false;
-		unlink(name);
-		free(name);
-	}
-	close(fd);
-	return true;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 static enum ps_status check(struct place *p, struct ps_err *err)
@@ -193,6 +165,8 @@ static enum ps_status check(struct place *p, struct ps_err *err)
 		PS_TRY(check_old_file(p, &st, err));
 		if (p->direct)
 			return PS_OK;
+	} else if (errno != ENOENT) {
+		return refuse(p->path, strerror(errno), err);
 	}
 	return try_beside(p->path) ? PS_OK : refuse(p->path, strerror(errno), err);
 }
@@ -218,7 +192,7 @@ void place_close(struct place *p)
 
 /* --- writing --- */
 
-/* mkostemp makes files that only their owner may read; an output is an ordinary file. */
+/* A draft is a file that only its owner may read; an output is an ordinary one. */
 static mode_t usual_mode(void)
 {
 	mode_t mask = umask(0);
@@ -243,37 +217,32 @@ static void take_after(int fd, const struct stat *old)
 	(void)!fchmod(fd, mode);
 }
 
-/* Some file systems tell only now that there was no room. */
-static enum ps_status sync_file(int fd, struct ps_err *err)
+/* old: whose place it takes; NULL: nobody's. After it has its name, for who gives a file away may
+ * not make a link to it any more. */
+static void set_mode(int fd, const struct stat *old)
 {
-	if (fsync(fd) == 0 || (errno != EIO && errno != ENOSPC && errno != EDQUOT))
-		return PS_OK;
-	return ps_fail(err, PS_IO, "%s", strerror(errno));
-}
-
-/* A temporary file with all that is to be written, at *ret. */
-static enum ps_status write_beside(const char *path, const struct stat *old, place_fn *write,
-				   void *ctx, char **ret, struct ps_err *err)
-{
-	int fd = open_beside(path, ret), again;
-	enum ps_status st;
-
-	if (fd < 0)
-		return ps_fail(err, PS_IO, "%s", strerror(errno));
 	if (old)
 		take_after(fd, old);
 	else
 		(void)!fchmod(fd, usual_mode());
-	again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	st = write(fd, ctx, err);
-	if (!st && again >= 0)
-		st = sync_file(again, err);
-	if (again >= 0)
-		close(again);
-	if (st) {
-		unlink(*ret);
-		free(*ret);
-	}
+}
+
+static enum ps_status write_draft(const char *path, place_fn *write, void *ctx, struct draft *ret,
+				  struct ps_err *err)
+{
+	enum ps_status st;
+	struct draft d;
+	int out;
+
+	PS_TRY(draft_open(path, &d, err));
+	out = fcntl(d.fd, F_DUPFD_CLOEXEC, 0);
+	st = out < 0 ? ps_fail(err, PS_IO, "%s", strerror(errno)) : write(out, ctx, err);
+	if (!st)
+		st = draft_sync(&d, err);
+	if (st)
+		draft_drop(&d);
+	else
+		*ret = d;
 	return st;
 }
 
@@ -282,19 +251,34 @@ static bool stat_regular(const char *path, struct stat *ret)
 	return stat(path, ret) == 0 && S_ISREG(ret->st_mode);
 }
 
-static enum ps_status replace(const struct place *p, place_fn *write, void *ctx, struct ps_err *err)
+/* A link replaces nothing: where there is something, another name is had for as long as it takes
+ * to rename it. */
+static enum ps_status put_at(struct draft *d, const char *path, struct ps_err *err)
 {
 	struct stat old;
-	bool is_there = stat_regular(p->path, &old);
-	char *temporary;
-	enum ps_status st = PS_OK;
+	bool is_there = stat_regular(path, &old);
 
-	PS_TRY(write_beside(p->path, is_there ? &old : NULL, write, ctx, &temporary, err));
-	if (rename(temporary, p->path)) {
-		st = ps_fail(err, PS_IO, "%s", strerror(errno));
-		unlink(temporary);
+	if (!is_there) {
+		set_mode(d->fd, NULL);
+		if (draft_link(d, path))
+			return PS_OK;
 	}
-	free(temporary);
+	PS_TRY(draft_name(d, path, err));
+	set_mode(d->fd, is_there ? &old : NULL);
+	return rename(d->name, path) ? ps_fail(err, PS_IO, "%s", strerror(errno)) : PS_OK;
+}
+
+static enum ps_status replace(const struct place *p, place_fn *write, void *ctx, struct ps_err *err)
+{
+	enum ps_status st;
+	struct draft d;
+
+	PS_TRY(write_draft(p->path, write, ctx, &d, err));
+	st = put_at(&d, p->path, err);
+	if (st)
+		draft_drop(&d);
+	else
+		draft_close(&d);
 	return st;
 }
 
@@ -362,15 +346,20 @@ static char *rescue_into(const struct place *p, const char *folder, const char *
 {
 	struct stat old;
 	bool is_there = !p->direct && stat_regular(p->path, &old);
-	char *near, *temporary, *path = NULL;
+	char *near, *path = NULL;
+	struct draft d;
 
 	if (asprintf(&near, "%s/%s", folder, name) < 0)
 		return NULL;
-	if (write_beside(near, is_there ? &old : NULL, write, ctx, &temporary, NULL) == PS_OK) {
-		path = give_free_name(temporary, folder, name);
-		if (!path)
-			unlink(temporary);
-		free(temporary);
+	if (write_draft(near, write, ctx, &d, NULL) == PS_OK) {
+		if (draft_name(&d, near, NULL) == PS_OK) {
+			set_mode(d.fd, is_there ? &old : NULL);
+			path = give_free_name(d.name, folder, name);
+		}
+		if (path)
+			draft_close(&d);
+		else
+			draft_drop(&d);
 	}
 	free(near);
 	return path;

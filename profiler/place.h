@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* profiler/place.h - where a file is to lie.
  *
- * Written beside its final name and renamed, so that there is the old file, the new one
- * or none, never half of one. Into standard output, pipes and devices is written as they
- * are. A place is tested when it is opened, so that the work for it is not done in vain.
+ * Written without a name, and given one when it is whole (where a file system cannot do that:
+ * beside its final name, and renamed), so that there is the old file, the new one or none, never
+ * half of one. Into standard output, pipes and devices is written as they are. A place is tested
+ * when it is opened, so that the work for it is not done in vain.
  */
 #ifndef PROFILER_PLACE_H
 #define PROFILER_PLACE_H

@@ -12,9 +12,10 @@ static void note(int signal)
 	count = count + 1;
 }
 
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
 void stop_signal_catch(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction act = { .sa_handler = note }, old;
 
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
@@ -23,6 +24,16 @@ void stop_signal_catch(void)
 	}
 	act.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &act, NULL);
+}
+
+void stop_signal_let_go(void)
+{
+	struct sigaction act = { .sa_handler = SIG_DFL }, old;
+
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == note)
+			sigaction(signals[i], &act, NULL);
+	}
 }
 
 int stop_signal_seen(void)

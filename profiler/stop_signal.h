@@ -9,6 +9,8 @@
 /* Catches SIGINT, SIGTERM and SIGHUP from now on; ignores SIGPIPE, so that a closed
  * output is an error and not our end. What is ignored already (nohup) stays so. */
 void stop_signal_catch(void);
+/* From now on they end us, as if they had never been caught. */
+void stop_signal_let_go(void);
 /* The last one that came, 0 if none did. */
 int stop_signal_seen(void);
 /* From now on SIGUSR1 is counted as well, and ends nothing. */

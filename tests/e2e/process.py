@@ -107,6 +107,20 @@ def urgent():
             pass
 
 
+def written(pid):
+    """Bytes that it has written so far, also one that has ended and was not waited for; endless
+    after that."""
+    try:
+        with open(f"/proc/{pid}/io") as f:
+            return int(re.search(r"^wchar: (\d+)", f.read(), re.M).group(1))
+    except (FileNotFoundError, ProcessLookupError):
+        return 1 << 62
+
+
+def over(pid):
+    return state(pid) in (None, "Z")
+
+
 def cpu(pid):
     """Hundredths of a second that it has run for; endless once it has ended."""
     try:

@@ -17,6 +17,7 @@ CALLS = {
     "clone": {"x86_64": 56, "aarch64": 220},
     "clone3": {"x86_64": 435, "aarch64": 435},
     "openat": {"x86_64": 257, "aarch64": 56},
+    "linkat": {"x86_64": 265, "aarch64": 37},
 }
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
 LOAD_WORD, JUMP_EQUAL, RETURN, AND = 0x20, 0x15, 0x06, 0x54

@@ -5,7 +5,9 @@ import json
 import os
 import stat
 import subprocess
+import sys
 
+import process
 import pytest
 
 MAKE_HEAP = os.environ.get("MAKE_HEAP", "")
@@ -76,7 +78,7 @@ def test_path(pysample, dump):
     assert "that is: s\n" in out and "and by" in out
     assert "and by" not in good(pysample("heap", "path", "-n", "1", file, hex(0x20000)))
     result = pysample("heap", "path", file, "app.Sesion")
-    assert result.code == 2 and "no type 'app.Sesion'" in result.err and "hint" in result.err
+    assert result.code == 2 and "no type 'app.Sesion'" in result.err and "there is app.Session" in result.err
 
 
 def test_flame(pysample, dump, tmp_path):
@@ -120,6 +122,48 @@ def test_what_cannot_be_written_leaves_what_is_there(pysample, dump, tmp_path):
     assert old.read_text() == "old"
     assert pysample("heap", "convert", dump(10), "-o", old).code == 0
     assert old.read_text() != "old" and stat.S_IMODE(old.stat().st_mode) == 0o640
+
+
+SECCOMP = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "seccomp.py")]
+NO_NAMELESS = f"EOPNOTSUPP:openat/2&{os.O_TMPFILE}={os.O_TMPFILE}"
+
+
+@pytest.mark.parametrize("old", [None, 0o640], ids=["new", "replaced"])
+@pytest.mark.parametrize("forbidden", [None, NO_NAMELESS, "EPERM:linkat"], ids=["nothing", "nameless", "links"])
+def test_a_file_comes_out_whatever_the_disk_can_do(pysample, dump, tmp_path, forbidden, old):
+    """A link may also be forbidden by a security module, say, when all is written."""
+    source = dump(10)
+    path = tmp_path / "out" / ("a" * 249 + ".jsonl")  # no name is longer
+    path.parent.mkdir()
+    if old:
+        path.write_text("old")
+        path.chmod(old)
+    before = [*SECCOMP, forbidden] if forbidden else []
+    result = pysample("heap", "convert", source, "-o", path, before=before)
+    assert result.code == 0, result
+    assert path.read_text() == good(pysample("heap", "convert", "-f", "jsonl", source, "-o", "-"))
+    os.umask(mask := os.umask(0))
+    assert stat.S_IMODE(path.stat().st_mode) == (old or 0o666 & ~mask) and os.listdir(path.parent) == [path.name]
+    result = pysample("heap", "convert", source, "-o", path.parent / ("a" * 250 + ".jsonl"))
+    assert result.code == 1 and "too long" in result.err, result
+
+
+def test_killed_at_any_moment(pysample, dump, tmp_path):
+    source = dump(20000)
+    path = tmp_path / "out" / "a.jsonl"
+    path.parent.mkdir()
+    argv = ("heap", "convert", source, "-o", path)
+    assert pysample(*argv).code == 0
+    size = path.stat().st_size
+    path.unlink()
+    for part in range(10):
+        p = pysample.start(*argv)
+        process.until(lambda: process.written(p.pid) >= size * part // 10 or process.over(p.pid), "it to write")
+        p.kill()
+        pysample.finish(p)
+        assert not path.exists() or path.stat().st_size == size
+        path.unlink(missing_ok=True)
+        assert os.listdir(path.parent) == []
 
 
 def test_bad_dumps_are_told_by_what_is_wrong(pysample, dump, tmp_path):

@@ -12,65 +12,11 @@ import process
 import psheap
 import pytest
 from conftest import FEW
+from heaps import HOW, children_of, hard, nothing_is_left, others, planted_in  # noqa: F401
 from hosts import ended_well, host_in  # noqa: F401
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
-
-
-def others(child):
-    """The processes that have come of it, wherever they belong by now: by their environment."""
-    mark = b"\0TMPDIR=" + child.inside.encode() + b"\0"
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as f:
-                if mark in b"\0" + f.read() and int(pid) != child.pid:
-                    found.append(int(pid))
-        except OSError:
-            pass
-    return found
-
-
-@pytest.fixture
-def hard(host_in, places):
-    """hard(interpreter, doing) → Child; what it has forked ends with the test."""
-    made = []
-
-    def start(interpreter, doing, **how):
-        child = host_in(interpreter, doing, script="heaped.py", **how)
-        child.inside = os.path.join(places(interpreter).inside, os.path.basename(child.folder))
-        made.append(child)
-        return child
-
-    yield start
-    for child in made:
-        for pid in others(child):
-            process.kill(pid)
-
-
-def nothing_is_left(child, folder, *but):
-    """No copy, nothing in its temporary folder, no file of ours."""
-    process.until(lambda: sorted(others(child)) == sorted(but), "the copy to end")
-    process.until(lambda: child.temporary() == [], "the guard to clean up")
-    assert os.listdir(folder) == []
-
-
-def children_of(pid):
-    with open(f"/proc/{pid}/task/{pid}/children") as f:
-        return list(map(int, f.read().split()))
-
-
-def zombies(pid):
-    return [c for c in children_of(pid) if process.state(c) == "Z"]
-
-
-def planted_in(path):
-    heap = psheap.read(path)
-    return heap, len(heap.instances("Planted"))
-
-
-HOW = pytest.mark.parametrize("how", [[], ["--in-process"]], ids=["copy", "in-process"])
 
 
 # --- while garbage is collected
@@ -362,6 +308,39 @@ def test_code_of_objects_that_would_never_end_is_not_run(host, hard, pysample, f
     heap = psheap.read(path)
     found = {o.type.name.rpartition(".")[2] for o in heap.objects.values()}
     assert {"Endless" + k for k in ("object", "dict", "list", "tuple", "set", "frozenset", "deque", "str")} <= found
+    os.unlink(path)
+    nothing_is_left(child, folder)
+    child.go()
+    assert child.wait() == 0
+
+
+def only(edges):
+    (edge,) = edges
+    return edge.target
+
+
+@HOW
+def test_containers_that_are_nested_or_hold_themselves(host, hard, pysample, folder, how):
+    """And weak references whose callbacks would raise, or never end."""
+    child = hard(host, "shaped")
+    assert child.said()["there"]
+    path = os.path.join(folder, "a.psheap")
+    result = pysample("heap", "dump", child.pid, "-o", path, *how)
+    assert result.code == 0, result
+    heap = psheap.read(path)
+    held = heap.attributes(heap.instances("Holder")[0])
+    for kind in ("list", "tuple", "frozenset", "deque", "dict", "object"):
+        o = heap.objects[held[kind]]
+        for _ in range(100):
+            if kind == "object":
+                o = heap.objects[heap.attributes(o)["inside"]]
+            else:
+                o = heap.objects[only([e for e in o.edges if e.kind in ("index", "key", "element")])]
+        assert o.type.name == "Planted", (kind, o.type)
+    inner = heap.objects[only(heap.objects[held["cycle"]].of("index"))]
+    assert only(inner.of("key")) == held["cycle"]
+    weak = [heap.objects[e.target] for e in heap.objects[held["weak"]].of("index")]
+    assert len(weak) == 4 and held["target"] in {e.target for o in weak for e in o.of("weak")}
     os.unlink(path)
     nothing_is_left(child, folder)
     child.go()

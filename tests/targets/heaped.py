@@ -12,6 +12,7 @@ import signal
 import stat
 import sys
 import time
+import weakref
 from collections import deque
 
 from oracle import open_files, say
@@ -126,6 +127,35 @@ def killed_after():
 
 def make_large():
     large.extend([[i] for i in range(50000 if PYPY else 300000)])  # PyPy takes its time
+
+
+def many():
+    make_large()
+    say(there=True)
+    busy()
+
+
+def unforgiving():
+    """What does not ignore that nobody reads."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    many()
+
+
+def held():
+    """Where our text opens the pipe to pysample, until there is a byte."""
+    over = []
+
+    def look(frame, event, function):
+        if event == "c_call" and function is os.open and frame.f_code.co_name == "take":
+            sys.setprofile(None)
+            say(there=True)
+            os.read(0, 1)
+            over.append(1)
+
+    sys.setprofile(look)
+    while not over:  # calls nothing: what is run in the midst of look() is not looked at
+        pass
+    busy()
 
 
 def walked():
@@ -255,13 +285,65 @@ def loops():
     os._exit(0)
 
 
+# Containers
+
+
+class Held:
+    pass
+
+
+def boxed(o):
+    box = Held()
+    box.inside = o
+    return box
+
+
+NESTED = {
+    "list": lambda o: [o], "tuple": lambda o: (o,), "frozenset": lambda o: frozenset([o]),
+    "deque": lambda o: deque([o]), "dict": lambda o: {"inside": o}, "object": boxed,
+}  # fmt: skip
+
+
+def raising(*args):
+    raise RuntimeError("it was run")
+
+
+class Lying(weakref.ref):
+    __call__ = forever
+
+
+def shaped():
+    """Some that are nested a hundred deep, or hold themselves, and weak references whose callbacks
+    raise or never end."""
+    for name, put in NESTED.items():
+        inner = Planted(-1)
+        for _ in range(100):
+            inner = put(inner)
+        setattr(holder, name, inner)
+    holder.cycle = [{}]
+    holder.cycle[0]["back"] = holder.cycle
+    holder.target = Planted(-2)
+    holder.weak = [weakref.ref(holder.target, f) for f in (raising, forever)]
+    holder.weak += [weakref.proxy(holder.target, forever), Lying(holder.target, forever)]
+    say(there=True)
+    busy()
+    os._exit(0)
+
+
+class Holder:
+    pass
+
+
+holder = Holder()
+
+
 def huge():
-    """Containers of many entries."""
+    """Containers of many entries: all others, and all the same."""
     n = int(os.environ["ENTRIES"])
-    large.append(dict.fromkeys(range(n)))
-    large.append(set(large[0]))
-    large.append(list(large[0]))
-    say(there=True, dict=sys.getsizeof(large[0]), set=sys.getsizeof(large[1]), list=sys.getsizeof(large[2]))
+    holder.dict = dict(zip(range(n), map(float, range(n))))
+    holder.set = set(range(n))
+    holder.list = [None] * n
+    say(there=True, **{} if PYPY else {k: sys.getsizeof(o) for k, o in vars(holder).items()})
     busy()
 
 

@@ -61,7 +61,7 @@ static struct heap_memory read_it(const char *root)
 	struct heap_memory m;
 	struct ps_err err = { 0 };
 
-	cr_assert_eq(heap_memory_read(root, 7, &m, &err), PS_OK, "%s", err.msg);
+	cr_assert_eq(heap_memory_read(root, 7, false, &m, &err), PS_OK, "%s", err.msg);
 	return m;
 }
 
@@ -73,13 +73,26 @@ Test(heap_memory, a_pypy_needs_more)
 	put(root, "/proc/7/maps",
 	    "1000-2000 r-xp 0 08:01 1 /usr/bin/python3.13\n"
 	    "2000-3000 rw-p 0 00:00 0 [heap]\n");
-	cr_expect_eq(read_it(root).needed, (uint64_t)(100 + 10 + 8) * MIB);
+	cr_expect_eq(read_it(root).needed, (uint64_t)(125 + 150 + 8) * MIB);
 	put(root, "/proc/7/maps", "1000-2000 r-xp 0 08:01 1 /home/pypy/bin/python3\n");
-	cr_expect_eq(read_it(root).needed, (uint64_t)(100 + 10 + 8) * MIB);
+	cr_expect_eq(read_it(root).needed, (uint64_t)(125 + 150 + 8) * MIB);
 	put(root, "/proc/7/maps",
 	    "1000-2000 r-xp 0 08:01 1 /usr/bin/pypy3.11\n"
 	    "2000-3000 r-xp 0 08:01 2 /usr/lib/libpypy3.11-c.so\n");
 	cr_expect_eq(read_it(root).needed, (uint64_t)(1000 + 100 + 8) * MIB);
+	drop(root);
+}
+
+Test(heap_memory, a_walk_in_the_process_needs_some_as_well)
+{
+	char *root = make_root();
+	struct heap_memory m;
+
+	put_process(root, "0::/\n");
+	cr_assert_eq(heap_memory_read(root, 7, true, &m, NULL), PS_OK);
+	cr_expect_eq(m.needed, (uint64_t)(175 + 8) * MIB);
+	put(root, "/proc/7/smaps_rollup", "Anonymous: 4194304 kB\n");
+	cr_expect_eq(read_it(root).needed, (uint64_t)(5120 + 160 + 8) * MIB, "bounded");
 	drop(root);
 }
 
@@ -90,7 +103,7 @@ Test(heap_memory, the_machine_is_the_limit_where_no_group_is)
 
 	put_process(root, "0::/\n");
 	m = read_it(root);
-	cr_expect_eq(m.needed, (uint64_t)(100 + 10 + 8) * MIB);
+	cr_expect_eq(m.needed, (uint64_t)(125 + 150 + 8) * MIB);
 	cr_expect_eq(m.available, (uint64_t)4000 * MIB);
 	cr_expect(strstr(m.limit, "machine"));
 	drop(root);
@@ -142,7 +155,7 @@ Test(heap_memory, what_is_not_there_or_makes_no_sense_is_no_limit)
 	put(root, "/proc/7/cgroup", "");
 	m = read_it(root);
 	cr_expect_eq(m.available, (uint64_t)4000 * MIB);
-	cr_expect_eq(heap_memory_read(root, 8, &m, NULL), PS_GONE);
+	cr_expect_eq(heap_memory_read(root, 8, false, &m, NULL), PS_GONE);
 	drop(root);
 }
 
