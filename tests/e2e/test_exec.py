@@ -102,21 +102,23 @@ def test_clocks_and_waits_that_the_program_has_replaced(host, host_in, run_in):
 
 
 def test_a_stream_that_may_not_be_looked_at(host, host_in, run_in):
-    """It stands below ours."""
+    """It stands below ours; nor is its class asked for anything."""
     child = host_in(host, "busy")
-    code = "import sys\nclass Kind(type):\n def __getattr__(self, name): raise ValueError\n"
-    code += "before = sys.__dict__['before'] = sys.stdout, sys.stderr\n"
+    code = "import sys\nclass Kind(type):\n"
+    code += " def __getattr__(self, name): sys.asked.append(name); raise SystemExit\n"
+    code += "sys.asked, sys.before = [], (sys.stdout, sys.stderr)\n"
     code += "methods = {'flush': lambda self: None, 'write': lambda self, text: len(text)}\n"
     code += "sys.stdout = Kind('Stream', (), methods)()"
     result = run_in(child, code)
     assert (result.code, result.err) == (0, ""), result
     result = run_in(child, "print(1)")
     assert (result.code, result.out, result.err) == (0, "1\n", ""), result
-    code = "import sys\nprint(sys.stdout._real.__class__.__name__, end=' ')\n"
-    code += "print(sys.stderr._real is sys.before[1]._real)\n"
-    code += "sys.stdout = sys.before[0]._real\ndel sys.before"
+    code = "import sys\nbelow = lambda stream: stream.__dict__['_pysample_stream'][0]\n"
+    code += "print(below(sys.stdout).__class__.__name__, end=' ')\n"
+    code += "print(below(sys.stderr) is below(sys.before[1]), sys.asked)\n"
+    code += "sys.stdout = below(sys.before[0])\ndel sys.before, sys.asked"
     result = run_in(child, code)
-    assert (result.code, result.out) == (0, "Stream True\n"), result
+    assert (result.code, result.out) == (0, "Stream True []\n"), result
     ended_well(child)
 
 
@@ -381,6 +383,44 @@ def test_many_in_a_row_leave_nothing(host, host_in, run_in):
     assert said["ran"] == list(range(20)) and said["same"], said
     assert child.wait() == 0
     assert child.temporary() == []
+
+
+# Each of them needs something else of what is in the target for it.
+USES = (
+    "pass",
+    "print('x' * 3000000)",
+    "1/0",
+    "import sys; sys.exit('why')",
+    "import sys; sys.stdout.isatty(); sys.stdout.writelines(['a']); sys.stdout.buffer.write(b'b')",
+    "import sys; sys.kept = sys.stdout, sys.stderr.buffer; del sys.kept",
+)
+
+
+def test_nothing_waits_for_the_collector(host, host_in, run_in):
+    """A program may have switched it off."""
+    if host.implementation == "pypy":
+        return  # which frees nothing before it collects
+    child = host_in(host, "busy")
+    for code in USES:  # once for what stays loaded
+        run_in(child, code)
+    assert run_in(child, "import gc; gc.disable(); gc.collect()").code == 0
+    for code in USES:
+        run_in(child, code)
+        result = run_in(child, "import gc; print(gc.collect())")
+        assert result.out == "0\n", (code, result)
+    ended_well(child)
+
+
+def test_streams_that_are_kept_write_where_the_program_does(host, host_in, run_in):
+    child = host_in(host, "busy")
+    keep = "import sys; sys.kept = sys.stdout, sys.stdout.buffer, sys.stdout.writelines"
+    assert run_in(child, keep + "; print('here')").out == "here\n"
+    code = "import sys; a, b, c = sys.kept; a.write('\"1\"\\n'); a.flush(); b.write(b'\"2\"\\n'); b.flush()\n"
+    code += "c(['\"3\"', '\\n']); a.flush(); a.buffer.write(b'\"4\"\\n'); a.buffer.flush(); del sys.kept"
+    result = run_in(child, code)
+    assert (result.code, result.out, result.err) == (0, "", ""), result
+    assert [child.said() for _ in range(4)] == ["1", "2", "3", "4"]
+    ended_well(child)
 
 
 def test_what_a_target_sends_is_not_believed(host, host_in, run_in):
