@@ -45,6 +45,16 @@ def pysample_debug():
     # nothing is left to be entered.
     LATE = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
 
+    # gevent puts others in the place of these two, for its greenlets; but it is the thread that is
+    # debugged, whichever of them runs there.
+    get_ident = getattr(_thread, "get_native_id", _thread.get_ident)
+
+    def find_local():
+        for kind in object.__subclasses__():
+            if type(kind) is type and kind.__name__ == "_local" and kind.__module__ == "_thread":
+                return kind
+        return _thread._local
+
     # --- haste ---
 
     class Haste:
@@ -205,7 +215,7 @@ def pysample_debug():
             self._session, self._real = session, real
 
         def _is_ours(self):
-            return self._session.talking and _thread.get_ident() == self._session.ident
+            return self._session.talking and get_ident() == self._session.ident
 
         def fileno(self):
             if self._is_ours() or self._real is None:
@@ -249,7 +259,7 @@ def pysample_debug():
         """pdb's own: it also says things while the program has the word."""
 
         def _is_ours(self):
-            return _thread.get_ident() == self._session.ident
+            return get_ident() == self._session.ident
 
     class Input(Ours):
         def readline(self, size=-1):
@@ -433,7 +443,7 @@ def pysample_debug():
 
     class Session(pdb.Pdb):
         def __init__(self, connection):
-            self.ident = _thread.get_ident()
+            self.ident = get_ident()
             self.pid = posix.getpid()
             self.connection = connection
             self.line = ""  # what was written and is no whole line yet
@@ -706,7 +716,7 @@ def pysample_debug():
                 sys.settrace(self.trace_dispatch)
 
         def on_breakpoint(self, *args, **kwargs):
-            if _thread.get_ident() != self.ident:
+            if get_ident() != self.ident:
                 return self.real_hook(*args, **kwargs)
             self.error("breakpoint(): the debugger is here already")
 
@@ -937,7 +947,7 @@ def pysample_debug():
                 sys.__dict__.pop("_pysample_debug", None)
             place.__dict__.pop("life", None)
 
-    class Place(_thread._local):
+    class Place(find_local()):
         """Where each thread's session is found."""
 
         sessions = set()

@@ -2,7 +2,7 @@
 """Works in functions that are worth a breakpoint, and tells what has become of it when asked:
 a file "ask" in the folder that it is given is answered by a file "answer".
 
-debuggee.py FOLDER [traced] [daemon] [idle] [impatient] [alarmed] [busy] [adds] [waits [sets]] [lacks]
+debuggee.py FOLDER [traced] [daemon] [idle] [impatient] [alarmed] [greens] [busy] [adds] [waits [sets]] [lacks]
 """
 
 import builtins
@@ -95,6 +95,25 @@ def on_alarm(number, frame):
     raise TimeoutError
 
 
+def be_green():
+    """As gevent: what belongs to a thread is said to belong to one of many tasks in it."""
+    import _thread
+
+    spaces = {}
+
+    class Local:
+        def __setattr__(self, name, value):
+            spaces.setdefault(state["n"], {})[name] = value
+
+        def __getattr__(self, name):
+            if name not in spaces.get(state["n"], ()):
+                raise AttributeError(name)
+            return spaces[state["n"]][name]
+
+    _thread.get_ident = lambda: state["n"]
+    _thread._local = Local
+
+
 def become_daemon():
     if os.fork():
         os._exit(0)
@@ -147,6 +166,8 @@ if "daemon" in sys.argv:
     become_daemon()
 if "alarmed" in sys.argv:
     signal.signal(signal.SIGALRM, on_alarm)
+if "greens" in sys.argv:
+    be_green()
 if "impatient" in sys.argv:
     socket.setdefaulttimeout(0.001)
 sys.setswitchinterval(INTERVAL)
