@@ -316,6 +316,18 @@ def wait_in_c():
     ctypes.CDLL(None).pause()
 
 
+def waits_in_c():
+    """For a byte, and then for events, of which the first comes when it is told (test_exec_wake.py)."""
+    import ctypes
+
+    count = ctypes.CDLL(os.environ["WAITS"]).count_wakes
+    wakes = count(int(os.environ["MOST"]))
+    told() and os.read(0, 1)
+    say(wakes=wakes)
+    busy()
+    before["fds"] = state()["fds"]
+
+
 def cancel(ident):
     import ctypes
 
