@@ -214,6 +214,8 @@ enum ps_status ring_site_find(struct ring_site *s, const struct ring_memory *m, 
 	PS_TRY(ring_site_read(s, m, RW_MAIN, 0, &s->base[RING_INTERPRETER]));
 	PS_TRY(ring_site_read(s, m, RW_INTERPRETERS, 0, &ignored));
 	PS_TRY(ring_site_read(s, m, RW_STARTED, 0, &started));
+	if (s->base[RING_INTERPRETER] && started != 1 && !is_0(s, m, RW_FINALIZING, 0))
+		return ps_fail(err, PS_NOT_READY, "the interpreter is shutting down");
 	if (!s->base[RING_INTERPRETER] || !ignored || started != 1)
 		return ps_fail(err, PS_NOT_READY, "the interpreter has not started yet");
 	if (s->layout.word[RW_GIL].width)

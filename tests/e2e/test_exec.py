@@ -298,6 +298,20 @@ def test_a_target_that_ends_meanwhile(host, host_in, run_in, pysample):
     assert child.temporary() == []
 
 
+def test_one_that_is_shutting_down(host, host_in, run_in):
+    """Nothing could run there, for the modules are gone."""
+    if host.implementation == "pypy":
+        return  # which finalizes nothing at its end
+    child = host_in(host, "ends_at_last")
+    assert child.said() == {"finalizing": True}
+    result = run_in(child, MARK.format(1), options=["--timeout", "300ms"])
+    assert result.code == 3 and "shutting down" in result.err, result
+    assert child.temporary() == []
+    child.go()
+    assert child.said()["ran"] == []
+    assert child.wait() == 0
+
+
 def test_the_main_thread_ends_while_it_is_asked(host, host_in, pysample):
     child = host_in(host, "main_ends")
     process.until(lambda: process.at_rest(child.pid), "its threads to wait")

@@ -13,6 +13,7 @@ import select
 import sys
 import threading
 import time
+import types
 
 ran = []
 STDOUT, STDERR = sys.stdout, sys.stderr
@@ -267,6 +268,23 @@ def making_interpreters():
     busy()
     end()
     os._exit(0)
+
+
+class Last:
+    """Finalized with the interpreter, after all else: it says so, and works until it is told."""
+
+    def __del__(self, say=say, work=work, told=told, ran=ran):
+        say(finalizing=True)
+        while not told():
+            work(500)
+        say(ran=ran)
+
+
+def ends_at_last():
+    """Modules are taken down in the end."""
+    sys.modules["last"] = types.ModuleType("last")
+    sys.modules["last"].it = Last()
+    sys.exit(0)
 
 
 def printing():
