@@ -181,9 +181,14 @@ static void close_pypy(struct host *h)
 	free(p);
 }
 
-const struct host_ops host_pypy = {
-	.look = look, .admits = admits, .prepare = prepare, .refused = refused, .close = close_pypy
-};
+/* Where it gets no memory, RPython ends the process ("out of memory: couldn't allocate the next
+ * arena"). */
+const struct host_ops host_pypy = { .room = 32 << 20,
+				    .look = look,
+				    .admits = admits,
+				    .prepare = prepare,
+				    .refused = refused,
+				    .close = close_pypy };
 
 /* Switched off by an option or a variable; what code in it has switched off takes the request
  * and does not run it. */

@@ -4,14 +4,9 @@
 
 #include "profiler/proc.h"
 #include "profiler/ring_find.h"
-#include "profiler/scope.h"
 #include "profiler/tids.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 enum { LOOKS_MAX = 4 };
 
@@ -148,50 +143,6 @@ static enum ps_status look(struct host *h, struct ps_err *err)
 	return list(h, &main) ? ps_fail(err, PS_NOMEM, "out of memory") : PS_OK;
 }
 
-/* Bytes that the process may still have of what `resource` limits, of which it has so many. */
-static uint64_t room_of(int pid, __rlimit_resource_t resource, uint64_t has)
-{
-	struct rlimit limit;
-
-	if (prlimit(pid, resource, NULL, &limit) || limit.rlim_cur == RLIM_INFINITY)
-		return UINT64_MAX;
-	return limit.rlim_cur > has ? limit.rlim_cur - has : 0;
-}
-
-/* A call that finds no memory for its few words fails, and with that the program (request_ring.c,
- * 3): SystemError, "error return without exception set". An arena of the interpreter has 256 KiB or
- * 1 MiB. */
-static enum ps_status check_memory(int pid, struct ps_err *err)
-{
-	enum { NEEDED = 4 << 20, STATM_MAX = 256 };
-	SCOPE_FREE char *text = NULL;
-	unsigned long long all, data;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), room, of_data;
-	size_t len;
-
-	if (proc_read_file(pid, "statm", STATM_MAX, &text, &len, NULL) ||
-	    sscanf(text, "%llu %*u %*u %*u %*u %llu", &all, &data) != 2)
-		return PS_OK;
-	room = room_of(pid, RLIMIT_AS, all * page);
-	of_data = room_of(pid, RLIMIT_DATA, data * page);
-	room = of_data < room ? of_data : room;
-	if (room >= NEEDED)
-		return PS_OK;
-	ps_fail(err, PS_NOT_READY,
-		"process %d may have no more than %" PRIu64 " KiB of memory beside what it has "
-		"(RLIMIT_AS, RLIMIT_DATA): code that finds none could end it; it was not asked",
-		pid, room >> 10);
-	ps_hint(err, "prlimit --pid %d --as=unlimited --data=unlimited lets it have more", pid);
-	return PS_NOT_READY;
-}
-
-/* All else that is in the way is seen only while it stands: request_ring.c. */
-static enum ps_status admits(struct host *h, const struct host_thread *t, struct ps_err *err)
-{
-	(void)t;
-	return check_memory(h->target.pid, err);
-}
-
 static enum ps_status prepare(struct host *h, struct request *r, struct ps_err *err)
 {
 	const struct ring *ring = h->own;
@@ -217,6 +168,9 @@ static void close_ring(struct host *h)
 	free(ring);
 }
 
+/* A call that finds no memory for its few words fails, and with that the program (request_ring.c,
+ * 3): SystemError, "error return without exception set". An arena of the interpreter has 256 KiB or
+ * 1 MiB. What else is in the way is seen only while it stands. */
 const struct host_ops host_ring = {
-	.look = look, .admits = admits, .prepare = prepare, .refused = refused, .close = close_ring
+	.room = 4 << 20, .look = look, .prepare = prepare, .refused = refused, .close = close_ring
 };

@@ -317,6 +317,8 @@ static enum ps_status check_queue(const struct ring_site *s, const struct ring_m
 	if (ring_site_bytes(s, m, bytes, &count) || !has_room(s, m))
 		return ps_fail(err, PS_UNSUPPORTED,
 			       "its ring of pending calls is not as it should be");
+	if (s->layout.minor == 8 && !is_0(s, m, RW_BUSY, 0)) /* "finishing" */
+		return ps_fail(err, PS_NOT_READY, "its interpreter is shutting down");
 	if (!is_0(s, m, RW_BUSY, 0) || ring_shows(&s->layout, bytes, s->mark))
 		return ps_fail(err, PS_NOT_READY,
 			       "its ring of pending calls is busy: it is at work on a call");

@@ -2,6 +2,7 @@
 """exec: code that is run inside a target, in each Python in which pysample can do it."""
 
 import os
+import resource
 import signal
 import subprocess
 
@@ -296,6 +297,30 @@ def test_a_target_that_ends_meanwhile(host, host_in, run_in, pysample):
     result = pysample.finish(p)
     assert result.code == 3 and "ended" in result.err, result
     assert child.temporary() == []
+
+
+@pytest.mark.parametrize("what,column", [("AS", 0), ("DATA", 5)])
+def test_where_there_is_no_memory(host, host_in, run_in, what, column):
+    """What cannot even begin would end the program, but for those that have a door for it."""
+    child, limit = under_way(host_in(host, "busy")), getattr(resource, "RLIMIT_" + what)
+    unlimited = resource.RLIM_INFINITY
+    with open(f"/proc/{child.pid}/statm") as f:
+        has = int(f.read().split()[column]) * resource.getpagesize()
+    more = 8 << 20 if host.implementation == "pypy" else 1 << 16  # it needs some for itself
+    resource.prlimit(child.pid, limit, (has + more, unlimited))
+    result = run_in(child, MARK.format(0), options=["--timeout", "300ms"])
+    if host.implementation == "cpython" and host.version >= (3, 14):
+        assert result.code in (0, 4), result
+    else:
+        assert result.code == 3 and "KiB of memory beside what it has" in result.err, result
+        assert f"prlimit --pid {child.pid}" in result.err, result
+    assert child.temporary() == []
+    resource.prlimit(child.pid, limit, (unlimited, unlimited))
+    assert run_in(child, MARK.format(1), options=["--timeout", "10m"]).code == 0
+    child.go()
+    said = child.said()
+    assert said["ran"][-1] == 1 and said["same"], said
+    assert child.wait() == 0
 
 
 def test_one_that_is_shutting_down(host, host_in, run_in):

@@ -4,7 +4,6 @@ order, whatever pysample does beside them."""
 
 import os
 import re
-import resource
 import signal
 
 import process
@@ -206,19 +205,6 @@ def test_an_idle_event_loop(ring, host_in, run_in):
     child.go()
     assert child.said()["ran"] == []
     assert child.wait() == 0
-
-
-@pytest.mark.parametrize("what", ["AS", "DATA"])
-def test_where_there_is_no_memory(ring, ring_in, run_in, what):
-    """The call itself could not be made, and the program would get the error."""
-    child, limit = ring_in(ring, "busy"), getattr(resource, "RLIMIT_" + what)
-    resource.prlimit(child.pid, limit, (1 << 16, resource.RLIM_INFINITY))
-    result = run_in(child, MARK.format(0), options=SHORT)
-    assert result.code == 3 and "may have no more than 0 KiB of memory" in result.err, result
-    assert f"prlimit --pid {child.pid}" in result.err and child.temporary() == [], result
-    resource.prlimit(child.pid, limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    assert run_in(child, MARK.format(1), options=LONG).code == 0
-    ended_well(child, 1)
 
 
 # Where it cannot be -------------------------------------------------------------------------
