@@ -23,6 +23,7 @@ def pysample_debug():
     import sys
     import time
     import types
+    import _signal
     import _socket
     import _thread
 
@@ -35,6 +36,7 @@ def pysample_debug():
     LOOK_EVERY = 0.1  # seconds between two looks whether pysample is still there
     DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
     CANDIDATES_MAX = 1000
+    ENDS_MAX = 20  # tries to come to an end, where signal handlers raise again and again
     # Does the interpreter make us run between two instructions only, and nobody else meanwhile?
     # So it is with pending calls, and in PyPy; the door of 3.14 also opens in system calls.
     ALONE = sys.implementation.name != "cpython" or sys.version_info < (3, 14)
@@ -42,6 +44,16 @@ def pysample_debug():
     # program has added another one meanwhile (offsets/ring.c). So a trace function is set when
     # nothing is left to be entered.
     LATE = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
+
+    # gevent puts others in the place of these two, for its greenlets; but it is the thread that is
+    # debugged, whichever of them runs there.
+    get_ident = getattr(_thread, "get_native_id", _thread.get_ident)
+
+    def find_local():
+        for kind in object.__subclasses__():
+            if type(kind) is type and kind.__name__ == "_local" and kind.__module__ == "_thread":
+                return kind
+        return _thread._local
 
     # --- haste ---
 
@@ -203,7 +215,7 @@ def pysample_debug():
             self._session, self._real = session, real
 
         def _is_ours(self):
-            return self._session.talking and _thread.get_ident() == self._session.ident
+            return self._session.talking and get_ident() == self._session.ident
 
         def fileno(self):
             if self._is_ours() or self._real is None:
@@ -247,7 +259,7 @@ def pysample_debug():
         """pdb's own: it also says things while the program has the word."""
 
         def _is_ours(self):
-            return _thread.get_ident() == self._session.ident
+            return get_ident() == self._session.ident
 
     class Input(Ours):
         def readline(self, size=-1):
@@ -307,6 +319,14 @@ def pysample_debug():
         session = find_session()
         if session is not None and not session.connection.is_lost():
             return "another pysample debugs that thread already"
+        if session is not None and session.talking:
+            # Nobody else may be left to tell it (debug_session.c). We are not what is broken off.
+            session.hidden.add(id(globals_of_ours))
+            session.stop(injection, frame, SENT_AWAY)
+            return (
+                "what a debugger was asked, whose pysample is gone, is still computed in that "
+                "thread, and is broken off now: try again"
+            )
         if is_at_work(frame):
             return "another debugger is about to come or to go in that thread: try again"
         return ""
@@ -336,6 +356,25 @@ def pysample_debug():
             frame.f_trace_opcodes = on
         except AttributeError:
             pass  # a Python without: lines will do
+
+    def find_handler(number):
+        """The code of what is called for that signal."""
+        try:
+            handler = _signal.getsignal(number)
+            return getattr(handler, "__code__", None) or handler.__call__.__code__
+        except Exception:  # there is none, or it is none in Python
+            return None
+
+    def is_of_program(error):
+        """A signal handler of the program has raised it: one that Python brings along (Ctrl-C), or
+        one whose frame it has passed. Else we are wrong somewhere."""
+        if not isinstance(error, Exception):
+            return True
+        handlers = [find_handler(n) for n in range(1, _signal.NSIG)]
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code not in handlers:
+            trace = trace.tb_next
+        return trace is not None
 
     def throw_into(frame, thrown, is_hidden, within):
         """From inside of an injection nothing reaches the program but by a trace function. Returns
@@ -383,7 +422,7 @@ def pysample_debug():
 
     def give_up(error):
         haste.end()
-        if isinstance(error, Exception) or interrupted is None:
+        if interrupted is None or not is_of_program(error):
             connection.refuse(error)
             return
         # A signal handler of the program.
@@ -404,7 +443,7 @@ def pysample_debug():
 
     class Session(pdb.Pdb):
         def __init__(self, connection):
-            self.ident = _thread.get_ident()
+            self.ident = get_ident()
             self.pid = posix.getpid()
             self.connection = connection
             self.line = ""  # what was written and is no whole line yet
@@ -416,7 +455,8 @@ def pysample_debug():
             self.tracing = False  # the thread has our trace function
             self.stopping = None  # a frame whose next event, of whatever kind, is a stop
             self.leaving = False
-            self.over = False
+            self.over = False  # nothing is stopped any more,
+            self.gone = False  # and nothing is left to be done
             self.broken_off = False  # what was entered; by a KeyboardInterrupt of ours
             self.armed = None  # the trace function that is to raise it
             self.thrown = None  # what a signal handler of the program has raised meanwhile
@@ -453,17 +493,25 @@ def pysample_debug():
                 event = self.at_stop(frame, event)
             try:
                 result = pdb.Pdb.trace_dispatch(self, frame, event, arg)
-            except Exception as error:
-                self.fail(error)
-            except BaseException as error:  # a signal handler of the program
+            except BaseException as error:
                 if self.is_ours(error):
                     return self.trace_dispatch
-                self.thrown = error
-                self.end("the program goes on with %s" % type(error).__name__)
+                self.leave_with(error)
             if self.thrown is not None:
                 thrown, self.thrown = self.thrown, None
                 raise thrown
             return result if self.tracing else None
+
+        def leave_with(self, error):
+            """What has come out of the debugger: it is for the program, or our own mistake."""
+            if not is_of_program(error):
+                self.fail(error)
+                return
+            self.thrown = error
+            try:
+                self.end("the program goes on with %s" % type(error).__name__)
+            except BaseException as another:
+                self.thrown = another
 
         def is_hidden(self, frame):
             return id(frame.f_globals) in self.hidden or frame.f_globals is self.injection
@@ -502,7 +550,6 @@ def pysample_debug():
         def give_back(self):
             if not self.tracing:
                 return
-            self.tracing = False
             if self.stopping is not None:
                 self.at_stop(None, None)
             frame = sys._getframe()
@@ -514,10 +561,10 @@ def pysample_debug():
                 frame.f_trace = trace
                 if not lines:
                     frame.f_trace_lines = lines
-            self.kept = []
             self.frame_trace_lines_opcodes = {}
-            before, self.before = self.before, None
-            set_trace(before, self.within)
+            set_trace(self.before, self.within)
+            self.tracing = False
+            self.before, self.kept = None, []
 
         # --- stops ---
 
@@ -527,6 +574,11 @@ def pysample_debug():
             self.injection = self.within = injection
             try:
                 self.stop_within(frame, answered)
+            except BaseException as error:
+                self.leave_with(error)
+                if frame is not None and self.thrown is not None and not self.talking:
+                    thrown, self.thrown = self.thrown, None
+                    throw_into(frame, thrown, self.is_hidden, injection)
             finally:
                 self.within = None
 
@@ -664,7 +716,7 @@ def pysample_debug():
                 sys.settrace(self.trace_dispatch)
 
         def on_breakpoint(self, *args, **kwargs):
-            if _thread.get_ident() != self.ident:
+            if get_ident() != self.ident:
                 return self.real_hook(*args, **kwargs)
             self.error("breakpoint(): the debugger is here already")
 
@@ -857,7 +909,20 @@ def pysample_debug():
             self.end("the debugger has failed")
 
         def end(self, why=""):
-            if self.over:
+            """What a signal handler of the program raises meanwhile has to wait until all is done."""
+            thrown = None
+            for _ in range(ENDS_MAX):
+                try:
+                    self.take_leave(why)
+                    break
+                except BaseException as error:
+                    thrown = error
+            if thrown is not None:
+                raise thrown
+
+        def take_leave(self, why):
+            """Once more where it was broken off."""
+            if self.gone:
                 return
             self.over = True
             self.breaks = {}
@@ -867,22 +932,25 @@ def pysample_debug():
                 self.connection.send(b"e", why)
             self.connection.close()
             self.forget_it()
+            self.gone = True
 
         def is_child(self):
             """fork() makes a second one of us, whose program nobody debugs."""
             return posix.getpid() != self.pid
 
         def forget_it(self):
-            place = sys._pysample_debug
-            place.sessions[0] -= 1
-            if place.sessions[0] == 0:
-                del sys._pysample_debug
+            place = getattr(sys, "_pysample_debug", None)
+            if place is None:
+                return
+            place.sessions.discard(id(self))
+            if not place.sessions:
+                sys.__dict__.pop("_pysample_debug", None)
             place.__dict__.pop("life", None)
 
-    class Place(_thread._local):
+    class Place(find_local()):
         """Where each thread's session is found."""
 
-        sessions = [0]
+        sessions = set()
 
     class Life:
         """Ends with its thread, and the session with it."""
@@ -906,7 +974,7 @@ def pysample_debug():
             return None
         if not hasattr(sys, "_pysample_debug"):
             sys._pysample_debug = Place()
-        sys._pysample_debug.sessions[0] += 1
+        sys._pysample_debug.sessions.add(id(session))
         sys._pysample_debug.life = Life(session)
         return session
 
@@ -928,7 +996,10 @@ def pysample_debug():
             session.stop(injection, frame, answered)
 
     Place.interrupt = staticmethod(interrupt)
-    begin()
+    try:
+        begin()
+    except BaseException as error:
+        give_up(error)
 
 
 pysample_debug()

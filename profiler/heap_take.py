@@ -61,8 +61,9 @@ def take_streams_off():
     """In the copy, nothing comes from them any more: what the program has there is told."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name, None)
-        if "_pysample_below" in type.__dict__["__dict__"].__get__(type(stream)):
-            setattr(sys, name, stream._pysample_below())
+        while type(stream) is type(sys) and "_pysample_stream" in stream.__dict__:
+            stream = stream.__dict__["_pysample_stream"][0]
+            setattr(sys, name, stream)
 
 
 def load(text, space):

@@ -5,8 +5,12 @@
 #include "profiler/proc.h"
 #include "profiler/scope.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum { MAPS_MAX = 64 << 20 };
 
@@ -114,9 +118,46 @@ bool host_lists(struct host *h, const struct request *r)
 	return !ops_of(h)->lists || ops_of(h)->lists(h, r);
 }
 
+/* Bytes that the process may still have of what is limited, of which it has so many. */
+static uint64_t room_of(int pid, __rlimit_resource_t resource, uint64_t has)
+{
+	struct rlimit limit;
+
+	if (prlimit(pid, resource, NULL, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur > has ? limit.rlim_cur - has : 0;
+}
+
+static enum ps_status check_room(int pid, uint64_t needed, struct ps_err *err)
+{
+	enum { STATM_MAX = 256 };
+	SCOPE_FREE char *text = NULL;
+	unsigned long long all, data;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), room, of_data;
+	size_t len;
+
+	if (proc_read_file(pid, "statm", STATM_MAX, &text, &len, NULL) ||
+	    sscanf(text, "%llu %*u %*u %*u %*u %llu", &all, &data) != 2)
+		return PS_OK;
+	room = room_of(pid, RLIMIT_AS, all * page);
+	of_data = room_of(pid, RLIMIT_DATA, data * page);
+	room = of_data < room ? of_data : room;
+	if (room >= needed)
+		return PS_OK;
+	ps_fail(err, PS_NOT_READY,
+		"process %d may have no more than %" PRIu64 " KiB of memory beside what it has "
+		"(RLIMIT_AS, RLIMIT_DATA), and code that finds none could end it; it was not asked",
+		pid, room >> 10);
+	ps_hint(err, "prlimit --pid %d --as=unlimited --data=unlimited lets it have more", pid);
+	return PS_NOT_READY;
+}
+
 enum ps_status host_admits(struct host *h, const struct host_thread *t, struct ps_err *err)
 {
-	return ops_of(h)->admits ? ops_of(h)->admits(h, t, err) : PS_OK;
+	const struct host_ops *ops = ops_of(h);
+
+	PS_TRY(check_room(h->target.pid, ops->room, err));
+	return ops->admits ? ops->admits(h, t, err) : PS_OK;
 }
 
 bool host_in_hook(struct host *h, const struct host_thread *t)

@@ -39,7 +39,8 @@ void host_close(struct host *h);
 enum ps_status host_look(struct host *h, struct ps_err *err) PS_MUST_USE;
 /* Had the interpreter, at that look, the thread that r has asked? True where that is not known. */
 bool host_lists(struct host *h, const struct request *r);
-/* Does the interpreter of that thread take requests? PS_DENIED, with why not and what helps. */
+/* Does the interpreter of that thread take requests? PS_DENIED, with why not and what helps;
+ * PS_NOT_READY: not now. */
 enum ps_status host_admits(struct host *h, const struct host_thread *t,
 			   struct ps_err *err) PS_MUST_USE;
 /* Is that thread in code of the program's that is asked before a script is run (an audit hook)?
@@ -58,9 +59,11 @@ enum ps_status host_refused(const struct host *h, const char *folder, struct ps_
 /* --- for the ways --- */
 
 struct host_ops {
+	uint64_t room; /* bytes of memory that the process has to be allowed beside what it has, for
+			* without them a request could end it; 0: it could not */
 	enum ps_status (*look)(struct host *h, struct ps_err *err);
 	bool (*lists)(struct host *h, const struct request *r); /* NULL: that is not known */
-	/* NULL: nothing of a thread is looked at. */
+	/* NULL: it does. */
 	enum ps_status (*admits)(struct host *h, const struct host_thread *t, struct ps_err *err);
 	bool (*in_hook)(struct host *h, const struct host_thread *t); /* NULL: never */
 	enum ps_status (*prepare)(struct host *h, struct request *r, struct ps_err *err);

@@ -191,13 +191,20 @@ static enum ps_status wait_until_initialized(struct host *h, const struct patien
 	enum { PATIENCE_MS = 10000, MS = 1000000 };
 	const struct sampler *s = &((struct door *)h->own)->sampler;
 	raddr at = s->site.runtime + s->site.layout.door.initialized;
-	int32_t initialized = 0;
+	struct {
+		int32_t initialized, pad;
+		raddr finalizing; /* the thread that takes the interpreter down */
+	} state = { 0 };
 
 	for (unsigned ms = 0; ms < PATIENCE_MS; ms++) {
-		if (target_read(&h->target, at, &initialized, sizeof initialized))
+		if (target_read(&h->target, at, &state, sizeof state))
 			return ps_fail(err, PS_GONE, "process %d has ended", h->target.pid);
-		if (initialized)
+		if (state.initialized)
 			return PS_OK;
+		if (state.finalizing)
+			return ps_fail(err, PS_NOT_READY,
+				       "the interpreter of process %d is shutting down",
+				       h->target.pid);
 		if (p->interrupted && p->interrupted(p->ctx))
 			break;
 		(void)clock_sleep_until(clock_now() + MS);

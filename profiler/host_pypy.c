@@ -172,9 +172,10 @@ static void close_pypy(struct host *h)
 	free(p);
 }
 
-/* What could forbid it was looked at when it was opened. */
+/* What could forbid it was looked at when it was opened. Where it gets no memory, RPython ends the
+ * process ("out of memory: couldn't allocate the next arena"). */
 const struct host_ops host_pypy = {
-	.look = look, .prepare = prepare, .refused = refused, .close = close_pypy
+	.room = 32 << 20, .look = look, .prepare = prepare, .refused = refused, .close = close_pypy
 };
 
 /* Switched off by an option or a variable; what code in it has switched off takes the request

@@ -168,7 +168,9 @@ static void close_ring(struct host *h)
 	free(ring);
 }
 
-/* What is in the way is seen only while it stands: request_ring.c. */
+/* A call that finds no memory for its few words fails, and with that the program (request_ring.c,
+ * 3): SystemError, "error return without exception set". An arena of the interpreter has 256 KiB or
+ * 1 MiB. What else is in the way is seen only while it stands. */
 const struct host_ops host_ring = {
-	.look = look, .prepare = prepare, .refused = refused, .close = close_ring
+	.room = 4 << 20, .look = look, .prepare = prepare, .refused = refused, .close = close_ring
 };

@@ -21,18 +21,22 @@ def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pyp
     import _thread
 
     PIECE = 32768
+    REAL, OVER = 0, 1  # in what a stream of ours knows: what stands below it; has its script ended?
     me = _thread.get_ident()
+    module = type(posix)
     channel = [-1]
     lock = [-1]
     marked = [False]
+    seldom_ones = {}
 
     def get_seldom(what):
-        """From inject_seldom.py, where nothing needs what stands behind it: several threads may do
-        this at once. In the same namespace, by which debug.py knows what is ours."""
-        space = globals()
-        if what not in space:
-            exec(compile(seldom, "<pysample>", "exec", 0, True), space)
-        return space[what]
+        """From inject_seldom.py; several threads may do this at once. Its globals are ours, by which
+        debug.py knows what is ours, but nothing is put there: see the end of this file."""
+        if what not in seldom_ones:
+            found = {}
+            exec(compile(seldom, "<pysample>", "exec", 0, True), globals(), found)
+            seldom_ones.update(found["pysample_seldom"]())
+        return seldom_ones[what]
 
     def mark_pipe():
         """By a lock, which a child does not inherit. There is none where the file system has none,
@@ -110,41 +114,38 @@ def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pyp
         """What is written now is for pysample."""
         return channel[0] >= 0 and _thread.get_ident() == me and not is_child()
 
-    class Stream:
+    def make_stream(kind):
         """What this thread writes goes to pysample, what others write where it always does.
 
         Scripts that run in several threads at once put their streams one upon the other, and
         do not end in the order in which they began. So one that ends before another that
-        stands on it stays below that one, marked as over, and the other one takes it away."""
+        stands on it stays below that one, marked as over, and the other one takes it away.
 
-        def __init__(self, kind):
-            self._kind, self._real = kind, None
-            self._pysample_is_over = False
+        It is a module, which has a __getattr__ of its own without a class: a class refers to
+        itself, and would be left, with all that is in here, to a collector that may be off."""
+        stream, state = module("<pysample>"), [None, False]
 
-        def _pysample_below(self):
-            """The first one below that is in use."""
-            below = self._real
-            while is_over(below):
-                below = below._real
-            return below
-
-        def write(self, text):
+        def write(text):
             if is_connected():
                 if not isinstance(text, str):
                     raise TypeError("write() argument must be str, not " + type(text).__name__)
-                send(self._kind, text)
-            elif self._real is not None:
-                return self._real.write(text)
+                send(kind, text)
+            elif state[REAL] is not None:
+                return state[REAL].write(text)
             return len(text)
 
-        def flush(self):
-            if not is_connected() and self._real is not None:
-                self._real.flush()
+        def flush():
+            if not is_connected() and state[REAL] is not None:
+                state[REAL].flush()
 
-        def __getattr__(self, attribute):
+        def get(attribute):
             if attribute in ("writelines", "isatty", "writable", "buffer"):
-                return getattr(get_seldom("Others")(self, is_connected, send), attribute)
-            return getattr(self._real, attribute)
+                others = get_seldom("get_other")
+                return others(attribute, kind, state[REAL], write, is_connected, send)
+            return getattr(state[REAL], attribute)
+
+        stream.__dict__.update(write=write, flush=flush, __getattr__=get, _pysample_stream=state)
+        return stream
 
     def describe(error):
         try:
@@ -189,29 +190,36 @@ def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pyp
             return describe(error)
         return None
 
+    def state_of(stream):
+        """None: it is none of ours. Nothing of the program's is called for that."""
+        return stream.__dict__.get("_pysample_stream") if type(stream) is module else None
+
     def is_over(stream):
-        """By its class, for what wraps one of ours may pass its attributes on. What the program
-        has put there may raise anything when it is asked."""
-        try:
-            return hasattr(type(stream), "_pysample_below") and stream._pysample_is_over
-        except Exception:
-            return False
+        state = state_of(stream)
+        return state is not None and state[OVER]
+
+    def get_below(stream):
+        """The first one below that is in use."""
+        below = state_of(stream)[REAL]
+        while is_over(below):
+            below = state_of(below)[REAL]
+        return below
 
     # Between a look at what is there and its change there is no call, not even getattr(): that is
     # where threads take turns. A program may have deleted both; while it ends, the interpreter has.
 
-    def put_on_stdout(stream):
+    def put_on_stdout(stream, state):
         try:
-            stream._real = sys.stdout
+            state[REAL] = sys.stdout
         except AttributeError:
-            stream._real = None
+            pass
         sys.stdout = stream
 
-    def put_on_stderr(stream):
+    def put_on_stderr(stream, state):
         try:
-            stream._real = sys.stderr
+            state[REAL] = sys.stderr
         except AttributeError:
-            stream._real = None
+            pass
         sys.stderr = stream
 
     def replace_stdout(stream, below):
@@ -235,18 +243,18 @@ def pysample_inject(pid, folder, name, source, args, detach, stream, seldom, pyp
     def take_off(stream, replace):
         """Only what is still ours: the script may have put something else there. Another thread
         may end its own stream between any two steps of this."""
-        stream._pysample_is_over = True
+        state_of(stream)[OVER] = True
         while is_over(stream):
-            below = stream._pysample_below()
+            below = get_below(stream)
             if not replace(stream, below):
                 return
             stream = below
 
     def run_connected():
-        out, err = Stream(b"o"), Stream(b"e")
-        put_on_stdout(out)
-        put_on_stderr(err)
+        out, err = make_stream(b"o"), make_stream(b"e")
         try:
+            put_on_stdout(out, state_of(out))
+            put_on_stderr(err, state_of(err))
             return run()
         finally:
             try:

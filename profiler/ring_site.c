@@ -214,6 +214,8 @@ enum ps_status ring_site_find(struct ring_site *s, const struct ring_memory *m, 
 	PS_TRY(ring_site_read(s, m, RW_MAIN, 0, &s->base[RING_INTERPRETER]));
 	PS_TRY(ring_site_read(s, m, RW_INTERPRETERS, 0, &ignored));
 	PS_TRY(ring_site_read(s, m, RW_STARTED, 0, &started));
+	if (s->base[RING_INTERPRETER] && started != 1 && !is_0(s, m, RW_FINALIZING, 0))
+		return ps_fail(err, PS_NOT_READY, "the interpreter is shutting down");
 	if (!s->base[RING_INTERPRETER] || !ignored || started != 1)
 		return ps_fail(err, PS_NOT_READY, "the interpreter has not started yet");
 	if (s->layout.word[RW_GIL].width)
@@ -315,6 +317,8 @@ static enum ps_status check_queue(const struct ring_site *s, const struct ring_m
 	if (ring_site_bytes(s, m, bytes, &count) || !has_room(s, m))
 		return ps_fail(err, PS_UNSUPPORTED,
 			       "its ring of pending calls is not as it should be");
+	if (s->layout.minor == 8 && !is_0(s, m, RW_BUSY, 0)) /* "finishing" */
+		return ps_fail(err, PS_NOT_READY, "its interpreter is shutting down");
 	if (!is_0(s, m, RW_BUSY, 0) || ring_shows(&s->layout, bytes, s->mark))
 		return ps_fail(err, PS_NOT_READY,
 			       "its ring of pending calls is busy: it is at work on a call");

@@ -40,6 +40,20 @@ def test_ctrl_c_stops_a_program_that_runs(host, session):
         assert "42" in t.command("p 6 * 7")
 
 
+def test_ctrl_c_in_a_program_whose_threads_are_many_tasks(host, session):
+    """None of which is the one that was stopped before."""
+    with session(host, "greens") as (p, t):
+        for _ in range(3):
+            t.type("c\r")
+            assert p.describe()["session"]
+            t.type("\x03")
+            t.expect(PROMPT)
+            check_stack(p, t)
+        t.command("tbreak " + p.line("total = number"))
+        assert "leaf()" in t.command("c")
+        assert "42" in t.command("print(6 * 7)")
+
+
 def enter_and_interrupt(t, line):
     """Ctrl-C when the line has left the editor, and the program has taken it or not."""
     t.type(line + "\r")

@@ -80,25 +80,31 @@ def shows_prompt(t):
 REFUSALS = (
     "about to come or to go in that thread: try again",
     "another pysample debugs that thread already",
+    "is broken off now: try again",
 )
+
+
+def let_in(p, debug):
+    """A terminal at a prompt; None: it was refused for the time being."""
+    t = debug(p.pid, wait=False)
+    if shows_prompt(t):
+        return t
+    assert any(words in t.text() for words in REFUSALS), t.text()
+    return None
 
 
 def stands_after_one_that_was_killed(p, debug):
     """While that one is being sent away."""
-
-    def let_in():
-        t = debug(p.pid, wait=False)
-        if shows_prompt(t):
-            return t
-        assert any(words in t.text() for words in REFUSALS), t.text()
-        return None
-
     first = debug(p.pid)
     first.type("c\r")
     first.expect("\n")
     first.popen.kill()
     first.popen.wait()
-    t = process.until(let_in, "the next one to be let in")
+    stands_now(p, debug)
+
+
+def stands_now(p, debug):
+    t = process.until(lambda: let_in(p, debug), "the next one to be let in")
     t.expect(PROMPT)
     check_stack(p, t)
     t.type("q\r")
@@ -132,6 +138,74 @@ def test_one_that_was_killed_is_not_there_any_more(host, program, debug):
     second = debug(p.pid, "--timeout", "300ms", wait=False)
     assert second.end() == 3
     assert "a pysample that debugged it was ended" in second.text()
+
+
+def kill_with_all_its_processes(popen):
+    """None of them can do anything for the others."""
+    with open(f"/proc/{popen.pid}/task/{popen.pid}/children") as f:
+        pids = [popen.pid, *map(int, f.read().split())]
+    assert len(pids) >= 2
+    for pid in pids:
+        process.kill(pid, signal.SIGSTOP)
+        process.until(lambda: process.state(pid) in "TZ", "the stop")
+    for pid in pids:
+        process.kill(pid)
+    popen.wait()
+
+
+@pytest.mark.parametrize("doing", ["computes", "runs on", "has breakpoints"])
+def test_one_that_was_killed_with_all_its_processes_is_sent_away(host, program, debug, doing):
+    """By the next one. There is nobody else left who could break off what was entered."""
+    p = program(host)
+    before = p.describe()
+    first = debug(p.pid)
+    if doing == "computes":
+        first.type("open(__import__('__main__').FOLDER + '/entered', 'w').close() or exec('while True: pass')\r")
+        process.until(lambda: os.path.exists(p.folder + "/entered"), "it to be at work")
+    else:
+        if doing == "has breakpoints":
+            first.command("b " + p.line("total = number") + ", False")
+        first.type("c\r")
+        assert p.describe()["session"]
+    kill_with_all_its_processes(first.popen)
+    if doing == "computes":
+        second = debug(p.pid, wait=False)
+        assert second.end() == 1
+        assert "is broken off now: try again" in second.text()
+    stands_now(p, debug)
+    gone(p, before)
+
+
+# The debugger signals the program when it is done with this part of its end.
+SIGNAL = (
+    "import sys, os, signal; s = sys._pysample_debug.life.session; it = s{0};"
+    " it.{1} = lambda *a, s=s, it=it, real=it.{1}, kill=os.kill, me=os.getpid(), n=signal.SIGALRM:"
+    " real(*a) if not s.over else (setattr(it, '{1}', real), real(*a), kill(me, n))"
+)
+
+
+@pytest.mark.parametrize(
+    "whose,part,traced",
+    [
+        ("", "give_back", False),
+        (".connection", "send", True),
+        (".connection", "close", False),
+        ("", "forget_it", True),
+    ],
+)
+def test_a_signal_for_the_program_while_the_debugger_leaves(host, program, debug, whose, part, traced):
+    """It leaves all the same, and the program gets what its handler raises."""
+    p = program(host, "alarmed")
+    before = p.describe()
+    t = debug(p.pid)
+    if traced:
+        t.command("tbreak " + p.line("total = number"))
+        t.command("c")
+    t.command(SIGNAL.format(whose, part))
+    t.type("q\r")
+    t.end()
+    process.until(lambda: p.describe()["timeouts"] == 1, "the program to get it")
+    gone(p, {**before, "timeouts": 1})
 
 
 def test_a_signal_for_the_program_reaches_it(host, program, debug):

@@ -143,6 +143,22 @@ def test_a_signal_for_the_program_is_not_lost(host, program, debug):
     assert not os.path.exists(p.folder + "/end")
 
 
+def test_a_signal_that_the_program_looks_out_for_is_not_lost(host, program, debug):
+    """What its handler raises is no mistake of ours."""
+    if host.implementation == "pypy":
+        return
+    p = program(host, "waits", "alarmed")
+    t = debug(p.pid, wait=False)
+    p.told("loading")
+    os.kill(p.pid, signal.SIGALRM)
+    assert t.end() == 1
+    assert "the program goes on with TimeoutError" in t.text()
+    p.go_on()
+    assert p.describe()["timeouts"] == 1
+    t = debug(p.pid)
+    assert "42" in t.command("p 6 * 7")
+
+
 def test_threads_that_keep_the_gil(host, program, debug):
     """As many releases of the GIL as it takes, each of which may cost four switch intervals."""
     p = program(host, "busy")

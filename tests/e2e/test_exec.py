@@ -2,6 +2,7 @@
 """exec: code that is run inside a target, in each Python in which pysample can do it."""
 
 import os
+import resource
 import signal
 import subprocess
 
@@ -102,21 +103,23 @@ def test_clocks_and_waits_that_the_program_has_replaced(host, host_in, run_in):
 
 
 def test_a_stream_that_may_not_be_looked_at(host, host_in, run_in):
-    """It stands below ours."""
+    """It stands below ours; nor is its class asked for anything."""
     child = host_in(host, "busy")
-    code = "import sys\nclass Kind(type):\n def __getattr__(self, name): raise ValueError\n"
-    code += "before = sys.__dict__['before'] = sys.stdout, sys.stderr\n"
+    code = "import sys\nclass Kind(type):\n"
+    code += " def __getattr__(self, name): sys.asked.append(name); raise SystemExit\n"
+    code += "sys.asked, sys.before = [], (sys.stdout, sys.stderr)\n"
     code += "methods = {'flush': lambda self: None, 'write': lambda self, text: len(text)}\n"
     code += "sys.stdout = Kind('Stream', (), methods)()"
     result = run_in(child, code)
     assert (result.code, result.err) == (0, ""), result
     result = run_in(child, "print(1)")
     assert (result.code, result.out, result.err) == (0, "1\n", ""), result
-    code = "import sys\nprint(sys.stdout._real.__class__.__name__, end=' ')\n"
-    code += "print(sys.stderr._real is sys.before[1]._real)\n"
-    code += "sys.stdout = sys.before[0]._real\ndel sys.before"
+    code = "import sys\nbelow = lambda stream: stream.__dict__['_pysample_stream'][0]\n"
+    code += "print(below(sys.stdout).__class__.__name__, end=' ')\n"
+    code += "print(below(sys.stderr) is below(sys.before[1]), sys.asked)\n"
+    code += "sys.stdout = below(sys.before[0])\ndel sys.before, sys.asked"
     result = run_in(child, code)
-    assert (result.code, result.out) == (0, "Stream True\n"), result
+    assert (result.code, result.out) == (0, "Stream True []\n"), result
     ended_well(child)
 
 
@@ -296,6 +299,44 @@ def test_a_target_that_ends_meanwhile(host, host_in, run_in, pysample):
     assert child.temporary() == []
 
 
+@pytest.mark.parametrize("what,column", [("AS", 0), ("DATA", 5)])
+def test_where_there_is_no_memory(host, host_in, run_in, what, column):
+    """What cannot even begin would end the program, but for those that have a door for it."""
+    child, limit = under_way(host_in(host, "busy")), getattr(resource, "RLIMIT_" + what)
+    unlimited = resource.RLIM_INFINITY
+    with open(f"/proc/{child.pid}/statm") as f:
+        has = int(f.read().split()[column]) * resource.getpagesize()
+    more = 8 << 20 if host.implementation == "pypy" else 1 << 16  # it needs some for itself
+    resource.prlimit(child.pid, limit, (has + more, unlimited))
+    result = run_in(child, MARK.format(0), options=["--timeout", "300ms"])
+    if host.implementation == "cpython" and host.version >= (3, 14):
+        assert result.code in (0, 4), result
+    else:
+        assert result.code == 3 and "KiB of memory beside what it has" in result.err, result
+        assert f"prlimit --pid {child.pid}" in result.err, result
+    assert child.temporary() == []
+    resource.prlimit(child.pid, limit, (unlimited, unlimited))
+    assert run_in(child, MARK.format(1), options=["--timeout", "10m"]).code == 0
+    child.go()
+    said = child.said()
+    assert said["ran"][-1] == 1 and said["same"], said
+    assert child.wait() == 0
+
+
+def test_one_that_is_shutting_down(host, host_in, run_in):
+    """Nothing could run there, for the modules are gone."""
+    if host.implementation == "pypy":
+        return  # which finalizes nothing at its end
+    child = host_in(host, "ends_at_last")
+    assert child.said() == {"finalizing": True}
+    result = run_in(child, MARK.format(1), options=["--timeout", "300ms"])
+    assert result.code == 3 and "shutting down" in result.err, result
+    assert child.temporary() == []
+    child.go()
+    assert child.said()["ran"] == []
+    assert child.wait() == 0
+
+
 def test_the_main_thread_ends_while_it_is_asked(host, host_in, pysample):
     child = host_in(host, "main_ends")
     process.until(lambda: process.at_rest(child.pid), "its threads to wait")
@@ -381,6 +422,44 @@ def test_many_in_a_row_leave_nothing(host, host_in, run_in):
     assert said["ran"] == list(range(20)) and said["same"], said
     assert child.wait() == 0
     assert child.temporary() == []
+
+
+# Each of them needs something else of what is in the target for it.
+USES = (
+    "pass",
+    "print('x' * 3000000)",
+    "1/0",
+    "import sys; sys.exit('why')",
+    "import sys; sys.stdout.isatty(); sys.stdout.writelines(['a']); sys.stdout.buffer.write(b'b')",
+    "import sys; sys.kept = sys.stdout, sys.stderr.buffer; del sys.kept",
+)
+
+
+def test_nothing_waits_for_the_collector(host, host_in, run_in):
+    """A program may have switched it off."""
+    if host.implementation == "pypy":
+        return  # which frees nothing before it collects
+    child = host_in(host, "busy")
+    for code in USES:  # once for what stays loaded
+        run_in(child, code)
+    assert run_in(child, "import gc; gc.disable(); gc.collect()").code == 0
+    for code in USES:
+        run_in(child, code)
+        result = run_in(child, "import gc; print(gc.collect())")
+        assert result.out == "0\n", (code, result)
+    ended_well(child)
+
+
+def test_streams_that_are_kept_write_where_the_program_does(host, host_in, run_in):
+    child = host_in(host, "busy")
+    keep = "import sys; sys.kept = sys.stdout, sys.stdout.buffer, sys.stdout.writelines"
+    assert run_in(child, keep + "; print('here')").out == "here\n"
+    code = "import sys; a, b, c = sys.kept; a.write('\"1\"\\n'); a.flush(); b.write(b'\"2\"\\n'); b.flush()\n"
+    code += "c(['\"3\"', '\\n']); a.flush(); a.buffer.write(b'\"4\"\\n'); a.buffer.flush(); del sys.kept"
+    result = run_in(child, code)
+    assert (result.code, result.out, result.err) == (0, "", ""), result
+    assert [child.said() for _ in range(4)] == ["1", "2", "3", "4"]
+    ended_well(child)
 
 
 def test_what_a_target_sends_is_not_believed(host, host_in, run_in):

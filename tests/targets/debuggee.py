@@ -2,12 +2,13 @@
 """Works in functions that are worth a breakpoint, and tells what has become of it when asked:
 a file "ask" in the folder that it is given is answered by a file "answer".
 
-debuggee.py FOLDER [traced] [daemon] [idle] [impatient] [busy] [adds] [waits [sets]] [lacks]
+debuggee.py FOLDER [traced] [daemon] [idle] [impatient] [alarmed] [greens] [busy] [adds] [waits [sets]] [lacks]
 """
 
 import builtins
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -16,7 +17,7 @@ import time
 from oracle import open_files
 
 FOLDER = sys.argv[1]
-state = {"n": 0}
+state = {"n": 0, "timeouts": 0}
 # Microseconds, and what sys.getswitchinterval() says is not enough of it to set the same again.
 INTERVAL = 0.0050015
 go_on = True
@@ -59,7 +60,7 @@ def describe():
         "threads": threading.active_count(),
         "interval": round(1e6 * sys.getswitchinterval()),
         "pypy": sys.implementation.name == "pypy",
-        "n": state["n"],
+        **state,
     }
 
 
@@ -82,6 +83,29 @@ def main():
             answer()
         if "idle" in sys.argv:
             time.sleep(0.01)
+
+
+def on_alarm(number, frame):
+    raise TimeoutError
+
+
+def be_green():
+    """As gevent: what belongs to a thread is said to belong to one of many tasks in it."""
+    import _thread
+
+    spaces = {}
+
+    class Local:
+        def __setattr__(self, name, value):
+            spaces.setdefault(state["n"], {})[name] = value
+
+        def __getattr__(self, name):
+            if name not in spaces.get(state["n"], ()):
+                raise AttributeError(name)
+            return spaces[state["n"]][name]
+
+    _thread.get_ident = lambda: state["n"]
+    _thread._local = Local
 
 
 def become_daemon():
@@ -134,6 +158,10 @@ if "busy" in sys.argv:
         threading.Thread(target=spin, daemon=True).start()
 if "daemon" in sys.argv:
     become_daemon()
+if "alarmed" in sys.argv:
+    signal.signal(signal.SIGALRM, on_alarm)
+if "greens" in sys.argv:
+    be_green()
 if "impatient" in sys.argv:
     socket.setdefaulttimeout(0.001)
 sys.setswitchinterval(INTERVAL)
@@ -142,6 +170,10 @@ if "traced" in sys.argv:
 with open(FOLDER + "/pid.new", "w") as f:
     f.write(str(os.getpid()))
 os.rename(FOLDER + "/pid.new", FOLDER + "/pid")
-main()
+while go_on:
+    try:
+        main()
+    except TimeoutError:
+        state["timeouts"] += 1
 with open(FOLDER + "/end", "w") as f:
     f.write(str(state["n"]))

@@ -12,6 +12,7 @@ import select
 import sys
 import threading
 import time
+import types
 
 from oracle import open_files, say
 
@@ -258,6 +259,23 @@ def making_interpreters():
     os._exit(0)
 
 
+class Last:
+    """Finalized with the interpreter, after all else: it says so, and works until it is told."""
+
+    def __del__(self, say=say, work=work, told=told, ran=ran):
+        say(finalizing=True)
+        while not told():
+            work(500)
+        say(ran=ran)
+
+
+def ends_at_last():
+    """Modules are taken down in the end."""
+    sys.modules["last"] = types.ModuleType("last")
+    sys.modules["last"].it = Last()
+    sys.exit(0)
+
+
 def printing():
     """Another thread prints all the while."""
     over = threading.Event()
@@ -303,6 +321,18 @@ def wait_in_c():
     import ctypes
 
     ctypes.CDLL(None).pause()
+
+
+def waits_in_c():
+    """For a byte, and then for events, of which the first comes when it is told (test_exec_wake.py)."""
+    import ctypes
+
+    count = ctypes.CDLL(os.environ["WAITS"]).count_wakes
+    wakes = count(int(os.environ["MOST"]))
+    told() and os.read(0, 1)
+    say(wakes=wakes)
+    busy()
+    before["fds"] = state()["fds"]
 
 
 def cancel(ident):
