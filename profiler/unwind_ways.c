@@ -69,6 +69,12 @@ raddr walk_running_after(const struct walk *w)
 
 /* --- choosing a way --- */
 
+static bool is_of(const struct walk *w, const struct region *r, uint32_t code)
+{
+	return r->len == r->size && (layout_get(w->u->layout, r->bytes, F_FRAME_EXECUTABLE) &
+				     ~w->u->layout->tag_mask) == w->u->codes->codes[code].at;
+}
+
 /* Do these bytes show a generator of that code which stands there, or has yielded from what
  * it runs there? */
 static bool shows(struct walk *w, const struct region *r, const struct way_node *node)
@@ -77,8 +83,7 @@ static bool shows(struct walk *w, const struct region *r, const struct way_node 
 	struct candidate g;
 	uint32_t unit;
 
-	if (r->len != r->size || (layout_get(l, r->bytes, F_FRAME_EXECUTABLE) & ~l->tag_mask) !=
-					 w->u->codes->codes[node->code].at)
+	if (!is_of(w, r, node->code))
 		return false;
 	candidate_read(l, r->at, r->bytes, &g);
 	return g.owner == OWNER_GENERATOR &&
@@ -113,6 +118,29 @@ static int score_of(struct walk *w, const struct way *way)
 	return score;
 }
 
+/* What runs a generator has it on its stack. So the first one of the way is one to which the
+ * top frame refers: by what is known, the one at that address if there is no other, or else one
+ * that a copy shows to be of that code. Other frames of the same code, at the same instruction,
+ * run other generators: one context manager enters another. */
+static bool can_begin(const struct walk *w, const struct way *way, raddr at)
+{
+	bool others = false;
+
+	if (way->n == 1)
+		return walk_top_refers_to(w, at - w->u->layout->generator_frame_at);
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
+		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
+
+		if (!thread_knows_generator(w->t, r->at) ||
+		    !walk_top_refers_to(w, r->at - w->u->layout->generator_frame_at))
+			continue;
+		if (is_of(w, r, way->node[0].code) || is_of(w, again, way->node[0].code))
+			return true;
+		others = true;
+	}
+	return !others;
+}
+
 static void consider(struct walk *w, const struct region *r, struct guess *best)
 {
 	const struct layout *l = w->u->layout;
@@ -132,7 +160,7 @@ static void consider(struct walk *w, const struct region *r, struct guess *best)
 		int score = n > 1 ? score_of(w, ways[i]) : 1;
 
 		if ((best->told != NO_GENERATOR && ways[i]->node[0].code != best->told) ||
-		    (best->way && score <= best->score))
+		    (best->way && score <= best->score) || !can_begin(w, ways[i], r->at))
 			continue;
 		best->way = ways[i];
 		best->code = g.code;
