@@ -186,8 +186,19 @@ def runs(child, run_in, row):
     return [] if elsewhere else [1]
 
 
+# What it is told to be doing. A semaphore (3.8 to 3.12) is a futex, too.
+DOING = {
+    "is idle in asyncio": "epoll",
+    "sleeps (`time.sleep`)": "nanosleep|select",
+    "waits for a lock": "futex",
+    "waits for input (`read`)": "in read",
+    "executes C code that does not come back": "runs code in C",
+}
+
+
 def does_not_run(child, run_in, row):
     result = run_in(child, MARK.format(1), options=SHORT)
+    assert re.search(DOING.get(row, ""), result.err), result
     assert result.code == 3 and result.err, result
     assert "withdrawn and did not run" in result.err or "interpreters" in result.err or (
         "no main thread" in result.err
