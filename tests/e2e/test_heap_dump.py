@@ -9,7 +9,7 @@ import signal
 import process
 import psheap
 import pytest
-from hosts import MARK, ended_well, host_in, run_in  # noqa: F401
+from hosts import MARK, ended_well, host_in, run_in, under_way  # noqa: F401
 
 PLANT = """
 import sys
@@ -147,7 +147,7 @@ def test_ended_in_the_midst(host, host_in, run_in, pysample, folder, number):
 
 
 def test_a_process_that_may_not_fork(host, host_in, pysample, folder):
-    child = host_in(host, "forkless", user=64321)
+    child = under_way(host_in(host, "forkless", user=64321))
     path = os.path.join(folder, "none.psheap")
     result = pysample("heap", "dump", child.pid, "-o", path)
     assert result.code == 1 and "--in-process" in result.err, result
