@@ -124,8 +124,10 @@ def test_ids_stay(moments, pysample):
 def test_the_leak_is_found_and_explained(moments, pysample):
     before, after, _ = moments
     out = good(pysample("heap", "diff", before.path, after.path))
-    first = out.split("Where it grew, and what keeps it\n")[1].split("\n  +")[1]
-    assert "__main__.Registry" in first and "module shop" in first, out
+    places = out.split("Where it grew, and what keeps it\n")[1].split("\n  +")[1:]
+    if not is_copy(after):  # what PyPy has compiled of the walk may be more
+        places = [p for p in places if "rpy.rpython.jit" not in p]
+    assert "__main__.Registry" in places[0] and "module shop" in places[0], out
     out = good(pysample("heap", "path", after.path, "__main__.Entry"))
     assert out.startswith(f"{after.told['entries']} objects of __main__.Entry\n"), out
     assert "module shop" in out and ".registry" in out and "['1999']" in out, out
