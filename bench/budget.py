@@ -16,6 +16,7 @@ LONG, LONGER = ("families", "generators", "recursion"), 6
 OLDER = 0.6  # of that, for Pythons that are not the newest
 # What the oldest Python is asked for, beside those.
 OF_OLDEST = (*LONG, "pipeline", "coroutines", "exceptions", "classes", "library")
+OF_NEWEST = ("contexts",)  # and what the newest alone is asked for
 RECORDING_S = 0.35  # that one takes beyond its seconds: to start, to end, to be read
 
 
@@ -52,7 +53,8 @@ def seconds(share, recordings, least, each=RECORDING_S):
 
 def programs(python, pythons, asked):
     """Those that it is asked for."""
-    return [p for p in asked if python is not pythons[0] or len(pythons) < 3 or p in OF_OLDEST]
+    return [p for p in asked if (python is not pythons[0] or len(pythons) < 3 or p in OF_OLDEST)
+            and (python is pythons[-1] or p not in OF_NEWEST)]
 
 
 def weight(python, pythons, program):

@@ -95,11 +95,11 @@ static enum ps_status accept_chain(struct walk *w, const struct chain *chain)
 
 /* Whose generators are known, but not the moment at which they stood where the copies have
  * them: where they stand to run each other, other samples tell. */
-static void prefer_way(struct walk *w, raddr at, struct chain *chain)
+static void prefer_way(struct walk *w, raddr at, uint32_t callee, struct chain *chain)
 {
 	struct chain way;
 
-	if (!walk_chain_hangs_together(w, chain) && walk_find_way(w, at, &way))
+	if (!walk_chain_hangs_together(w, chain) && walk_find_way(w, at, callee, &way))
 		*chain = way;
 }
 
@@ -254,10 +254,10 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 		return accept(w, c, false);
 	if (!chain.unread && chain.known && top_address(w) == chain.end &&
 	    walk_chain_is_believed(w, &chain)) {
-		prefer_way(w, c->previous, &chain);
+		prefer_way(w, c->previous, c->code, &chain);
 		return accept_upon(w, &chain, c, ret_cut);
 	}
-	if (walk_find_way(w, c->previous, &chain))
+	if (walk_find_way(w, c->previous, c->code, &chain))
 		return accept_upon(w, &chain, c, ret_cut);
 	/* What could not be read may be a generator; the next sample will tell. */
 	*ret_cut = w->n != 0 || chain.unread;
@@ -421,7 +421,7 @@ static enum ps_status try_on_top(struct walk *w, raddr at, bool *ret_done, bool 
 		return PS_OK;
 	}
 	*ret_done = true;
-	prefer_way(w, at, &chain);
+	prefer_way(w, at, NO_CALLEE, &chain);
 	return accept_chain(w, &chain);
 }
 
@@ -465,7 +465,7 @@ static enum ps_status try_running_after(struct walk *w, bool *ret_done, bool *re
 	if (!at)
 		return PS_OK;
 	PS_TRY(try_on_top(w, at, ret_done, ret_doubt));
-	if (*ret_done || !walk_find_way(w, at, &chain))
+	if (*ret_done || !walk_find_way(w, at, NO_CALLEE, &chain))
 		return PS_OK;
 	*ret_done = true;
 	return accept_chain(w, &chain);

@@ -141,9 +141,9 @@ enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret)
 		candidate_read(w->u->layout, at, copies.bytes, g);
 		if (!g->previous)
 			g->previous = copies.previous;
-		thread_need_foreign(w->t, at, false);
 		if (g->owner == OWNER_GENERATOR) {
 			w->t->has_generators = true;
+			thread_need_foreign(w->t, at, false);
 			PS_TRY(candidate_judge(w->u, g, OWNER_GENERATOR));
 			/* Suspended in both copies, or moved: another attempt may tell. */
 			ret->unread = copies.moved || !g->previous;
@@ -153,6 +153,7 @@ enum ps_status walk_follow(struct walk *w, raddr at, struct chain *ret)
 			ret->n++;
 		} else if (g->owner <= OWNER_ENTRY_MAX && g->owner > OWNER_OBJECT &&
 			   !thread_knows_generator(w->t, at)) {
+			thread_need_foreign(w->t, at, false);
 			thread_note_shim(w->t, at, g->previous);
 		} else {
 			return PS_OK;

@@ -7,6 +7,7 @@
 #include "profiler/unwind_frame.h"
 
 enum { CHAIN_MAX = 64, TOLD_MAX = 4 };
+#define NO_CALLEE UINT32_MAX
 
 struct walk {
 	struct unwinder *u;
@@ -91,8 +92,8 @@ void walk_set_calling(struct walk *w, struct candidate *generator, uint32_t call
  * if it is above the top frame; else 0. */
 raddr walk_running_after(const struct walk *w);
 /* The generators from the top frame to the one at that address, as they were seen at other
- * samples. */
-bool walk_find_way(struct walk *w, raddr at, struct chain *ret);
+ * samples: below a frame of the code `callee`, or, NO_CALLEE, whatever is above. */
+bool walk_find_way(struct walk *w, raddr at, uint32_t callee, struct chain *ret);
 /* Does each generator stand where it can run the next one? If not, the copies of them are of
  * different moments. */
 bool walk_chain_hangs_together(const struct walk *w, const struct chain *chain);

@@ -15,8 +15,10 @@ enum {
 /* What is looked for, and the best that was found so far. */
 struct guess {
 	struct way_node from;
-	uint32_t told; /* the lowest, by the bytecode; or NO_GENERATOR */
+	uint32_t told;   /* the lowest, by the bytecode; or NO_GENERATOR */
+	uint32_t callee; /* what stands on them: the last node of the way; or NO_CALLEE */
 	const struct way *way;
+	uint32_t n;          /* generators of it */
 	uint32_t code, unit; /* of the one on top */
 	int score;
 };
@@ -122,11 +124,11 @@ static int score_of(struct walk *w, const struct way *way)
  * top frame refers: by what is known, the one at that address if there is no other, or else one
  * that a copy shows to be of that code. Other frames of the same code, at the same instruction,
  * run other generators: one context manager enters another. */
-static bool can_begin(const struct walk *w, const struct way *way, raddr at)
+static bool can_begin(const struct walk *w, const struct way *way, uint32_t n, raddr at)
 {
 	bool others = false;
 
-	if (way->n == 1)
+	if (n == 1)
 		return walk_top_refers_to(w, at - w->u->layout->generator_frame_at);
 	for (unsigned i = 0; i < w->c->nforeign; i++) {
 		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
@@ -148,6 +150,7 @@ static void consider(struct walk *w, const struct region *r, struct guess *best)
 	struct candidate g;
 	uint32_t unit;
 	unsigned n;
+	bool called = best->callee != NO_CALLEE;
 
 	if (r->len != r->size)
 		return;
@@ -155,23 +158,27 @@ static void consider(struct walk *w, const struct region *r, struct guess *best)
 	if (g.owner != OWNER_GENERATOR || !code_known(w->u->codes, g.executable, &g.code) ||
 	    !code_unit(w->u->codes, g.code, g.instr, g.tlbc_index, &unit))
 		return;
-	n = ways_find(&w->u->ways, best->from, g.code, ways);
+	n = ways_find(&w->u->ways, best->from, called ? best->callee : g.code, ways);
 	for (unsigned i = 0; i < n; i++) {
 		int score = n > 1 ? score_of(w, ways[i]) : 1;
+		uint32_t generators = ways[i]->n - called;
 
-		if ((best->told != NO_GENERATOR && ways[i]->node[0].code != best->told) ||
-		    (best->way && score <= best->score) || !can_begin(w, ways[i], r->at))
+		if (!generators || ways[i]->node[generators - 1].code != g.code ||
+		    (best->told != NO_GENERATOR && ways[i]->node[0].code != best->told) ||
+		    (best->way && score <= best->score) ||
+		    !can_begin(w, ways[i], generators, r->at))
 			continue;
 		best->way = ways[i];
+		best->n = generators;
 		best->code = g.code;
-		best->unit = unit;
+		best->unit = called ? ways[i]->node[generators - 1].unit : unit;
 		best->score = score;
 	}
 }
 
-bool walk_find_way(struct walk *w, raddr at, struct chain *ret)
+bool walk_find_way(struct walk *w, raddr at, uint32_t callee, struct chain *ret)
 {
-	struct guess best = { .told = walk_told_generator(w) };
+	struct guess best = { .told = walk_told_generator(w), .callee = callee };
 
 	ret->n = 0;
 	ret->known = ret->unread = false;
@@ -188,7 +195,7 @@ bool walk_find_way(struct walk *w, raddr at, struct chain *ret)
 	if (!best.way)
 		return false;
 	walk_put(w, ret, at, best.code, best.unit);
-	for (uint32_t i = best.way->n - 1; i > 0; i--)
+	for (uint32_t i = best.n - 1; i > 0; i--)
 		walk_put(w, ret, 0, best.way->node[i - 1].code, best.way->node[i - 1].unit);
 	ret->known = true;
 	return true;
@@ -226,6 +233,19 @@ bool walk_chain_hangs_together(const struct walk *w, const struct chain *chain)
 	return true;
 }
 
+/* The same way with what its last generator has called. */
+static void note_called(struct walk *w, struct way_node hinge, struct way *way,
+			const struct frame *callee)
+{
+	const struct way_node *last = &way->node[way->n - 1];
+
+	if (way->n == WAY_NODES || callee->previous != callee[-1].at ||
+	    !(code_marks(&w->u->codes->codes[last->code], last->unit) & MARK_CALLS))
+		return;
+	way->node[way->n++] = (struct way_node){ .code = callee->code };
+	ways_note(&w->u->ways, hinge, way);
+}
+
 /* Of generators [from, to) of the frames, on the one below them. */
 static void note_way(struct walk *w, uint32_t from, uint32_t to)
 {
@@ -249,8 +269,11 @@ static void note_way(struct walk *w, uint32_t from, uint32_t to)
 			return;
 		way.n++;
 		ways_note(&w->u->ways, hinge, &way);
-		if (i + 1 == to || !stood_there(w, f) ||
-		    !can_run_next(w, &way.node[way.n - 1], f[1].previous == f->at))
+		if (i + 1 == w->n || !stood_there(w, f))
+			return;
+		if (i + 1 == to)
+			note_called(w, hinge, &way, &f[1]);
+		else if (!can_run_next(w, &way.node[way.n - 1], f[1].previous == f->at))
 			return;
 	}
 }

@@ -20,7 +20,8 @@ enum {
 	WAYS_EACH = 4,  /* ways that are kept of one frame to one generator function */
 };
 
-/* A generator function (an index in the code cache), and where in its code. */
+/* A generator function (an index in the code cache), and where in its code. The last one of a
+ * way may be another function, which the generator before it has called. */
 struct way_node {
 	uint32_t code, unit;
 };
@@ -44,7 +45,7 @@ void ways_clear(struct ways *s);
  * there is no room for, are not noted. */
 void ways_note(struct ways *s, struct way_node from, const struct way *way);
 
-/* The ways from there to generators of that code, the one that was noted last first;
+/* The ways from there to frames of that code, the one that was noted last first;
  * returns how many. Good until the next note. */
 unsigned ways_find(const struct ways *s, struct way_node from, uint32_t code,
 		   const struct way *ret[static WAYS_EACH]);

@@ -23,7 +23,7 @@ from peers import PACKAGES
 # Programs, and how many cycles show all that they can do.
 PROGRAMS = {
     "families": 2, "recursion": 2, "generators": 2, "pipeline": 2, "coroutines": 2, "callbacks": 2,
-    "exceptions": 2, "classes": 2, "shortlived": 2, "crowd": 2, "churn": 2, "split": 3, "library": 3,
+    "exceptions": 2, "classes": 2, "shortlived": 2, "crowd": 2, "churn": 2, "split": 3, "library": 3, "contexts": 2,
 }
 QUICK = ("families", "generators", "classes")  # what a quick run looks at under every Python
 # Where being traced changes the program itself, so that the stopped target is another one:

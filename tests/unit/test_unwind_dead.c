@@ -224,6 +224,25 @@ Test(unwind_dead, an_entry_frame_that_is_anothers_by_now_takes_nothing_away)
 	}
 }
 
+Test(unwind_dead, what_an_entry_frame_leads_to_that_is_no_frame_is_not_read_along)
+{
+	EACH_VERSION(w)
+	{
+		raddr shim, nothing = image_take(&w->im, 256);
+
+		image_push(&w->t, w->main, 3);
+		shim = image_push_shim(&w->t);
+		image_push(&w->t, w->f, 2);
+		image_set(&w->im, nothing, F_FRAME_OWNER, 99);
+		image_set(&w->im, shim, F_FRAME_PREVIOUS, nothing);
+		for (int i = 0; i < 3; i++)
+			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+		for (unsigned i = 0; i < w->rig.thread.nforeign; i++)
+			cr_expect_neq(w->rig.thread.foreign[i].at, nothing, "%s", w->version);
+		cr_expect_geq(w->rig.thread.nforeign, 1, "%s", w->version);
+	}
+}
+
 Test(unwind_dead, a_frame_is_not_dead_by_the_code_that_was_at_its_address_before)
 {
 	EACH_VERSION(w)

@@ -266,6 +266,35 @@ Test(unwind_ways, one_whose_object_is_another_generators_by_now_is_left_out)
 	}
 }
 
+/* What runs other sometimes, and inner, which calls f. */
+Test(unwind_ways, what_was_never_seen_to_be_called_by_a_generator_is_not_told_of_it)
+{
+	EACH_VERSION(w)
+	{
+		raddr object = w->im.layout.generator_frame_at;
+
+		image_push_shim(&w->t);
+		w->gen_frame = image_push_generator(&w->t, w->other, 7);
+		refer(w, w->user_frame, w->gen_frame - object);
+		settle(w, "main:5 user:104 other:508");
+		image_pop(&w->t);
+		image_push_shim(&w->t);
+		w->inner_frame = image_push_generator(&w->t, w->inner, 7);
+		refer(w, w->user_frame, w->inner_frame - object);
+		image_push(&w->t, w->f, 2);
+		settle(w, "main:5 user:104 inner:608 f:703");
+		/* The object is another generator's by now. */
+		image_set(&w->im, w->inner_frame, F_FRAME_EXECUTABLE, w->other);
+		image_set(&w->im, w->inner_frame, F_FRAME_INSTR,
+			  w->other + w->im.layout.code_units_at + 2 * 7);
+		image_set(&w->im, w->inner_frame, F_FRAME_PREVIOUS, 0);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 user:104", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect(w->rig.out.cut, "%s", w->version);
+	}
+}
+
 /* A call that is specialized for f. */
 static void write_call(struct world *w, unsigned unit)
 {
