@@ -38,12 +38,14 @@ FIXED, COUNTED, NAMED = range(1, 4)
 DICT, MRO, BASES, BASE, CONTENTS = 1, 3, 4, 5, 6  # words of the format
 WEAK_WORD, MODULES, BUILTINS, STATIC = 10, 11, 12, 13
 WORDS_END = 1 << 16  # below are words, from here on addresses
-OBJECTS_MAX, EDGES_MAX = 8192, 1 << 16  # of one chunk, where they may be split
+PYPY = sys.implementation.name == "pypy"
+# Of one chunk, where they may be split. A PyPy frees, while its collector is off, only what is young.
+OBJECTS_MAX, EDGES_MAX = (1024, 1 << 12) if PYPY else (8192, 1 << 16)
 FIELDS_MAX = 1 << 18  # edges of a chunk, for good
 FRAMES_MAX = 10000  # of a thread
 COLUMNS_MAX = 1024
 ODD_MAX, ODD_CONTENT_MAX = 256, 500  # their product is less than FIELDS_MAX
-BATCH = 16384  # objects that are sorted by type at a time
+BATCH = 2 * OBJECTS_MAX  # objects that are sorted by type at a time
 SEEN_MAX = 1000000  # ids that are remembered for a while; beyond that, atoms may be told twice
 SAMPLES_MAX = 8
 NAME_MAX, VALUE_MAX = 256, 1024  # bytes
@@ -51,7 +53,6 @@ NO_TEXT = 0xFFFFFFFF
 WHOLE_OF = slice(None)
 GC_FLAG, HEAP_FLAG, MANAGED_DICT, MANAGED_WEAK = 1 << 14, 1 << 9, 1 << 4, 1 << 3
 WORD_MASK = (1 << 64) - 1
-PYPY = sys.implementation.name == "pypy"
 WHOLE = PYPY and hasattr(gc, "dump_rpy_heap") and hasattr(gc, "get_typeids_z")
 
 INTERNED = sys.intern("a word of the walker of pysample")
@@ -892,7 +893,8 @@ class Walk:
         """([(kind, name, target)], (kind, targets, names) of its content as a container)"""
         shape = plan.shape
         content = self.content_of(o, shape)
-        if shape in (SET, FROZENSET, LIST, TUPLE, DICTIONARY, DEQUE) and not (plan.members or plan.getter):
+        # PyPy has members of `list` that are none.
+        if content and (id(plan.kind) in self.shapes or not (plan.members or plan.getter)):
             return [], content
         refs = gc.get_referents(o)
         names = {}
@@ -909,7 +911,9 @@ class Walk:
             refs = [v for _, _, v in names.values() if type(v) not in numbers]
         if content:  # what the container itself does not hold comes first
             refs = refs[: len(plan.members) + 16]
-            inside = set(map(id, refs)).intersection(map(id, content[1] + (content[2] or [])))
+            wanted = set(map(id, refs))  # PyPy's intersection() would make a set of all others
+            others = itertools.chain(content[1], content[2] or ())
+            inside = set(filter(wanted.__contains__, map(id, others)))
         else:
             inside = ()
         edges = []
