@@ -183,11 +183,13 @@ def test_killed_before_the_target_opens_its_pipe(host, hard, pysample, folder, h
     assert child.said()["there"]
     (guard,) = children_of(p.pid)
     os.kill(guard, signal.SIGSTOP)
-    p.kill()
-    pysample.finish(p)
-    child.go()
-    ended_well(child)
-    os.kill(guard, signal.SIGCONT)
+    try:
+        p.kill()
+        pysample.finish(p)
+        child.go()
+        ended_well(child)
+    finally:
+        os.kill(guard, signal.SIGCONT)
     nothing_is_left(child, folder)
 
 
