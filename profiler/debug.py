@@ -33,6 +33,7 @@ def pysample_debug():
     # Answered prompts that there cannot be: it is for a session that has lost its pysample, and not
     # for the next one, which may have come meanwhile.
     SENT_AWAY = (1 << 64) - 1
+    NO_SIGNAL = 0x4000  # MSG_NOSIGNAL, which the _socket of PyPy 7.3.19 does not have
     LOOK_EVERY = 0.1  # seconds between two looks whether pysample is still there
     DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
     CANDIDATES_MAX = 1000
@@ -157,7 +158,7 @@ def pysample_debug():
                 piece = data[at:end]
                 try:
                     self.socket.sendall(
-                        kind + len(piece).to_bytes(4, "little") + piece, _socket.MSG_NOSIGNAL
+                        kind + len(piece).to_bytes(4, "little") + piece, NO_SIGNAL
                     )
                 except OSError:
                     self.lost = True
