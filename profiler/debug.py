@@ -37,6 +37,7 @@ def pysample_debug():
     LOOK_EVERY = 0.1  # seconds between two looks whether pysample is still there
     DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
     CANDIDATES_MAX = 1000
+    PARTIALS_MAX = 4  # one upon another
     ENDS_MAX = 20  # tries to come to an end, where signal handlers raise again and again
     # Does the interpreter make us run between two instructions only, and nobody else meanwhile?
     # So it is with pending calls, and in PyPy; the door of 3.14 also opens in system calls.
@@ -46,11 +47,9 @@ def pysample_debug():
     # nothing is left to be entered.
     LATE = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
 
-    # gevent puts others in the place of these two, for its greenlets; but it is the thread that is
-    # debugged, whichever of them runs there.
-    get_ident = getattr(_thread, "get_native_id", _thread.get_ident)
-
     def find_local():
+        """gevent puts another in the place of that, for its greenlets, as in that of get_ident();
+        but it is the thread that is debugged, whichever of them runs there."""
         for kind in object.__subclasses__():
             if type(kind) is type and kind.__name__ == "_local" and kind.__module__ == "_thread":
                 return kind
@@ -162,6 +161,9 @@ def pysample_debug():
                     )
                 except OSError:
                     self.lost = True
+                except BaseException:  # half a message, behind which none can come
+                    self.lost = True
+                    raise
                 at = end
                 if at >= len(data):
                     return
@@ -216,7 +218,7 @@ def pysample_debug():
             self._session, self._real = session, real
 
         def _is_ours(self):
-            return self._session.talking and get_ident() == self._session.ident
+            return self._session.talking and self._session.is_here()
 
         def fileno(self):
             if self._is_ours() or self._real is None:
@@ -260,7 +262,7 @@ def pysample_debug():
         """pdb's own: it also says things while the program has the word."""
 
         def _is_ours(self):
-            return get_ident() == self._session.ident
+            return self._session.is_here()
 
     class Input(Ours):
         def readline(self, size=-1):
@@ -362,6 +364,8 @@ def pysample_debug():
         """The code of what is called for that signal."""
         try:
             handler = _signal.getsignal(number)
+            for _ in range(PARTIALS_MAX):
+                handler = getattr(handler, "func", handler)  # functools.partial
             return getattr(handler, "__code__", None) or handler.__call__.__code__
         except Exception:  # there is none, or it is none in Python
             return None
@@ -444,7 +448,6 @@ def pysample_debug():
 
     class Session(pdb.Pdb):
         def __init__(self, connection):
-            self.ident = get_ident()
             self.pid = posix.getpid()
             self.connection = connection
             self.line = ""  # what was written and is no whole line yet
@@ -717,7 +720,7 @@ def pysample_debug():
                 sys.settrace(self.trace_dispatch)
 
         def on_breakpoint(self, *args, **kwargs):
-            if get_ident() != self.ident:
+            if not self.is_here():
                 return self.real_hook(*args, **kwargs)
             self.error("breakpoint(): the debugger is here already")
 
@@ -929,11 +932,16 @@ def pysample_debug():
             self.breaks = {}
             self.cell[0] = None
             self.give_back()
+            self.forget_it()
+            # Last of all: whoever hears it may look at the program, or come again.
             if not self.connection.lost and not self.is_child():
                 self.connection.send(b"e", why)
             self.connection.close()
-            self.forget_it()
             self.gone = True
+
+        def is_here(self):
+            """Is this its thread? Also in a child that was forked from that one."""
+            return find_session() is self
 
         def is_child(self):
             """fork() makes a second one of us, whose program nobody debugs."""
@@ -960,6 +968,8 @@ def pysample_debug():
             self.session = session
 
         def __del__(self):
+            if self.session.over:  # it is what lets this go
+                return
             try:
                 self.session.end("the thread has ended")
             except BaseException:  # the interpreter ends, and nothing is there any more

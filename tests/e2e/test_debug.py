@@ -189,6 +189,10 @@ def test_a_child_that_is_forked_is_not_debugged(host, session):
         t.command("b " + p.line("total = number") + ", os.fork() == 0 and os._exit(0)")
         t.command("tbreak " + p.line("value = number * 2"))
         assert "work()" in t.command("c")
+        # It comes back from what was entered, and asks nobody what comes next.
+        number = int(t.command("number = os.fork(); print(number)").split()[-1])
+        p.child.others.append(number)
+        process.until(lambda: process.ran(number) > 50_000_000, "it to be at work")
         with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
             p.child.others += map(int, f.read().split())
 

@@ -152,7 +152,7 @@ def test_a_signal_that_the_program_looks_out_for_is_not_lost(host, program, debu
     p.told("loading")
     os.kill(p.pid, signal.SIGALRM)
     assert t.end() == 1
-    assert "the program goes on with TimeoutError" in t.text()
+    assert "the program goes on with TooLate" in t.text()
     p.go_on()
     assert p.describe()["timeouts"] == 1
     t = debug(p.pid)

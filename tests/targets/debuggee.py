@@ -85,8 +85,12 @@ def main():
             time.sleep(0.01)
 
 
+class TooLate(Exception):
+    """No OSError, as TimeoutError is: os.path.exists() takes those for its own."""
+
+
 def on_alarm(number, frame):
-    raise TimeoutError
+    raise TooLate
 
 
 def be_green():
@@ -173,7 +177,7 @@ os.rename(FOLDER + "/pid.new", FOLDER + "/pid")
 while go_on:
     try:
         main()
-    except TimeoutError:
+    except TooLate:
         state["timeouts"] += 1
 with open(FOLDER + "/end", "w") as f:
     f.write(str(state["n"]))
