@@ -28,15 +28,16 @@ static bool is_it(const struct search *s, int child)
 	       memcmp(status.uid, s->parent.uid, sizeof status.uid) == 0;
 }
 
-/* Where memory runs out, the kernel is to end the copy, not the program. */
-static void let_go_first(int child)
+/* Where memory runs out, the kernel is to end the copy, not the program. As long as it is there,
+ * if only to be waited for, what was opened by its number is its own. */
+static void let_go_first(int child, int pidfd)
 {
 	char path[64];
 	SCOPE_CLOSE int fd = -1;
 
 	snprintf(path, sizeof path, "/proc/%d/oom_score_adj", child);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd >= 0)
+	if (fd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) == 0)
 		(void)!write(fd, "1000", 4);
 }
 
@@ -53,7 +54,7 @@ static int hold(const struct search *s, int child)
 		fd = -1;
 	}
 	if (fd >= 0)
-		let_go_first(child);
+		let_go_first(child, fd);
 	return fd;
 }
 

@@ -14,7 +14,6 @@
 #include "profiler/scope.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -24,8 +24,8 @@ struct heap_live_order {
 	/* Before anything is done, if there is memory enough, and it can be known. */
 	void (*estimated)(const struct heap_memory *m, void *ctx);
 	void (*progress)(uint64_t bytes, void *ctx); /* as they come */
-	/* The process and its copy have nothing to do with what follows, nor is `interrupted` asked
-	 * again after this. */
+	/* The process and its copy have nothing to do with what follows; `interrupted` is asked once
+	 * more right after this, and then never. */
 	void (*taken)(void *ctx);
 	/* For what is not a dump yet when it comes (heap_rpy.h): an open file of no name. */
 	int (*open_spool)(void *ctx);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/heap_memory.h"
 
+#include "profiler/proc.h"
 #include "profiler/scope.h"
 
 #include <errno.h>
@@ -173,6 +174,7 @@ static void apply_group(struct heap_memory *m, const char *root, const struct ge
 	usage = usage > back ? usage - back : 0;
 	snprintf(words, sizeof words, "the limit of its control group %.100s",
 		 *group ? group : "/");
+	proc_make_printable(words); /* whoever makes a group names it */
 	apply(m, limit > usage ? limit - usage : 0, words);
 }
 

@@ -13,10 +13,10 @@ def take(stream, how, values):
     began, ours = time.monotonic_ns(), posix.getpid()
     below, spaces = interrupted()
     walker = {"__name__": "pysample_heap_walk", "__builtins__": __builtins__}
-    load(STACKS, walker)
     # If pysample has ended, nobody reads, and to wait for that would be for ever.
     fd = posix.open(stream, posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
     try:
+        load(STACKS, walker)
         posix.set_blocking(fd, True)
         how_to = {
             "below": below,

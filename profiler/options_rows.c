@@ -60,7 +60,7 @@ const struct option_row option_rows[] = {
 	{ "format", 'f', KIND_TEXT, HEAP_DUMP, INTO(format), "NAME",
 	  "heapsnapshot, psheap or jsonl; else by FILE's suffix" },
 	{ "in-process", 0, KIND_FLAG, HEAP_DUMP, INTO(in_process), NULL,
-	  "make no copy: needs no memory, but the process stands meanwhile" },
+	  "make no copy: the process itself walks, and stands meanwhile" },
 	{ "values", 0, KIND_FLAG, HEAP_DUMP, INTO(values), NULL,
 	  "also what is in strings and numbers: mind secrets" },
 	{ "all", 'a', KIND_FLAG, LS, INTO(all), NULL,

@@ -93,13 +93,16 @@ static enum ps_status refuse(const char *path, const char *why, struct ps_err *e
 	return PS_IO;
 }
 
-/* In a folder such as /tmp only the owner of a file may replace it. */
+#define ANOTHERS "it is another user's, in a folder that everybody may write in"
+
+/* In a folder such as /tmp only the owner of a file may replace it, or that of the folder. Root
+ * could: but what it writes would be the other's, who has laid that file there. */
 static bool folder_forbids(const char *path, const struct stat *file)
 {
 	char *folder = draft_folder(path);
 	struct stat st;
 	bool forbids = folder && stat(folder, &st) == 0 && (st.st_mode & S_ISVTX) &&
-		       geteuid() != 0 && geteuid() != st.st_uid && geteuid() != file->st_uid;
+		       geteuid() != file->st_uid && (geteuid() == 0 || geteuid() != st.st_uid);
 
 	free(folder);
 	return forbids;
@@ -135,10 +138,7 @@ static enum ps_status check_old_file(struct place *p, const struct stat *st, str
 	}
 	follow_link(p);
 	if (folder_forbids(p->path, st))
-		return refuse(p->path,
-			      "it is another user's, in a folder where only they may "
-			      "replace it",
-			      err);
+		return refuse(p->path, ANOTHERS, err);
 	return PS_OK;
 }
 
@@ -263,6 +263,8 @@ static enum ps_status put_at(struct draft *d, const char *path, struct ps_err *e
 		if (draft_link(d, path))
 			return PS_OK;
 	}
+	if (is_there && folder_forbids(path, &old)) /* it came meanwhile */
+		return ps_fail(err, PS_IO, "%s", ANOTHERS);
 	PS_TRY(draft_name(d, path, err));
 	set_mode(d->fd, is_there ? &old : NULL);
 	return rename(d->name, path) ? ps_fail(err, PS_IO, "%s", strerror(errno)) : PS_OK;

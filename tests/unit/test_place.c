@@ -207,8 +207,27 @@ Test(place, what_one_may_not_write_is_not_replaced)
 	cr_assert_eq(chmod(in_folder("theirs.txt"), 0666), 0);
 	cr_assert_eq(chmod(folder, 01777), 0);
 	cr_expect(as_nobody(is_refused), "in a folder as /tmp is");
+	cr_assert_eq(chown(in_folder("theirs.txt"), NOBODY, NOBODY), 0);
+	cr_expect(is_refused(), "and there by root");
 	cr_expect(holds("theirs.txt", "old"));
 	cr_expect_eq(files(), 1);
+}
+
+Test(place, what_another_user_lays_there_meanwhile_is_not_replaced)
+{
+	struct ps_err err = { 0 };
+	struct place p;
+	char text[] = "new";
+
+	cr_assert_eq(chmod(folder, 01777), 0);
+	cr_assert_eq(place_open(in_folder("theirs.txt"), &p, NULL), PS_OK);
+	put("theirs.txt", "old", 0666);
+	cr_assert_eq(chown(in_folder("theirs.txt"), NOBODY, NOBODY), 0);
+	cr_expect_eq(place_write(&p, write_text, text, &err), PS_IO);
+	cr_expect(strstr(err.msg, "another user's"), "%s", err.msg);
+	cr_expect(holds("theirs.txt", "old"));
+	cr_expect_eq(files(), 1);
+	place_close(&p);
 }
 
 Test(place, a_failure_leaves_the_old_file_and_nothing_else)
