@@ -161,9 +161,6 @@ def pysample_debug():
                     )
                 except OSError:
                     self.lost = True
-                except BaseException:  # half a message, behind which none can come
-                    self.lost = True
-                    raise
                 at = end
                 if at >= len(data):
                     return
