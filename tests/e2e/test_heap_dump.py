@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 
 import process
 import psheap
@@ -114,11 +115,29 @@ def test_formats(host, planted_in, pysample, folder):
     assert result.code == 0, result
     name = re.search(r"^Wrote heapsnapshot: (.*)$", result.err, re.M).group(1)
     assert os.path.getsize(os.path.join(folder, name)) > 10000
+    result = pysample("heap", "dump", child.pid, "-f", "psheap", cwd=folder)
+    name = re.search(r"^Wrote psheap: (.*)$", result.err, re.M).group(1)
+    assert name.endswith(".psheap") and len(planted(os.path.join(folder, name))[1]) == 300
     for wrong in (["-o", "a.png"], ["-f", "png"]):
         result = pysample("heap", "dump", child.pid, *wrong, cwd=folder)
         assert result.code == 2 and "heapsnapshot" in result.err, result
     result = pysample("heap", "dump", child.pid, "-o", "/nowhere/a.psheap")
     assert result.code == 1 and "/nowhere" in result.err, result
+    ended_well(child)
+
+
+def test_as_it_is_into_a_pipe(host, planted_in, pysample, folder):
+    child = planted_in(host)
+    path = os.path.join(folder, "piped")
+    with open(path, "wb") as f:
+        cat = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=f)
+        result = pysample("heap", "dump", "-q", child.pid, "-f", "psheap", "-o", "-", stdout=cat.stdin)
+        cat.stdin.close()
+        assert cat.wait(process.PATIENCE) == 0
+    assert result.code == 0 and result.err == "", result
+    assert len(planted(path)[1]) == 300
+    result = pysample("heap", "dump", "-q", child.pid, "-f", "psheap", "-o", "/dev/full")
+    assert result.code == 1 and "No space left" in result.err, result
     ended_well(child)
 
 
