@@ -210,6 +210,19 @@ def test_beside_a_recording(door, planted_in, pysample, folder):
     ended_well(child)
 
 
+def test_what_runs_in_it_for_a_dump_is_not_in_the_recording(python, planted_in, pysample, folder):
+    """In 3.13, three modules stand on each other for it; only the first may be seen, and alone."""
+    child = planted_in(python)
+    output = os.path.join(folder, "rec.txt")
+    when = [word for ms in (100, 400, 700) for word in ("--heap-dump", f"{ms}ms")]
+    result = pysample("record", child.pid, "-r", "2000", "-d", "1s", "-o", output, *when)
+    assert result.code == 0 and result.err.count("Wrote heapsnapshot") == 3, result
+    with open(output) as f:
+        text = f.read()
+    assert "host.py" in text and "pysample>" not in text and "(<string>:1);" not in text, text
+    ended_well(child)
+
+
 def test_what_is_due_while_another_is_taken_waits_also_beyond_the_end(door, planted_in, pysample, folder):
     """The recording may end before the first dump has: whichever comes first, all are taken."""
     child = planted_in(door)
