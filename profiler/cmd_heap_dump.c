@@ -18,9 +18,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define PATIENCE_NS  ((uint64_t)10000000000)
-#define SHOW_EVERY   ((uint64_t)100000000)
-#define DEFAULT_NAME "%n-%p-%t.heapsnapshot"
+#define PATIENCE_NS ((uint64_t)10000000000)
+#define SHOW_EVERY  ((uint64_t)100000000)
 
 struct dumping {
 	const struct options *options;
@@ -140,10 +139,39 @@ struct conversion {
 	int from;
 };
 
+/* Into what cannot be taken back goes only what is whole. */
+static enum ps_status write_copied(int fd, void *ctx, struct ps_err *err)
+{
+	const struct conversion *c = ctx;
+	FILE *out = fdopen(fd, "w");
+	char bytes[1 << 14];
+	ssize_t n;
+	off_t at = 0;
+	bool failed = false;
+
+	if (!out) {
+		close(fd);
+		return ps_fail(err, PS_NOMEM, "out of memory");
+	}
+	while (!failed && (n = pread(c->from, bytes, sizeof bytes, at)) != 0) {
+		failed = n < 0 || fwrite(bytes, 1, (size_t)n, out) != (size_t)n;
+		at += n;
+	}
+	if (failed) {
+		int why = errno;
+
+		fclose(out);
+		return ps_fail(err, PS_IO, "%s", strerror(why));
+	}
+	return fclose(out) ? ps_fail(err, PS_IO, "%s", strerror(errno)) : PS_OK;
+}
+
 static enum ps_status write_converted(int fd, void *ctx, struct ps_err *err)
 {
 	struct conversion *c = ctx;
 
+	if (c->dumping->format == HEAP_PSHEAP)
+		return write_copied(fd, ctx, err);
 	return heap_output_convert(c->from, c->dumping->format, command_memory_bound(), fd,
 				   &c->dumping->counts, err);
 }
@@ -188,17 +216,30 @@ static void report(const struct dumping *d, const struct place *p)
 		fprintf(stderr, "Wrote %s: %s\n", heap_format_name(d->format), p->path);
 }
 
+static char *output_name(const struct options *o)
+{
+	SCOPE_FREE char *by_default = NULL;
+	char program[32];
+
+	proc_comm(o->pid, o->pid, program);
+	if (o->output)
+		return place_name(o->output, o->pid, program);
+	if (asprintf(&by_default, "%%n-%%p-%%t.%s",
+		     o->format ? o->format : heap_format_name(HEAP_SNAPSHOT)) < 0) {
+		by_default = NULL;
+		return NULL;
+	}
+	return place_name(by_default, o->pid, program);
+}
+
 int cmd_heap_dump(const struct options *o)
 {
 	struct dumping d = { .options = o };
 	struct ps_err err = { 0 };
-	SCOPE_FREE char *name = NULL;
+	SCOPE_FREE char *name = output_name(o);
 	struct place place;
-	char program[32];
 	enum ps_status st;
 
-	proc_comm(o->pid, o->pid, program);
-	name = place_name(o->output ? o->output : DEFAULT_NAME, o->pid, program);
 	if (!name)
 		st = ps_fail(&err, PS_NOMEM, "out of memory");
 	else

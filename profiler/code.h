@@ -19,7 +19,7 @@
 enum code_flag {
 	CODE_GENERATOR = 1, /* a call of it makes a generator, coroutine or async generator */
 	CODE_HIDDEN = 2,    /* the interpreter's own, e.g. the shim below __init__; or ours */
-	CODE_INJECTED = 4,  /* the function of ours by which a script runs in the target */
+	CODE_INJECTED = 4,  /* ours, on a module of ours or of a script */
 };
 
 /* What a frame does that stands at a unit. */

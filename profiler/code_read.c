@@ -210,18 +210,23 @@ static enum ps_status read_marks(struct code_cache *c, struct code *code)
 }
 
 /* inject.py calls everything from one function, on which what the user wants to run stands, and has
- * compiled what it seldom needs under a name of ours; heap_live.c calls its script so. */
+ * compiled what it seldom needs under a name of ours, as request_ring.c has it and what reads it;
+ * modules of that name stand on nothing else. heap_live.c calls its script so. */
 static uint32_t flags_of_ours(const char *name, size_t name_len, const char *file, size_t file_len)
 {
 	static const char entry[] = "pysample_inject", dump[] = "<heap dump>";
-	static const char seldom[] = "<pysample>";
+	static const char ours[] = "<pysample>", module[] = "<module>";
 	uint32_t flags = 0;
 
 	if (name_len >= sizeof entry - 1 && memcmp(name, entry, sizeof entry - 1) == 0)
 		flags = name_len == sizeof entry - 1 ? CODE_HIDDEN | CODE_INJECTED : CODE_HIDDEN;
-	if ((file_len == sizeof dump - 1 && memcmp(file, dump, sizeof dump - 1) == 0) ||
-	    (file_len == sizeof seldom - 1 && memcmp(file, seldom, sizeof seldom - 1) == 0))
+	if (file_len == sizeof dump - 1 && memcmp(file, dump, sizeof dump - 1) == 0)
 		flags |= CODE_HIDDEN;
+	if (file_len == sizeof ours - 1 && memcmp(file, ours, sizeof ours - 1) == 0) {
+		flags |= CODE_HIDDEN;
+		if (name_len == sizeof module - 1 && memcmp(name, module, name_len) == 0)
+			flags |= CODE_INJECTED;
+	}
 	return flags;
 }
 

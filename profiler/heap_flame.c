@@ -6,6 +6,8 @@
 
 enum { STATE_SHOWN = STATE_GIL | STATE_WORK | STATE_CPU };
 
+static const char SMALLER[] = "(smaller ones)";
+
 /* A total takes 32 bits at a time. */
 static enum ps_status add(struct profile *p, thread_id t, stack_id s, uint64_t bytes)
 {
@@ -16,6 +18,16 @@ static enum ps_status add(struct profile *p, thread_id t, stack_id s, uint64_t b
 		bytes -= part;
 	}
 	return PS_OK;
+}
+
+/* A profile does not show what has no frame: what is small and has nothing above it gets one. */
+static enum ps_status push_smaller(struct profile *ret, stack_id *stack)
+{
+	struct profile_function f = { .name = { SMALLER, sizeof SMALLER - 1 } };
+	func_id id;
+
+	PS_TRY(profile_function(ret, &f, &id));
+	return profile_push(ret, STACK_EMPTY, id, 0, stack);
 }
 
 static enum ps_status fill(const struct heap_patterns *p, stack_id *stack, thread_id t,
@@ -35,6 +47,8 @@ static enum ps_status fill(const struct heap_patterns *p, stack_id *stack, threa
 		if (v->side[0].below >= least) {
 			PS_TRY(profile_function(ret, &f, &id));
 			PS_TRY(profile_push(ret, stack[v->parent], id, 0, &stack[i]));
+		} else if (v->parent == 0) {
+			PS_TRY(push_smaller(ret, &stack[i]));
 		}
 		PS_TRY(add(ret, t, stack[i], v->side[0].size));
 	}

@@ -4,7 +4,8 @@
  * A stack is a pattern of dominators (heap_patterns.h): a function's name is what an object
  * is, its file how it is reached. The count is the bytes of its own, so that what a frame has
  * in all is what would be freed with it. Patterns that have less than a part in
- * HEAP_FLAME_PARTS of all bytes are counted in their parents.
+ * HEAP_FLAME_PARTS of all bytes are counted in their parents, or, where they have none, in a
+ * frame for all of those.
  */
 #ifndef PROFILER_HEAP_FLAME_H
 #define PROFILER_HEAP_FLAME_H

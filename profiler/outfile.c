@@ -157,7 +157,9 @@ enum ps_status outfile_write(struct outfile *f, const struct writer_input *in, s
 
 	if (!st)
 		return PS_OK;
-	if (save_elsewhere(f, &job))
+	if (in->facts->bytes) /* a heap dump lies where it was: it can be read again */
+		ps_hint(err, "make room, or name another file with -o FILE");
+	else if (save_elsewhere(f, &job))
 		ps_hint(err, "the recording is not lost: it was saved as %s", f->place.path);
 	else
 		ps_hint(err, "make room, or name another file with -o FILE, and record again");

@@ -35,7 +35,7 @@
 
 enum { PLACES = 2, PLACE = RING_EXTRA / 4 * 8, TEXT_MAX = PLACE };
 
-_Static_assert(sizeof((struct request *)0)->path + 100 < TEXT_MAX, "every path has room");
+_Static_assert(sizeof((struct request *)0)->path + 190 < TEXT_MAX, "every path has room");
 
 static enum ps_status read_target(void *from, raddr at, void *into, size_t len)
 {
@@ -49,13 +49,17 @@ static struct ring_memory memory_of(const struct request *r)
 }
 
 /* Names are looked up in a namespace of their own: __main__ may have an `open` of its own, and
- * nothing is left in it. */
+ * nothing is left in it. By its file's name a sampler knows what is ours (code_read.c), and by
+ * that what is below it, which has no name to choose. */
 static bool make_text(const char *path, char ret[static TEXT_MAX])
 {
-	int n = snprintf(ret, TEXT_MAX,
-			 "try:__import__('builtins').exec('with open(\"%s\",\"rb\")as f:s=f.read()"
-			 "\\nexec(s,{})',{})\nexcept:pass\n",
-			 path);
+	int n = snprintf(
+		ret, TEXT_MAX,
+		"try:__import__('builtins').exec(__import__('builtins').compile("
+		"'with open(\"%s\",\"rb\")as f:s=f.read()"
+		"\\nexec(compile(s,\"<pysample>\",\"exec\"),{})','<pysample>','exec'),{})\n"
+		"except:pass\n",
+		path);
 
 	return n > 0 && n < TEXT_MAX;
 }

@@ -112,7 +112,7 @@ def waiting(child, pysample, mark):
 
 def requested(pid):
     """Is the text of one in its memory? The ring is written in the same stop."""
-    needle = b"try:__import__('builtins').exec('with open("
+    needle = b"try:__import__('builtins').exec(__import__('builtins').compile("
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in maps:
             where, permissions, *rest = line.split()

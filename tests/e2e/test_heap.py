@@ -89,6 +89,10 @@ def test_flame(pysample, dump, tmp_path):
     out = good(pysample("heap", "flame", dump(10), "-f", "collapsed", "-o", "-"))
     assert "dict of app;app.Cache (.cache);list (.items);app.Session ([*]);str (.user) 900\n" in out
     assert pysample("heap", "flame", dump(10), "-o", tmp_path / "x.svg").code == 2
+    before = os.listdir(pysample.rescued)  # of recordings: a dump can be read again
+    result = pysample("heap", "flame", dump(10), "-f", "flamegraph", "-o", "/dev/full")
+    assert result.code == 1 and "No space left" in result.err and "record" not in result.err, result
+    assert os.listdir(pysample.rescued) == before
 
 
 def test_convert(pysample, dump, tmp_path):

@@ -307,3 +307,39 @@ Test(heap_flame, has_retained_sizes_by_dominators)
 	heap_patterns_deinit(&p);
 	built_report_free(&r);
 }
+
+static uint64_t bytes_told(const char *text)
+{
+	uint64_t sum = 0;
+
+	for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
+		const char *number = end;
+
+		while (number > text && number[-1] != ' ')
+			number--;
+		sum += strtoull(number, NULL, 10);
+	}
+	return sum;
+}
+
+Test(heap_flame, has_every_byte_also_of_what_is_small_and_kept_by_no_object)
+{
+	struct profile *profile = built_profile();
+	struct heap_patterns p;
+	struct built_report r;
+	struct built_dump d;
+	char *text;
+
+	dump_app(&d, 40000);
+	built_report(&d, &r);
+	cr_assert_eq(heap_patterns_init(&p, BOUND), PS_OK);
+	cr_assert_eq(heap_patterns_add(&p, &r.dump.graph, &r.dominating, 0, NULL), PS_OK);
+	cr_assert_eq(heap_flame_fill(&p, profile), PS_OK);
+	text = built_output(profile, "collapsed", (struct view){ .functions = true });
+	cr_expect(strstr(text, "(smaller ones) "), "%s", text);
+	cr_expect_eq(bytes_told(text), r.dominators.retained[0], "%s", text);
+	free(text);
+	profile_destroy(profile);
+	heap_patterns_deinit(&p);
+	built_report_free(&r);
+}
