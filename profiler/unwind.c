@@ -257,7 +257,12 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 		prefer_way(w, c->previous, c->code, &chain);
 		return accept_upon(w, &chain, c, ret_cut);
 	}
-	if (walk_find_way(w, c->previous, c->code, &chain))
+	if (walk_is_direct(w, c)) {
+		w->out->told = true;
+		return accept(w, c, false);
+	}
+	if (walk_find_linked(w, c->previous, c->code, &chain) ||
+	    walk_find_way(w, c->previous, c->code, &chain))
 		return accept_upon(w, &chain, c, ret_cut);
 	/* What could not be read may be a generator; the next sample will tell. */
 	*ret_cut = w->n != 0 || chain.unread;

@@ -214,7 +214,9 @@ static unsigned top_marks(const struct walk *w)
 
 bool walk_top_can_run(const struct walk *w, const struct candidate *lowest)
 {
-	return !w->n || lowest->previous != top_address(w) || top_marks(w) & MARK_RESUMES;
+	unsigned by_c = MARK_RESUMES | MARK_CALLS | MARK_USES;
+
+	return !w->n || top_marks(w) & (lowest->previous == top_address(w) ? MARK_RESUMES : by_c);
 }
 
 bool walk_stood_there(const struct walk *w, const struct candidate *g)
@@ -245,6 +247,26 @@ static bool chain_stood_there(const struct walk *w, const struct chain *chain)
 	return true;
 }
 
+static bool chain_is_steady(const struct walk *w, const struct chain *chain)
+{
+	for (unsigned i = 0; i < chain->n; i++) {
+		if (!thread_is_steady(w->t, chain->generator[i].at))
+			return false;
+	}
+	return true;
+}
+
+/* C code runs it, and the top frame has not given it to C code by itself: nothing but
+ * addresses says that they belong together, and a loop that takes as long as the copies are
+ * apart has other frames at the same ones in between. */
+static bool is_run_unseen(const struct walk *w, const struct chain *chain)
+{
+	const struct candidate *lowest = &chain->generator[chain->n - 1];
+
+	return w->n && chain->n && lowest->previous != top_address(w) &&
+	       !walk_top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
+}
+
 /* The chain ends at the top frame. Was it so at the moment of the data stack? If that
  * frame stood still, yes. If not, the chain may be of a moment later; but generators that
  * live long, the lowest of which the top frame itself refers to, stand so whenever they
@@ -258,15 +280,12 @@ bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
 		return false;
 	if (chain->n && !walk_top_can_run(w, lowest))
 		return false;
+	if (is_run_unseen(w, chain) && !chain_is_steady(w, chain))
+		return false;
 	if (walk_top_stood_still(w) && (!w->c->slow || chain_stood_there(w, chain)))
 		return true;
-	if (!w->n || !chain->n || !(top_marks(w) & (MARK_RESUMES | MARK_CALLS | MARK_USES)))
-		return false;
-	for (unsigned i = 0; i < chain->n; i++) {
-		if (!thread_is_steady(w->t, chain->generator[i].at))
-			return false;
-	}
-	return walk_top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
+	return w->n && chain->n && chain_is_steady(w, chain) &&
+	       walk_top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
 }
 
 void walk_observe_generators(struct walk *w)

@@ -94,6 +94,14 @@ raddr walk_running_after(const struct walk *w);
 /* The generators from the top frame to the one at that address, as they were seen at other
  * samples: below a frame of the code `callee`, or, NO_CALLEE, whatever is above. */
 bool walk_find_way(struct walk *w, raddr at, uint32_t callee, struct chain *ret);
+/* The data stack's own copy proves that one generator stands on the top frame: that refers to
+ * it, and what lies next, of the code `callee`, names it as its caller. Only whose generator it
+ * is, the later copies have to say, and do if they agree, unless its memory was another's just
+ * before. */
+bool walk_find_linked(struct walk *w, raddr at, uint32_t callee, struct chain *ret);
+/* Did C code call this frame of the data stack for the top frame, in all samples that were
+ * certain without a generator in between? Its entry frame may be another call's by now. */
+bool walk_is_direct(const struct walk *w, const struct candidate *c);
 /* Does each generator stand where it can run the next one? If not, the copies of them are of
  * different moments. */
 bool walk_chain_hangs_together(const struct walk *w, const struct chain *chain);

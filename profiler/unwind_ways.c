@@ -201,6 +201,78 @@ bool walk_find_way(struct walk *w, raddr at, uint32_t callee, struct chain *ret)
 	return true;
 }
 
+/* --- links that the data stack itself proves --- */
+
+/* Is this generator function one that was seen to call that, if any was? */
+static bool may_have_called(const struct walk *w, uint32_t code, uint32_t callee)
+{
+	const struct way *ways[WAYS_EACH];
+	struct way_node from;
+	unsigned n = node_of(w, w->n - 1, &from) ? ways_find(&w->u->ways, from, callee, ways) : 0;
+	bool others = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (ways[i]->n > 1 && ways[i]->node[ways[i]->n - 2].code == code)
+			return true;
+		others |= ways[i]->n > 1;
+	}
+	return !others;
+}
+
+/* The generator that both copies have there, and where it stands; false: they disagree. */
+static bool generator_there(const struct walk *w, raddr at, uint32_t *ret_code, uint32_t *ret_unit)
+{
+	const struct layout *l = w->u->layout;
+
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
+		const struct region *r = &w->c->foreign[i], *again = &w->c->foreign_again[i];
+		struct candidate g;
+
+		if (r->at != at || r->len != r->size || again->len != again->size)
+			continue;
+		candidate_read(l, at, r->bytes, &g);
+		*ret_code = g.code;
+		if (g.owner != OWNER_GENERATOR || !code_known(w->u->codes, g.executable, ret_code))
+			return false;
+		return layout_get(l, r->bytes, F_FRAME_EXECUTABLE) ==
+			       layout_get(l, again->bytes, F_FRAME_EXECUTABLE) &&
+		       w->u->codes->codes[*ret_code].flags & CODE_GENERATOR &&
+		       code_unit(w->u->codes, *ret_code, g.instr, g.tlbc_index, ret_unit);
+	}
+	return false;
+}
+
+bool walk_find_linked(struct walk *w, raddr at, uint32_t callee, struct chain *ret)
+{
+	uint32_t code, unit;
+
+	ret->n = 0;
+	ret->known = ret->unread = false;
+	ret->end = top_address(w);
+	if (!w->n || w->c->slow || !thread_knows_generator(w->t, at) ||
+	    !walk_top_refers_to(w, at - w->u->layout->generator_frame_at) ||
+	    !generator_there(w, at, &code, &unit) || !may_have_called(w, code, callee))
+		return false;
+	thread_need_foreign(w->t, at, true);
+	walk_put(w, ret, at, code, unit);
+	ret->known = true;
+	return true;
+}
+
+bool walk_is_direct(const struct walk *w, const struct candidate *c)
+{
+	const struct way *ways[WAYS_EACH];
+	struct way_node from;
+	unsigned n;
+
+	if (!w->n || w->t->frames[w->n - 1].foreign || walk_is_bottom(w, c->previous) ||
+	    walk_on_data_stack(w, c->previous) || thread_knows_generator(w->t, c->previous) ||
+	    !node_of(w, w->n - 1, &from))
+		return false;
+	n = ways_find(&w->u->ways, from, c->code, ways);
+	return n == 1 && ways[0]->n == 1;
+}
+
 /* --- noting ways --- */
 
 static bool stood_there(const struct walk *w, const struct frame *f)
@@ -262,6 +334,8 @@ static void note_way(struct walk *w, uint32_t from, uint32_t to)
 	if (lowest->previous != below->at &&
 	    !walk_refers_to(w, below, lowest->at - w->u->layout->generator_frame_at))
 		return;
+	if (!can_run_next(w, &hinge, lowest->previous == below->at))
+		return;
 	for (uint32_t i = from; i < to && way.n < WAY_NODES; i++) {
 		const struct frame *f = &w->t->frames[i];
 
@@ -278,6 +352,17 @@ static void note_way(struct walk *w, uint32_t from, uint32_t to)
 	}
 }
 
+/* A frame that C code called for the one below, with no generator in between. */
+static void note_direct(struct walk *w, uint32_t i)
+{
+	const struct frame *f = &w->t->frames[i];
+	const struct way way = { .n = 1, .node = { { .code = f->code } } };
+	struct way_node hinge;
+
+	if (f->previous != f[-1].at && node_of(w, i - 1, &hinge) && can_run_next(w, &hinge, false))
+		ways_note(&w->u->ways, hinge, &way);
+}
+
 void walk_note_ways(struct walk *w)
 {
 	uint32_t i = w->n;
@@ -289,7 +374,7 @@ void walk_note_ways(struct walk *w)
 			i--;
 		if (i < to)
 			note_way(w, i, to);
-		else
-			i--;
+		else if (--i > 0 && !w->t->frames[i - 1].foreign)
+			note_direct(w, i);
 	}
 }

@@ -317,3 +317,72 @@ Test(unwind_ways, a_generator_stands_where_its_code_calls_what_is_above_it)
 		settle(w, "main:5 user:117 gen:417 inner:606 f:703");
 	}
 }
+
+/* user has C code call f; by the time that its entry frame is copied, another call's is there. */
+static void call_by_c(struct world *w)
+{
+	raddr shim = image_push_shim(&w->t);
+
+	image_push(&w->t, w->f, 2);
+	image_set(&w->im, shim, F_FRAME_PREVIOUS, w->t.frame[0].at);
+}
+
+/* For what stands on a frame may be generators. */
+static void know_generators(struct world *w)
+{
+	run(w, w->gen);
+	settle(w, "main:5 user:117 gen:417 inner:608");
+	image_pop(&w->t);
+	image_pop(&w->t);
+	image_step(&w->t, 3);
+}
+
+Test(unwind_ways, what_c_code_has_called_with_nothing_in_between_it_has_called_again)
+{
+	for (int seen = 0; seen < 2; seen++) {
+		EACH_VERSION(w)
+		{
+			know_generators(w);
+			if (seen) {
+				image_push_shim(&w->t);
+				image_push(&w->t, w->f, 2);
+				settle(w, "main:5 user:104 f:703");
+				image_pop(&w->t);
+			}
+			settle(w, "main:5 user:104");
+			call_by_c(w);
+			if (seen) {
+				expect_told(w, "main:5 user:104 f:703", true);
+				continue;
+			}
+			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+			cr_expect(w->rig.out.cut, "%s: %s", w->version, rig_stack(&w->rig));
+		}
+	}
+}
+
+/* user has given gen to C code, and f was called by it: so says the data stack. The copies come
+ * when gen has yielded. */
+Test(unwind_ways, a_generator_that_the_data_stack_links_stands_there)
+{
+	for (int agree = 0; agree < 2; agree++) {
+		EACH_VERSION(w)
+		{
+			know_generators(w);
+			image_push_shim(&w->t);
+			w->gen_frame = image_push_generator(&w->t, w->gen, 7);
+			refer(w, w->user_frame, w->gen_frame - w->im.layout.generator_frame_at);
+			settle(w, "main:5 user:104 gen:408");
+			image_push(&w->t, w->f, 2);
+			image_set(&w->im, w->gen_frame, F_FRAME_PREVIOUS, 0);
+			if (!agree)
+				image_set(&w->im, w->gen_frame, F_FRAME_EXECUTABLE, w->f);
+			if (agree) {
+				expect_told(w, "main:5 user:104 gen:408 f:703", true);
+				continue;
+			}
+			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+			cr_expect(w->rig.out.cut, "%s: %s", w->version, rig_stack(&w->rig));
+		}
+	}
+}
