@@ -9,10 +9,12 @@ import subprocess
 import time
 
 import profilers
-from interpreters import HERE
+from interpreters import HERE, ROOT
 
 SETTLE = 1.0  # seconds after the start of a profiler that are not counted
 FAILURES = profilers.FAILURES
+PACE = os.path.join(ROOT, "build", "release", "bench", "bench_pace")
+BARE = {"bare sleep": "sleep", "bare sleep and read": "read"}  # what bench_pace is told to do
 
 
 def script(name):
@@ -35,7 +37,24 @@ def watch(profiler, target, rate, seconds):
             "samples": r.samples, "usable": r.usable, "stacks": len(r.stacks)}
 
 
-def table(python, entrants, rates, threads, seconds):
+def bare(target, rate, what, seconds):
+    """The same of a loop that only sleeps, or sleeps and reads: who does both takes no less."""
+    process = subprocess.Popen([PACE, str(target.pid), str(rate), what], stdin=subprocess.DEVNULL)
+    try:
+        time.sleep(SETTLE)
+        cpu, began = profilers.cpu_ns(process.pid), time.monotonic_ns()
+        time.sleep(seconds)
+        cpu, span = profilers.cpu_ns(process.pid) - cpu, time.monotonic_ns() - began
+        if process.poll() is not None:
+            raise profilers.Failed("bench_pace ended early")
+    finally:
+        process.kill()
+        process.wait()
+    return {"cpu": 100 * cpu / span, "mib": None, "hz": rate, "us_a_look": 1e9 * cpu / span / rate / 1000,
+            "samples": 0, "usable": 100.0, "stacks": 1}
+
+
+def table(python, entrants, rates, threads, seconds, loops=tuple(BARE)):
     """Rows of CPU and memory by rate and number of threads, each target sampled in turns."""
     rows, failures = [], []
     for n in threads:
@@ -45,6 +64,12 @@ def table(python, entrants, rates, threads, seconds):
                     for name, profiler in entrants.items():
                         try:
                             row = watch(profiler, target, rate, seconds)
+                            rows.append({"who": name, "python": python.version, "threads": n, "rate": rate, **row})
+                        except FAILURES as e:
+                            failures.append(f"{name} at {rate} Hz, {n} threads: {e}")
+                    for name in loops:
+                        try:
+                            row = bare(target, rate, BARE[name], seconds)
                             rows.append({"who": name, "python": python.version, "threads": n, "rate": rate, **row})
                         except FAILURES as e:
                             failures.append(f"{name} at {rate} Hz, {n} threads: {e}")
@@ -121,4 +146,4 @@ def line_of_first(r):
 def line_of(r):
     at = f"{r['threads']:4} threads {r['rate']:>6}" if "threads" in r else f"{r['x']:6} {r['what']}"
     us = f"{r['us_a_look']:9.1f}" if r["us_a_look"] else f"{'':9}"
-    return f"{r['python']:5} {r['who']:22} {at:24} {r['cpu']:7.2f} % CPU {us} us a look {r['mib']:8.1f} MiB {r['hz']:8.0f} Hz {r['usable']:6.1f} % usable {r['stacks']:7} stacks"
+    return f"{r['python']:5} {r['who']:22} {at:24} {r['cpu']:7.2f} % CPU {us} us a look {r['mib'] or 0:8.1f} MiB {r['hz']:8.0f} Hz {r['usable']:6.1f} % usable {r['stacks']:7} stacks"

@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 LOOKS = {
     "pysample": ("#0b6e4f", "o"), "profiling.sampling": ("#c8553d", "s"), "py-spy": ("#5b5f97", "^"),
     "py-spy --nonblocking": ("#9a7fd1", "v"), "Austin 4": ("#d99a00", "D"), "Austin 3": ("#8a6d3b", "d"),
-    "a busy core": ("#888888", "x"), "bare reads": ("#444444", "_"), "sampler_tick": ("#77a98f", "o"),
+    "a busy core": ("#888888", "x"), "bare reads": ("#444444", "_"), "sampler_burst": ("#77a98f", "o"), "bare reads by eights": ("#222222", "_"),
     "fork": ("#888888", "x"), "pysample --in-process": ("#77a98f", "v"), "gc.get_objects": ("#444444", "s"),
     "objgraph": ("#5b5f97", "^"), "guppy3": ("#c8553d", "D"),
 }

@@ -206,6 +206,16 @@ class Austin(Profiler):
         return peers.installed("austin_dist", where)
 
 
+def cpu_ns(pid):
+    """Time on a CPU of all threads of a process, so far."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+                total += int(f.read().split()[0])
+    return total
+
+
 class Run:
     """A profiler at work on a target."""
 
@@ -238,13 +248,7 @@ class Run:
                     raise Failed(f"{self.profiler.name} ended early: {self.words()[-500:]}")
 
     def cpu_ns(self):
-        """Time on a CPU of all its threads, so far."""
-        total = 0
-        for task in os.listdir(f"/proc/{self.process.pid}/task"):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                with open(f"/proc/{self.process.pid}/task/{task}/schedstat") as f:
-                    total += int(f.read().split()[0])
-        return total
+        return cpu_ns(self.process.pid)
 
     def memory(self):
         """Most that it ever held so far, in MiB."""

@@ -1,66 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /* How close to the limit is a sample? Takes samples of all threads as fast as it goes, and
- * in turns with that calls process_vm_readv alone for the same bytes, which no sampler can
- * beat.
+ * in turns with that calls process_vm_readv alone for the same bytes: once for each look,
+ * and once for eight of them.
  *
- *   bench_raw PID ROUNDS SECONDS      prints: samples/s, bare reads/s, their ratio
+ *   bench_raw PID ROUNDS SECONDS      prints: samples/s, bare reads/s, bare reads/s by eights
  */
+#include "bench/pieces.h"
 #include "profiler/clock.h"
-#include "profiler/sampler.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { EIGHT = 8 };
+
 static double sample_for(struct sampler *s, uint64_t ns)
 {
-	uint64_t began = clock_now(), now = began, n = 0;
+	uint64_t began = clock_now(), now = began, before = s->counts.ticks;
 
-	for (; now - began < ns; n++) {
-		if (sampler_tick(s, now, 1) != PS_OK)
+	while (now - began < ns) {
+		if (sampler_burst(s, now) != PS_OK)
 			exit(1);
 		now = clock_now();
 	}
-	return (double)n * 1e9 / (double)(now - began);
+	return (double)(s->counts.ticks - before) * 1e9 / (double)(now - began);
 }
 
-enum { PIECES_MAX = 1024 }; /* of one call: IOV_MAX */
-
-/* The pieces of one sample of all threads, as they were predicted for it. */
-static unsigned pieces_of(const struct sampler *s, struct iovec *remote)
+static double read_for(struct sampler *s, uint64_t ns, unsigned times)
 {
-	const struct layout *l = &s->site.layout;
-	uint32_t head = l->at[F_INTERP_THREADS_HEAD], generation = l->at[F_INTERP_GENERATION];
-	uint32_t len = layout_has(l, F_INTERP_GENERATION) ? generation - head + 8 : 8;
-	unsigned n = 0;
-
-	remote[n++] = (struct iovec){ (void *)(uintptr_t)(s->interpreters[0].at + head), len };
-	for (uint32_t k = 0; k < s->nthreads; k++) {
-		const struct thread *t = &s->threads[k];
-
-		if (n + 1 + t->nchunks > PIECES_MAX)
-			break;
-		remote[n++] = (struct iovec){ (void *)(uintptr_t)t->at, l->span[S_THREAD] };
-		for (uint32_t i = 0; i < t->nchunks; i++)
-			remote[n++] = (struct iovec){ (void *)(uintptr_t)t->chunks[i].at,
-						      t->chunks[i].window };
-	}
-	return n;
-}
-
-static double read_for(struct sampler *s, uint64_t ns)
-{
-	static unsigned char buffer[16 << 20];
-	static struct iovec local[PIECES_MAX], remote[PIECES_MAX];
-	unsigned pieces = pieces_of(s, remote);
+	static struct pieces p;
 	uint64_t began = clock_now(), now = began, n = 0;
-	size_t used = 0;
 
-	for (unsigned i = 0; i < pieces && used + remote[i].iov_len <= sizeof buffer; i++) {
-		local[i] = (struct iovec){ buffer + used, remote[i].iov_len };
-		used += remote[i].iov_len;
-	}
-	for (; now - began < ns; n++) {
-		if (process_vm_readv(s->target->pid, local, pieces, remote, pieces, 0) < 0)
+	times = pieces_plan(&p, s, times);
+	for (; now - began < ns; n += times) {
+		if (process_vm_readv(s->target->pid, p.local, p.n, p.remote, p.n, 0) < 0)
 			exit(1);
 		now = clock_now();
 	}
@@ -84,9 +56,9 @@ int main(int argc, char **argv)
 	sampler_keep_still(&s);
 	sample_for(&s, ns / 4);
 	for (int i = 0; i < rounds; i++) {
-		double samples = sample_for(&s, ns), reads = read_for(&s, ns);
+		double samples = sample_for(&s, ns), reads = read_for(&s, ns, 1);
 
-		printf("%.0f %.0f %.3f\n", samples, reads, samples / reads);
+		printf("%.0f %.0f %.0f\n", samples, reads, read_for(&s, ns, EIGHT));
 	}
 	sampler_close(&s);
 	target_close(&target);

@@ -23,15 +23,15 @@ DESCEND_S = 0.5  # in which all threads have got to their depth
 # (threads, what deep.py has on top): a loop that calls nothing, so that its stack never changes,
 # and one that calls small functions all the time.
 KINDS = ((1, "quiet"), (20, "quiet"), (1, "calls"))
+BARE = ("sampler_burst", "bare reads", "bare reads by eights")
 TOPS = {("quiet",), ("calling",), ("calling", "two"), ("calling", "two", "one")}
 
 
 def bare(pid, seconds):
-    """(ticks of the sampler, bare reads) a second."""
+    """(looks of the sampler, bare reads, bare reads of eight looks in one call) a second."""
     done = subprocess.run([RAW, str(pid), "1", str(seconds)], capture_output=True, text=True, check=True,
                           timeout=seconds + LIMIT_S)
-    samples, reads, _ = map(float, done.stdout.split())
-    return samples, reads
+    return tuple(map(float, done.stdout.split()))
 
 
 def possible(stack):
@@ -56,7 +56,7 @@ def measure(python, supported, threads, leaf, seconds, rounds, exe=profilers.PYS
     entrants = {name: profilers.all_of(exe)[name] for name in supported}
     if "profiling.sampling" in entrants and threads == 1:
         entrants["profiling.sampling"] = profilers.Tachyon(())  # its default, one thread
-    taken = {name: {} for name in [*entrants, "bare reads", "sampler_tick"]}  # of each round that did not fail
+    taken = {name: {} for name in [*entrants, *BARE]}  # of each round that did not fail
     told, failures = {name: {} for name in entrants}, []
     try:
         with python.target(os.path.join(HERE, "targets", "deep.py"), str(threads), str(DEPTH), leaf) as target:
@@ -65,7 +65,8 @@ def measure(python, supported, threads, leaf, seconds, rounds, exe=profilers.PYS
                 for name in order:
                     try:
                         if name == "bare reads":
-                            taken["sampler_tick"][number], taken[name][number] = bare(target.pid, seconds / 2)
+                            for of, looks in zip(BARE, bare(target.pid, seconds / 3)):
+                                taken[of][number] = looks
                             continue
                         r = entrants[name].record(target, "max", seconds)
                     except profilers.FAILURES as e:

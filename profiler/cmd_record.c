@@ -126,7 +126,8 @@ static enum ps_status tick(struct recording *r, struct schedule *when, uint64_t 
 	if (when->period)
 		note_lateness(&r->sampler.counts, when->deadline, now);
 	weight = schedule_take(when, r->until && now > r->until ? r->until : now);
-	st = sampler_tick(&r->sampler, now, weight);
+	st = when->period ? sampler_tick(&r->sampler, now, weight)
+			  : sampler_burst(&r->sampler, now);
 	if (st == PS_EXEC) {
 		st = follow_exec(r, err);
 		schedule_pass(when, clock_now());

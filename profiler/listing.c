@@ -316,3 +316,13 @@ bool listing_has_unnamed(const struct sampler *s)
 	}
 	return false;
 }
+
+enum ps_status listing_now(struct sampler *s)
+{
+	enum ps_status st = PS_TORN;
+
+	for (int attempt = 0; attempt < 8 && (st == PS_TORN || st == PS_FAULT); attempt++)
+		st = listing_refresh(s);
+	s->relist = st != PS_OK;
+	return st;
+}

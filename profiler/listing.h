@@ -10,6 +10,10 @@
  * what is known of them. PS_TORN: the lists changed while they were read; as before. */
 enum ps_status listing_refresh(struct sampler *s) PS_MUST_USE;
 
+/* The same, a few times where lists change while they are read; what is still wrong then is for
+ * the next refresh, s->relist. */
+enum ps_status listing_now(struct sampler *s) PS_MUST_USE;
+
 /* Is there a thread whose name threading has not told yet? */
 bool listing_has_unnamed(const struct sampler *s);
 

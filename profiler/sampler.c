@@ -2,6 +2,7 @@
 #include "profiler/sampler.h"
 
 #include "profiler/blocking.h"
+#include "profiler/clock.h"
 #include "profiler/keep.h"
 #include "profiler/listing.h"
 #include "profiler/look.h"
@@ -24,115 +25,9 @@ enum {
 	CUT_ATTEMPTS = 4,     /* for a top that is uncertain, before it is left out */
 	FURTHER_MAX = 256,    /* reads besides, see takes_further_read() */
 	NEW_SAMPLES = 64,     /* that a thread is new */
+	BURST_LOOKS = 8,      /* more save hardly anything: two of ten parts are the call itself */
+	BURST_AFTER = 2048,   /* looks at memory that has not moved */
 };
-
-/* --- opening --- */
-
-static enum ps_status note_markers(struct sampler *s)
-{
-	static const char no_python[] = "[no Python code]", gc[] = "<GC>";
-	struct profile_function f = { .name = { no_python, sizeof no_python - 1 },
-				      .kind = FUNCTION_OMITTED };
-
-	PS_TRY(profile_function(s->profile, &f, &s->no_python));
-	f = (struct profile_function){ .name = { gc, sizeof gc - 1 }, .kind = FUNCTION_GC };
-	return profile_function(s->profile, &f, &s->collecting);
-}
-
-static enum ps_status prepare(struct sampler *s)
-{
-	PS_TRY(code_cache_init(&s->codes, s->target, &s->site.layout, s->profile));
-	PS_TRY(capture_create(s->target, &s->site.layout, &s->batch));
-	PS_TRY(capture_create(s->target, &s->site.layout, &s->again));
-	PS_TRY(note_markers(s));
-	s->look_span = look_span(&s->site.layout);
-	s->exceptions = (struct exceptions){ .target = s->target, .layout = &s->site.layout };
-	s->unwinder = (struct unwinder){ .target = s->target,
-					 .layout = &s->site.layout,
-					 .codes = &s->codes,
-					 .profile = s->profile };
-	return unwinder_init(&s->unwinder);
-}
-
-/* Lists change while they are read: a few attempts, then the next refresh. */
-static enum ps_status list_now(struct sampler *s)
-{
-	enum ps_status st = PS_TORN;
-
-	for (int attempt = 0; attempt < 8 && (st == PS_TORN || st == PS_FAULT); attempt++)
-		st = listing_refresh(s);
-	s->relist = st != PS_OK;
-	return st;
-}
-
-enum ps_status sampler_open(struct target *t, struct profile *p, struct sampler *s,
-			    struct ps_err *err)
-{
-	enum ps_status st;
-
-	*s = (struct sampler){ .target = t, .profile = p };
-	PS_TRY(locate(t, &s->site, err));
-	st = prepare(s);
-	if (!st)
-		st = list_now(s);
-	if (st) {
-		sampler_close(s);
-		if (st == PS_FAULT || st == PS_TORN)
-			return ps_fail(err, target_ended(t) ? PS_GONE : PS_NOT_READY,
-				       "the interpreter's threads could not be listed");
-		return ps_fail(err, st, "prepare to sample: %s", ps_status_name(st));
-	}
-	return PS_OK;
-}
-
-static void drop_threads(struct sampler *s)
-{
-	for (uint32_t i = 0; i < s->nthreads; i++)
-		thread_deinit(&s->threads[i]);
-	free(s->threads);
-	free(s->interpreters);
-	s->threads = NULL;
-	s->interpreters = NULL;
-	s->nthreads = s->ninterpreters = 0;
-}
-
-void sampler_close(struct sampler *s)
-{
-	blocking_destroy(s->blocking);
-	drop_threads(s);
-	capture_destroy(s->batch);
-	capture_destroy(s->again);
-	unwinder_deinit(&s->unwinder);
-	if (s->codes.target)
-		code_cache_deinit(&s->codes);
-	free(s->codes_seen);
-	tids_deinit(&s->tids);
-	*s = (struct sampler){ 0 };
-}
-
-enum ps_status sampler_use_blocking(struct sampler *s, struct ps_err *err)
-{
-	return blocking_create(s->target->pid, &s->blocking, err);
-}
-
-enum ps_status sampler_follow_exec(struct sampler *s, struct ps_err *err)
-{
-	struct site site;
-
-	PS_TRY(target_follow_exec(s->target, err));
-	PS_TRY(locate(s->target, &site, err));
-	drop_threads(s);
-	s->site = site;
-	s->exceptions.proved = false;
-	s->gil = (struct gil){ 0 };
-	s->look_span = look_span(&s->site.layout);
-	code_cache_forget(&s->codes, &s->site.layout);
-	unwinder_forget(&s->unwinder);
-	s->listed_head = 0;
-	if (list_now(s))
-		return ps_fail(err, PS_NOT_READY, "the interpreter's threads could not be listed");
-	return PS_OK;
-}
 
 /* --- one thread --- */
 
@@ -174,6 +69,12 @@ static bool is_same_thread(struct sampler *s, struct thread *t, const unsigned c
 	return false;
 }
 
+static enum ps_status replan(struct sampler *s, struct thread *t, raddr newest)
+{
+	s->replanned_at = s->counts.ticks;
+	return plan_chunks(s->target, t, newest);
+}
+
 static bool plan_has(const struct thread *t, raddr chunk)
 {
 	for (uint32_t i = t->nchunks; i > 0; i--) {
@@ -210,7 +111,7 @@ static enum ps_status fit_plan(struct sampler *s, struct sample *x)
 			return PS_OK;
 		x->moved = x->thread->samples > 1;
 		x->thread->popped = 0;
-		st = plan_chunks(s->target, x->thread, newest);
+		st = replan(s, x->thread, newest);
 		if (st == PS_NOMEM || st == PS_GONE || st == PS_DENIED)
 			return st;
 		PS_TRY(capture_again(s, x->thread, x->capture));
@@ -268,7 +169,7 @@ static enum ps_status unwind_or_replan(struct sampler *s, struct sample *x)
 	newest = layout_get(&s->site.layout, x->capture->state, F_THREAD_CHUNK);
 	x->thread->nchunks = 0;
 	x->moved = true;
-	PS_TRY(plan_chunks(s->target, x->thread, newest));
+	PS_TRY(replan(s, x->thread, newest));
 	PS_TRY(capture_again(s, x->thread, x->capture));
 	return unwind(s, x);
 }
@@ -484,16 +385,25 @@ static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct 
 
 /* --- a tick --- */
 
+/* Begins a batch, with what is to be read of the interpreters; returns of how many. */
+static uint32_t start_batch(struct sampler *s)
+{
+	capture_reset(s->batch);
+	if (s->now < s->next_look && s->now >= s->churn_until)
+		return 0;
+	s->next_look = s->now + LOOK_NS;
+	return look_plan(s);
+}
+
 /* Threads from `from` on, as many as one batch takes; *ret_next is behind the last. */
 static enum ps_status tick_batch(struct sampler *s, uint32_t from, uint32_t *ret_next)
 {
 	uint32_t looked = 0, next = from, read = 0;
 
-	capture_reset(s->batch);
-	if (from == 0 && (s->now >= s->next_look || s->now < s->churn_until)) {
-		s->next_look = s->now + LOOK_NS;
-		looked = look_plan(s);
-	}
+	if (from == 0)
+		looked = start_batch(s);
+	else
+		capture_reset(s->batch);
 	while (next < s->nthreads &&
 	       (keep_may(s, &s->threads[next]) || capture_add(s->batch, &s->threads[next])))
 		next++;
@@ -523,7 +433,7 @@ static enum ps_status refresh(struct sampler *s)
 			&head, 8))
 		return PS_OK; /* looked at again at the next refresh */
 	if (s->relist || head != s->listed_head || s->now % RELIST_NS < REFRESH_NS) {
-		enum ps_status st = list_now(s);
+		enum ps_status st = listing_now(s);
 
 		if (st == PS_NOMEM || st == PS_GONE)
 			return st;
@@ -548,11 +458,41 @@ static void start_epoch_by_time(struct sampler *s)
 	}
 }
 
+/* Looks at the only thread one right after another, in one call. */
+static enum ps_status tick_burst(struct sampler *s)
+{
+	struct thread *t = s->threads;
+	uint64_t began = s->now, apart;
+	uint32_t looked = start_batch(s), n = 0;
+
+	while (n < BURST_LOOKS && capture_add(s->batch, t))
+		n++;
+	PS_TRY(capture_read(s->batch));
+	apart = (clock_now() - began) / (n ? n : 1);
+	look_take(s, looked);
+	for (uint32_t i = 0; i < n; i++) {
+		/* What was copied by another plan need not have all that is asked for now. */
+		if (i && (s->relist || t->nforeign || s->replanned_at == s->counts.ticks))
+			break;
+		s->counts.ticks += i != 0;
+		s->now = began + i * apart;
+		capture_get(s->batch, i, &s->capture);
+		PS_TRY(sample_thread(s, t, &s->capture));
+	}
+	return PS_OK;
+}
+
+/* Only where hardly ever a look is dropped in tick_burst(): those would be missing where the
+ * program is then. */
+static bool may_burst(const struct sampler *s)
+{
+	return s->nthreads == 1 && !s->blocking && s->threads[0].nchunks &&
+	       !s->threads[0].nforeign && s->now >= s->churn_until &&
+	       s->counts.ticks - s->replanned_at >= BURST_AFTER;
+}
+
 static enum ps_status tick_all(struct sampler *s)
 {
-	if (code_make_room(&s->codes))
-		unwinder_forget(&s->unwinder); /* it goes by the codes' indices */
-	start_epoch_by_time(s);
 	PS_TRY(keep_look(s));
 	for (uint32_t from = 0, next; from < s->nthreads || from == 0; from = next) {
 		PS_TRY(tick_batch(s, from, &next));
@@ -566,7 +506,8 @@ static enum ps_status tick_all(struct sampler *s)
 	return PS_OK;
 }
 
-enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight)
+/* What goes before each tick; and the tick begins. */
+static enum ps_status begin_tick(struct sampler *s, uint64_t now, uint32_t weight)
 {
 	enum ps_status st;
 
@@ -576,16 +517,23 @@ enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight)
 		PS_TRY(refresh(s));
 		s->next_refresh = now + REFRESH_NS;
 	} else if (s->relist) {
-		st = list_now(s);
+		st = listing_now(s);
 		if (st == PS_FAULT || st == PS_TORN)
 			s->next_refresh = 0; /* ended, or another program? */
 		else
 			PS_TRY(st);
 	}
 	s->counts.ticks++;
-	if (!s->blocking)
-		return tick_all(s);
-	st = blocking_stop(s->blocking);
+	if (code_make_room(&s->codes))
+		unwinder_forget(&s->unwinder); /* it goes by the codes' indices */
+	start_epoch_by_time(s);
+	return PS_OK;
+}
+
+static enum ps_status tick_stopped(struct sampler *s)
+{
+	enum ps_status st = blocking_stop(s->blocking);
+
 	if (st == PS_TORN) {
 		s->counts.lost[LOST_TORN] += s->nthreads;
 		return PS_OK;
@@ -594,4 +542,18 @@ enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight)
 	st = tick_all(s);
 	blocking_resume(s->blocking);
 	return st;
+}
+
+enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight)
+{
+	PS_TRY(begin_tick(s, now, weight));
+	return s->blocking ? tick_stopped(s) : tick_all(s);
+}
+
+enum ps_status sampler_burst(struct sampler *s, uint64_t now)
+{
+	PS_TRY(begin_tick(s, now, 1));
+	if (may_burst(s))
+		return tick_burst(s);
+	return s->blocking ? tick_stopped(s) : tick_all(s);
 }

@@ -69,6 +69,7 @@ struct sampler {
 	uint32_t changes;       /* code objects that were found replaced in the second that ... */
 	uint64_t changes_until; /* ... ends here */
 	uint64_t churn_until;   /* code objects were reused of late: look closely until then */
+	uint64_t replanned_at;  /* the tick at which a thread's chunks were last found anew */
 	bool relist;
 	uint32_t unnamed_rounds; /* that names were looked for in vain */
 	bool same_pid_namespace;
@@ -92,6 +93,11 @@ void sampler_keep_still(struct sampler *s);
 /* One sample of each thread, which stands for weight periods. Samples that are lost are
  * counted. PS_GONE, PS_EXEC, PS_DENIED and PS_NOMEM end the ticking; nothing else does. */
 enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight) PS_MUST_USE;
+
+/* The same as fast as it goes, of weight one. Where the only thread has been steady for a
+ * while, one call copies it several times over: these are as many ticks, a microsecond or two
+ * apart. A system call costs as much as two or three of the copies that it makes. */
+enum ps_status sampler_burst(struct sampler *s, uint64_t now) PS_MUST_USE;
 
 /* After PS_EXEC: finds the new program's interpreter. PS_NOT_READY: try again soon. */
 enum ps_status sampler_follow_exec(struct sampler *s, struct ps_err *err) PS_MUST_USE;

@@ -136,7 +136,7 @@ def test_who_cannot_record_is_left_out(python):
         assert "it broke" in accuracy.trial(python, who)["breaking"]
         taken, failures = accuracy.gather(python, "families", who, {"breaking": 1}, 1, 2)
         assert not taken and len(failures) == 2
-        for rows, failures in (cost.table(python, who, (1,), (1,), 1), cost.curve(python, who, "frames", (10,), 1, 1),
+        for rows, failures in (cost.table(python, who, (1,), (1,), 1, ()), cost.curve(python, who, "frames", (10,), 1, 1),
                                cost.first_samples(python, who, 1, 1)):
             assert not rows and len(failures) == 1 and "it broke" in failures[0]
 

@@ -219,3 +219,79 @@ Test(sampler, asks_for_no_memory_once_everything_was_seen)
 		cr_expect_eq(usable(w), SEEN + TURNS, "%s", w->version);
 	}
 }
+
+/* --- as fast as it goes --- */
+
+/* A thread alone that stands in main and f. */
+static struct world *world_of_one(enum table_id id)
+{
+	struct world *w = calloc(1, sizeof *w);
+
+	cr_assert(w);
+	image_init(&w->im, id);
+	image_thread(&w->im, &w->t[1], 11, 101);
+	w->main = image_code(&w->im, &(struct image_code){ .name = "main", .first_line = 1 });
+	w->f = image_code(&w->im, &(struct image_code){ .name = "f", .first_line = 100 });
+	image_push(&w->t[1], w->main, 4);
+	image_push(&w->t[1], w->f, 2);
+	w->version = table_name(id);
+	sampled_init(&w->s, &w->im);
+	return w;
+}
+
+/* Returns how many ticks it was, and that there was a sample of each is expected. */
+static uint64_t burst(struct world *w, uint64_t *ret_reads)
+{
+	uint64_t ticks = w->s.counts.ticks, reads = w->im.fake.reads, samples = usable(w);
+	enum ps_status st = sampler_burst(&w->s, w->now += 1000);
+
+	cr_assert_eq(st, PS_OK, "%s: %s", w->version, ps_status_name(st));
+	*ret_reads = w->im.fake.reads - reads;
+	ticks = w->s.counts.ticks - ticks;
+	cr_expect_eq(usable(w) - samples, ticks * w->s.nthreads, "%s", w->version);
+	return ticks;
+}
+
+enum { LOOKS = 8, STEADY = 2048 };
+
+Test(sampler, looks_several_times_in_one_call_at_what_has_been_steady)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		struct world *w = world_of_one(id);
+		uint64_t reads, depth = 0;
+
+		for (int i = 0; i < STEADY; i++)
+			cr_assert_eq(burst(w, &reads), 1, "%s: not yet", w->version);
+		cr_expect_eq(burst(w, &reads), LOOKS, "%s", w->version);
+		cr_expect_eq(reads, 1, "%s: %lu", w->version, (unsigned long)reads);
+		cr_expect(stands_in(w, "f"), "%s", w->version);
+		/* More than was foreseen: the others of the burst would be of the old plan. */
+		for (; depth < 100; depth++)
+			image_push(&w->t[1], w->main, 2);
+		cr_expect_eq(burst(w, &reads), 1, "%s", w->version);
+		cr_expect_gt(reads, 1, "%s", w->version);
+		cr_expect(stands_in(w, "main"), "%s", w->version);
+		cr_expect_eq(burst(w, &reads), 1, "%s: not yet again", w->version);
+		end(w);
+	}
+}
+
+Test(sampler, looks_once_at_several_threads_or_at_a_generator)
+{
+	EACH_VERSION(w)
+	{
+		struct world *one = world_of_one(id_);
+		raddr gen = image_code(
+			&one->im,
+			&(struct image_code){ .name = "gen", .first_line = 9, .flags = 0x20 });
+		uint64_t reads;
+
+		image_push_generator(&one->t[1], gen, 7);
+		for (int i = 0; i < 2 * STEADY; i++) {
+			cr_assert_eq(sampler_burst(&w->s, w->now += 1000), PS_OK);
+			cr_assert_eq(burst(one, &reads), 1, "%s", w->version);
+		}
+		cr_expect_eq(w->s.counts.ticks, 2 * STEADY, "%s", w->version);
+		end(one);
+	}
+}
