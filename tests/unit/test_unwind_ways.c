@@ -318,15 +318,6 @@ Test(unwind_ways, a_generator_stands_where_its_code_calls_what_is_above_it)
 	}
 }
 
-/* user has C code call f; by the time that its entry frame is copied, another call's is there. */
-static void call_by_c(struct world *w)
-{
-	raddr shim = image_push_shim(&w->t);
-
-	image_push(&w->t, w->f, 2);
-	image_set(&w->im, shim, F_FRAME_PREVIOUS, w->t.frame[0].at);
-}
-
 /* For what stands on a frame may be generators. */
 static void know_generators(struct world *w)
 {
@@ -335,6 +326,46 @@ static void know_generators(struct world *w)
 	image_pop(&w->t);
 	image_pop(&w->t);
 	image_step(&w->t, 3);
+}
+
+/* The generator may be one of a later call, which came by at the same addresses. */
+Test(unwind_ways, what_c_code_runs_of_its_own_is_believed_once_it_is_steady)
+{
+	EACH_VERSION(w)
+	{
+		know_generators(w);
+		image_push_shim(&w->t);
+		image_push_generator(&w->t, w->other, 7);
+		for (int i = 0; i < 4; i++)
+			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 user:104", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect(w->rig.out.cut, "%s", w->version);
+		settle(w, "main:5 user:104 other:508");
+	}
+}
+
+Test(unwind_ways, c_code_runs_nothing_for_a_frame_that_stands_where_it_calls_nothing)
+{
+	EACH_VERSION(w)
+	{
+		know_generators(w);
+		image_push_shim(&w->t);
+		image_push_generator(&w->t, w->other, 7);
+		settle(w, "main:5 user:104 other:508");
+		image_set(&w->im, w->user_frame, F_FRAME_INSTR,
+			  w->user + w->im.layout.code_units_at + 2 * IMAGE_WORKS);
+		expect_told(w, "main:5 user:129", false);
+	}
+}
+
+/* user has C code call f; by the time that its entry frame is copied, another call's is there. */
+static void call_by_c(struct world *w)
+{
+	raddr shim = image_push_shim(&w->t);
+
+	image_push(&w->t, w->f, 2);
+	image_set(&w->im, shim, F_FRAME_PREVIOUS, w->t.frame[0].at);
 }
 
 Test(unwind_ways, what_c_code_has_called_with_nothing_in_between_it_has_called_again)
