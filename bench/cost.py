@@ -5,6 +5,7 @@ the cost grows with frames, threads and distinct stacks."""
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -39,18 +40,23 @@ def watch(profiler, target, rate, seconds):
 
 def bare(target, rate, what, seconds):
     """The same of a loop that only sleeps, or sleeps and reads: who does both takes no less."""
-    process = subprocess.Popen([PACE, str(target.pid), str(rate), what], stdin=subprocess.DEVNULL)
+    process = subprocess.Popen([PACE, str(target.pid), str(rate), what], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, text=True)
     try:
-        time.sleep(SETTLE)
-        cpu, began = profilers.cpu_ns(process.pid), time.monotonic_ns()
+        if process.stdout.readline().strip() != "ready":
+            raise profilers.Failed("bench_pace did not begin")
+        began, before = time.monotonic_ns(), profilers.cpu_ns(process.pid)
         time.sleep(seconds)
-        cpu, span = profilers.cpu_ns(process.pid) - cpu, time.monotonic_ns() - began
-        if process.poll() is not None:
-            raise profilers.Failed("bench_pace ended early")
+        span, cpu = time.monotonic_ns() - began, profilers.cpu_ns(process.pid) - before
+        process.send_signal(signal.SIGINT)
+        hz = int(process.stdout.readline() or 0) * 1e9 / span
     finally:
         process.kill()
         process.wait()
-    return {"cpu": 100 * cpu / span, "mib": None, "hz": rate, "us_a_look": 1e9 * cpu / span / rate / 1000,
+        process.stdout.close()
+    if not hz:
+        raise profilers.Failed("bench_pace ended early")
+    return {"cpu": 100 * cpu / span, "mib": None, "hz": hz, "us_a_look": cpu * 1e6 / span / hz,
             "samples": 0, "usable": 100.0, "stacks": 1}
 
 

@@ -14,9 +14,14 @@ struct pieces {
 	size_t used;
 };
 
+/* Copies keep away from their sources within a page, as those of capture.c do. */
 static inline bool pieces_add(struct pieces *p, raddr at, uint32_t len)
 {
-	if (p->n == PIECES_MAX || len > sizeof p->buffer - p->used)
+	uint32_t ahead = (uint32_t)((uintptr_t)p->buffer + p->used - at) % 4096;
+
+	if (ahead && ahead < 512)
+		p->used += 512 - ahead;
+	if (p->n == PIECES_MAX || p->used + len > sizeof p->buffer)
 		return false;
 	p->remote[p->n] = (struct iovec){ (void *)(uintptr_t)at, len };
 	p->local[p->n++] = (struct iovec){ p->buffer + p->used, len };
@@ -25,25 +30,29 @@ static inline bool pieces_add(struct pieces *p, raddr at, uint32_t len)
 }
 
 /* One look at all threads, as they were predicted for the next sample; so often as there is
- * room for, at most `times`. Returns how often. */
+ * room for, at most `times`. Returns how often: 0 if not once. */
 static inline unsigned pieces_plan(struct pieces *p, const struct sampler *s, unsigned times)
 {
 	const struct layout *l = &s->site.layout;
+	unsigned whole = 0;
 
-	p->n = 0;
 	p->used = 0;
-	for (unsigned i = 0; i < times; i++) {
-		for (uint32_t k = 0; k < s->nthreads; k++) {
-			const struct thread *t = &s->threads[k];
-			bool fits = pieces_add(p, t->at, l->span[S_THREAD]);
+	for (unsigned i = 0, n = p->n = 0; i < times; i++, whole = i, n = p->n) {
+		bool fits = true;
 
+		for (uint32_t k = 0; k < s->nthreads && fits; k++) {
+			const struct thread *t = &s->threads[k];
+
+			fits = pieces_add(p, t->at, l->span[S_THREAD]);
 			for (uint32_t c = 0; c < t->nchunks && fits; c++)
 				fits = pieces_add(p, t->chunks[c].at, t->chunks[c].window);
-			if (!fits)
-				return i ? i : 1;
+		}
+		if (!fits) {
+			p->n = n;
+			break;
 		}
 	}
-	return times;
+	return whole;
 }
 
 #endif

@@ -18,7 +18,7 @@ static double sample_for(struct sampler *s, uint64_t ns)
 	uint64_t began = clock_now(), now = began, before = s->counts.ticks;
 
 	while (now - began < ns) {
-		if (sampler_burst(s, now) != PS_OK)
+		if (sampler_burst(s, now, 1) != PS_OK)
 			exit(1);
 		now = clock_now();
 	}
@@ -31,6 +31,8 @@ static double read_for(struct sampler *s, uint64_t ns, unsigned times)
 	uint64_t began = clock_now(), now = began, n = 0;
 
 	times = pieces_plan(&p, s, times);
+	if (!times)
+		exit(1);
 	for (; now - began < ns; n += times) {
 		if (process_vm_readv(s->target->pid, p.local, p.n, p.remote, p.n, 0) < 0)
 			exit(1);

@@ -227,7 +227,7 @@ def cost(part):
     out = ["## What the profiler costs by itself", ""] + facts(part["facts"], part) + [
         "", "CPU time of the profiler while it samples (its start and its output are not in it), in percent of one core, and the most memory that it held.",
         "The target's threads are CPU-bound, 33 frames deep, and call small functions all the time.",
-        "*Bare sleep* is a loop that sleeps until the deadlines of such a recording and does nothing else, *bare sleep and read* also calls `process_vm_readv` once each time, for the bytes of one look: the limit, on this machine, for who does both.", ""]
+        "*Bare sleep* is a loop that sleeps until the deadlines of such a recording and does nothing else, *bare sleep and read* also calls `process_vm_readv` once each time, for the bytes of one look at all threads: the limit, on this machine, for who does both. With many threads pysample can be below it, for it does not read again those that have certainly not run.", ""]
     rows = part["rows"]
     for version in dict.fromkeys(r["python"] for r in rows):
         mine = [r for r in rows if r["python"] == version]
@@ -410,7 +410,7 @@ def goal_rows(results):
                 share = (ours["tvd"] - ours["floor"]) / max(its["tvd"] - its["floor"], 0.01)
                 goal(f"distance to the truth, `{program}`, 3.15, to that of profiling.sampling", "< a third",
                      f"{share:.2f}: {ours['tvd']:.1f} % of {its['tvd']:.1f} %, less the floor of {ours['floor']:.1f} %; at least {least(ours)} of {least(its)}",
-                     share < 1 / 3)
+                     share < 1 / 3 if its["tvd"] > 2 * its["floor"] else None)
         beaten, floors, cells = compare(results["accuracy"]["rows"])
         goal("nearer to the truth than every peer that does not stop the target", "every program", f"{beaten} of {cells}", 0 < cells == beaten)
         goal("at the noise floor (within a third of it)", "ordinary programs", f"{floors} of {cells}", 0 < cells == floors)

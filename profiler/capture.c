@@ -17,7 +17,9 @@ enum {
 	PAGE = 4096,
 	AHEAD_MIN = 512, /* how far a copy lies ahead of its source, by their place in a page */
 	SLOW_NS = 10000, /* a call takes 2 to 5 us; above this, and ... */
-	SLOW_PIECE_NS = 1000, /* ... this for each piece, we were not running all the time */
+	SLOW_PIECE_NS = 1000, /* ... this for each piece, we were not running all the time, ... */
+	SLOW_FACTOR = 2,      /* ... nor if each took so many times what it usually does, ... */
+	SLOW_STEP = 64,       /* ... which is found out in steps of such a part of it */
 };
 _Static_assert(COPY_MAX + 2 * (FOREIGN_MAX * GROUP_MAX + HINGES_MAX * AGAIN_BYTES) + 1024 +
 			       (REGIONS_MAX + 2 * (FOREIGN_MAX + HINGES_MAX + 4)) * AHEAD_MIN <
@@ -58,6 +60,7 @@ struct capture_batch {
 	unsigned extra[EXTRAS_MAX];
 	unsigned nextras;
 	bool has_foreign, slow;
+	uint64_t usual; /* ns for each piece: the median of all calls, or near it */
 };
 
 enum ps_status capture_create(struct target *t, const struct layout *l, struct capture_batch **ret)
@@ -255,6 +258,19 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 	return true;
 }
 
+/* Did the call take so long that we cannot have run all the time, or were held up? */
+static bool was_slow(struct capture_batch *b, uint64_t took)
+{
+	uint64_t each = took / b->npieces, step = b->usual / SLOW_STEP + 1;
+	bool unusual = b->usual && each > SLOW_FACTOR * b->usual;
+
+	if (!b->usual)
+		b->usual = each;
+	else
+		b->usual = each > b->usual ? b->usual + step : b->usual - step;
+	return unusual || took > SLOW_NS + (uint64_t)b->npieces * SLOW_PIECE_NS;
+}
+
 /* Pieces lie in the buffer in their order, and not one right behind another, so the local side
  * is given piece by piece. */
 enum ps_status capture_read(struct capture_batch *b)
@@ -279,8 +295,7 @@ enum ps_status capture_read(struct capture_batch *b)
 		if (i < b->npieces)
 			b->piece[i++].got = (uint32_t)got;
 	}
-	b->slow = b->has_foreign &&
-		  clock_now() - began > SLOW_NS + (uint64_t)b->npieces * SLOW_PIECE_NS;
+	b->slow = b->has_foreign && was_slow(b, clock_now() - began);
 	return PS_OK;
 }
 

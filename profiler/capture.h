@@ -24,7 +24,7 @@ enum { REGIONS_MAX = 512 };
 
 struct capture {
 	const unsigned char *state; /* of the thread; NULL: not readable */
-	/* Copied right after the data stack and the thread state, in that order; generators a
+	/* Copied right after the data stack and the thread state, in whichever order; generators a
 	 * second time a little later (others are empty there). */
 	struct region foreign[FOREIGN_MAX], foreign_again[FOREIGN_MAX];
 	unsigned nforeign, nforeign_again;

@@ -42,8 +42,12 @@ uint32_t schedule_take(struct schedule *s, uint64_t now)
 {
 	uint64_t current, skipped;
 
-	if (!s->period)
-		return 1;
+	if (!s->period) {
+		uint64_t since = now > s->start ? now - s->start : 1;
+
+		s->start = now;
+		return since < UINT32_MAX ? (uint32_t)since : UINT32_MAX;
+	}
 	/* One that slips into the following period still stands for its own. */
 	current = now > s->start ? (now - s->start) / s->period : 0;
 	skipped = current > s->next + 1 ? current - s->next - 1 : 0;

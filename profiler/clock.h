@@ -25,7 +25,7 @@ uint64_t clock_now(void); /* ns of CLOCK_MONOTONIC */
 
 void schedule_init(struct schedule *s, uint64_t now, uint64_t period, uint64_t seed);
 /* The sample of the present deadline begins at `now`: returns how many periods it stands
- * for, and sets the next deadline. */
+ * for, and sets the next deadline. Without a period: for how many ns, those since the last. */
 uint32_t schedule_take(struct schedule *s, uint64_t now);
 /* The time until `now` is nobody's: no sample stands for it, and it does not count as
  * skipped. */

@@ -127,7 +127,7 @@ static enum ps_status tick(struct recording *r, struct schedule *when, uint64_t 
 		note_lateness(&r->sampler.counts, when->deadline, now);
 	weight = schedule_take(when, r->until && now > r->until ? r->until : now);
 	st = when->period ? sampler_tick(&r->sampler, now, weight)
-			  : sampler_burst(&r->sampler, now);
+			  : sampler_burst(&r->sampler, now, weight);
 	if (st == PS_EXEC) {
 		st = follow_exec(r, err);
 		schedule_pass(when, clock_now());
@@ -216,10 +216,7 @@ static void describe(struct recording *r, uint64_t ended, int64_t started_ns)
 	f->blocking = o->blocking;
 	f->rate_achieved =
 		f->duration_ns ? (double)f->counts.ticks * 1e9 / (double)f->duration_ns : 0;
-	if (o->rate > 0)
-		f->period_ns = (uint64_t)(1e9 / o->rate);
-	else
-		f->period_ns = f->counts.ticks ? f->duration_ns / f->counts.ticks : 0;
+	f->period_ns = o->rate > 0 ? (uint64_t)(1e9 / o->rate) : 1; /* see schedule_take() */
 }
 
 /* Is there anything that the user asked to see? */

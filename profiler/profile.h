@@ -81,7 +81,7 @@ struct profile_total {
 	thread_id thread;
 	stack_id stack;
 	unsigned state; /* of enum sample_state */
-	uint64_t count; /* sampling periods that it stands for */
+	uint64_t count; /* sampling periods that it stands for; without a period, ns */
 };
 
 struct profile;

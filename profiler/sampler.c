@@ -146,6 +146,7 @@ static enum ps_status unwind(struct sampler *s, struct sample *x)
 			return st;
 		if (st == PS_LIMIT && x->unwound.short_copy) {
 			plan_widen(t, x->capture, x->unwound.region);
+			s->replanned_at = s->counts.ticks;
 			x->widened = t->samples > 1;
 		} else if (!st && takes_further_read(x, &deepest) && further++ < FURTHER_MAX) {
 			attempt--;
@@ -458,39 +459,6 @@ static void start_epoch_by_time(struct sampler *s)
 	}
 }
 
-/* Looks at the only thread one right after another, in one call. */
-static enum ps_status tick_burst(struct sampler *s)
-{
-	struct thread *t = s->threads;
-	uint64_t began = s->now, apart;
-	uint32_t looked = start_batch(s), n = 0;
-
-	while (n < BURST_LOOKS && capture_add(s->batch, t))
-		n++;
-	PS_TRY(capture_read(s->batch));
-	apart = (clock_now() - began) / (n ? n : 1);
-	look_take(s, looked);
-	for (uint32_t i = 0; i < n; i++) {
-		/* What was copied by another plan need not have all that is asked for now. */
-		if (i && (s->relist || t->nforeign || s->replanned_at == s->counts.ticks))
-			break;
-		s->counts.ticks += i != 0;
-		s->now = began + i * apart;
-		capture_get(s->batch, i, &s->capture);
-		PS_TRY(sample_thread(s, t, &s->capture));
-	}
-	return PS_OK;
-}
-
-/* Only where hardly ever a look is dropped in tick_burst(): those would be missing where the
- * program is then. */
-static bool may_burst(const struct sampler *s)
-{
-	return s->nthreads == 1 && !s->blocking && s->threads[0].nchunks &&
-	       !s->threads[0].nforeign && s->now >= s->churn_until &&
-	       s->counts.ticks - s->replanned_at >= BURST_AFTER;
-}
-
 static enum ps_status tick_all(struct sampler *s)
 {
 	PS_TRY(keep_look(s));
@@ -504,6 +472,52 @@ static enum ps_status tick_all(struct sampler *s)
 			break;
 	}
 	return PS_OK;
+}
+
+/* Was what is in the batch copied by a plan, or before records of code were read, that are others
+ * now? Then it need not have all that is asked for, or has what went by that name before. */
+static bool batch_is_old(const struct sampler *s, const struct thread *t, uint32_t code_reads)
+{
+	return s->relist || t->nforeign || s->replanned_at == s->counts.ticks ||
+	       s->codes.reads != code_reads || s->now < s->churn_until;
+}
+
+/* Looks at the only thread one right after another, in one call. */
+static enum ps_status tick_burst(struct sampler *s)
+{
+	struct thread *t = s->threads;
+	uint32_t looked = start_batch(s), weight = s->weight, reads = s->codes.reads, n = 0;
+	uint64_t began = s->now, before = clock_now(), apart;
+
+	while (n < BURST_LOOKS && capture_add(s->batch, t))
+		n++;
+	if (!n)
+		return tick_all(s);
+	PS_TRY(capture_read(s->batch));
+	apart = (clock_now() - before) / n;
+	look_take(s, looked);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i && batch_is_old(s, t, reads)) {
+			s->carried = weight;
+			break;
+		}
+		s->counts.ticks += i != 0;
+		s->now = began + i * apart;
+		s->weight = weight / (n - i);
+		weight -= s->weight;
+		capture_get(s->batch, i, &s->capture);
+		PS_TRY(sample_thread(s, t, &s->capture));
+	}
+	return PS_OK;
+}
+
+/* Only where hardly ever a look is dropped in tick_burst(): those would be missing where the
+ * program is then. */
+static bool may_burst(const struct sampler *s)
+{
+	return s->nthreads == 1 && !s->blocking && s->threads[0].nchunks &&
+	       !s->threads[0].nforeign && s->now >= s->churn_until &&
+	       s->counts.ticks - s->replanned_at >= BURST_AFTER;
 }
 
 /* What goes before each tick; and the tick begins. */
@@ -550,9 +564,11 @@ enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight)
 	return s->blocking ? tick_stopped(s) : tick_all(s);
 }
 
-enum ps_status sampler_burst(struct sampler *s, uint64_t now)
+enum ps_status sampler_burst(struct sampler *s, uint64_t now, uint32_t weight)
 {
-	PS_TRY(begin_tick(s, now, 1));
+	weight = weight < UINT32_MAX - s->carried ? weight + s->carried : UINT32_MAX;
+	s->carried = 0;
+	PS_TRY(begin_tick(s, now, weight));
 	if (may_burst(s))
 		return tick_burst(s);
 	return s->blocking ? tick_stopped(s) : tick_all(s);

@@ -65,6 +65,7 @@ struct sampler {
 	struct blocking *blocking; /* NULL: never stop the target */
 	uint64_t now;              /* of the tick under way */
 	uint32_t weight;
+	uint32_t carried; /* of looks that were dropped, for the next tick */
 	uint64_t next_refresh, next_names, next_look, epoch_until;
 	uint32_t changes;       /* code objects that were found replaced in the second that ... */
 	uint64_t changes_until; /* ... ends here */
@@ -94,10 +95,11 @@ void sampler_keep_still(struct sampler *s);
  * counted. PS_GONE, PS_EXEC, PS_DENIED and PS_NOMEM end the ticking; nothing else does. */
 enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight) PS_MUST_USE;
 
-/* The same as fast as it goes, of weight one. Where the only thread has been steady for a
- * while, one call copies it several times over: these are as many ticks, a microsecond or two
- * apart. A system call costs as much as two or three of the copies that it makes. */
-enum ps_status sampler_burst(struct sampler *s, uint64_t now) PS_MUST_USE;
+/* The same as fast as it goes, where the weight is ns. Where the only thread has been steady
+ * for a while, one call copies it several times over: these are as many ticks, a microsecond or
+ * two apart, which share the weight. A system call costs as much as two or three of the copies
+ * that it makes. */
+enum ps_status sampler_burst(struct sampler *s, uint64_t now, uint32_t weight) PS_MUST_USE;
 
 /* After PS_EXEC: finds the new program's interpreter. PS_NOT_READY: try again soon. */
 enum ps_status sampler_follow_exec(struct sampler *s, struct ps_err *err) PS_MUST_USE;

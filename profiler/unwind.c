@@ -257,12 +257,12 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 		prefer_way(w, c->previous, c->code, &chain);
 		return accept_upon(w, &chain, c, ret_cut);
 	}
-	if (walk_is_direct(w, c)) {
+	if (walk_is_direct(w, c, &chain)) {
 		w->out->told = true;
 		return accept(w, c, false);
 	}
-	if (walk_find_linked(w, c->previous, c->code, &chain) ||
-	    walk_find_way(w, c->previous, c->code, &chain))
+	if (walk_find_way(w, c->previous, c->code, &chain) ||
+	    walk_find_linked(w, c->previous, c->code, &chain))
 		return accept_upon(w, &chain, c, ret_cut);
 	/* What could not be read may be a generator; the next sample will tell. */
 	*ret_cut = w->n != 0 || chain.unread;
@@ -321,7 +321,6 @@ static void keep_unchanged(struct walk *w)
 
 		if (f->foreign) {
 			const unsigned char *above = slot_bytes(w, w->region, w->offset);
-
 			struct copies copies = walk_foreign_copies(w, f->at);
 
 			b = copies.bytes;
@@ -460,7 +459,7 @@ static enum ps_status is_running(struct walk *w, unsigned i, bool *ret)
 	return PS_OK;
 }
 
-/* The one that was current a moment after the copy of the data stack, as the copies have it
+/* The one that was current beside the copy of the data stack, as the copies have it
  * or as it was seen to stand there at other samples. */
 static enum ps_status try_running_after(struct walk *w, bool *ret_done, bool *ret_doubt)
 {
@@ -476,9 +475,9 @@ static enum ps_status try_running_after(struct walk *w, bool *ret_done, bool *re
 	return accept_chain(w, &chain);
 }
 
-/* Which foreign frame can stand on top? What was current right after the copy of the data
- * stack says it best: the top frame itself, so none; or a generator. Else what the bytecode
- * tells, or one that was running a moment later, and whose chain leads to the top frame. */
+/* Which foreign frame can stand on top? What was current beside the copy of the data stack says
+ * it best: the top frame itself, so none; or a generator. Else what the bytecode tells, or one
+ * that was running a moment later, and whose chain leads to the top frame. */
 static enum ps_status climb_generators(struct walk *w)
 {
 	bool done = false, doubt = false;
@@ -565,6 +564,7 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 	enum ps_status st = PS_TORN;
 
 	*ret = (struct unwound){ 0 };
+	u->unwindings++;
 	if (!c->state || (c->ndata && !w.nregions))
 		return PS_FAULT;
 	/* Records became others' meanwhile: what was found before that is void. */

@@ -31,6 +31,14 @@ struct doubt {
 	uint32_t times;
 };
 
+/* A chain of generators that nothing but addresses ties to the frame below, and when it was
+ * met. */
+struct meeting {
+	raddr thread;
+	uint32_t sample, unwinding;
+	uint64_t chain; /* a hash of it */
+};
+
 struct unwinder {
 	struct target *target;
 	const struct layout *layout;
@@ -39,8 +47,11 @@ struct unwinder {
 	struct stillness stillness;
 	struct callsites callsites;
 	struct ways ways;
+	struct ways direct; /* by C code, with no generator: of one node, what was called */
 	struct doubt doubt;
-	func_id omitted; /* marker in the middle of truncated stacks */
+	struct meeting meeting;
+	uint32_t unwindings; /* of running threads so far */
+	func_id omitted;     /* marker in the middle of truncated stacks */
 	struct frame *scratch;
 	uint32_t scratch_cap;
 };

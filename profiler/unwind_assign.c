@@ -98,6 +98,7 @@ enum ps_status unwinder_init(struct unwinder *u)
 {
 	PS_TRY(stillness_init(&u->stillness));
 	PS_TRY(ways_init(&u->ways));
+	PS_TRY(ways_init(&u->direct));
 	return callsites_init(&u->callsites);
 }
 
@@ -106,6 +107,7 @@ void unwinder_forget(struct unwinder *u)
 	stillness_clear(&u->stillness);
 	callsites_clear(&u->callsites);
 	ways_clear(&u->ways);
+	ways_clear(&u->direct);
 }
 
 void unwinder_deinit(struct unwinder *u)
@@ -113,6 +115,7 @@ void unwinder_deinit(struct unwinder *u)
 	stillness_deinit(&u->stillness);
 	callsites_deinit(&u->callsites);
 	ways_deinit(&u->ways);
+	ways_deinit(&u->direct);
 	free(u->scratch);
 	u->scratch = NULL;
 	u->scratch_cap = 0;

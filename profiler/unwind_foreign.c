@@ -214,9 +214,7 @@ static unsigned top_marks(const struct walk *w)
 
 bool walk_top_can_run(const struct walk *w, const struct candidate *lowest)
 {
-	unsigned by_c = MARK_RESUMES | MARK_CALLS | MARK_USES;
-
-	return !w->n || top_marks(w) & (lowest->previous == top_address(w) ? MARK_RESUMES : by_c);
+	return !w->n || lowest->previous != top_address(w) || top_marks(w) & MARK_RESUMES;
 }
 
 bool walk_stood_there(const struct walk *w, const struct candidate *g)
@@ -256,15 +254,42 @@ static bool chain_is_steady(const struct walk *w, const struct chain *chain)
 	return true;
 }
 
-/* C code runs it, and the top frame has not given it to C code by itself: nothing but
- * addresses says that they belong together, and a loop that takes as long as the copies are
- * apart has other frames at the same ones in between. */
-static bool is_run_unseen(const struct walk *w, const struct chain *chain)
+/* The same chain on the same frame, in two reads one after another of one sample: it is met
+ * for the second time, and stood still both times. */
+static bool is_met_again(struct walk *w, const struct chain *chain)
+{
+	struct meeting *m = &w->u->meeting, now = { .thread = w->t->at,
+						    .sample = w->t->samples,
+						    .unwinding = w->u->unwindings };
+	const struct frame *f = &w->t->frames[w->n - 1];
+	bool again;
+
+	now.chain = hash_words(hash_words(f->at, f->executable), f->instr);
+	for (unsigned i = 0; i < chain->n; i++)
+		now.chain = hash_words(hash_words(now.chain, chain->generator[i].at),
+				       chain->generator[i].executable);
+	if (!walk_top_stood_still(w) || !chain_stood_there(w, chain))
+		return false;
+	again = m->thread == now.thread && m->sample == now.sample && m->chain == now.chain &&
+		m->unwinding != now.unwinding;
+	*m = now;
+	return again;
+}
+
+/* C code runs it. If the top frame stands where it gives something to C code, and refers to it,
+ * that is as good as having resumed it. Else nothing but addresses says that they belong
+ * together, and a loop that takes as long as the copies are apart has other frames at the same
+ * ones in between. *ret_seen: the first. Returns whether it is believed all the same. */
+static bool is_believed_unseen(struct walk *w, const struct chain *chain, bool *ret_seen)
 {
 	const struct candidate *lowest = &chain->generator[chain->n - 1];
+	bool gives = top_marks(w) & (MARK_RESUMES | MARK_CALLS | MARK_USES);
 
-	return w->n && chain->n && lowest->previous != top_address(w) &&
-	       !walk_top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
+	*ret_seen = gives && walk_top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
+	if (*ret_seen)
+		return false;
+	return gives && chain_is_steady(w, chain) ? walk_top_stood_still(w)
+						  : is_met_again(w, chain);
 }
 
 /* The chain ends at the top frame. Was it so at the moment of the data stack? If that
@@ -280,8 +305,12 @@ bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
 		return false;
 	if (chain->n && !walk_top_can_run(w, lowest))
 		return false;
-	if (is_run_unseen(w, chain) && !chain_is_steady(w, chain))
-		return false;
+	if (w->n && chain->n && lowest->previous != top_address(w)) {
+		bool seen, believed = is_believed_unseen(w, chain, &seen);
+
+		if (!seen)
+			return believed;
+	}
 	if (walk_top_stood_still(w) && (!w->c->slow || chain_stood_there(w, chain)))
 		return true;
 	return w->n && chain->n && chain_is_steady(w, chain) &&

@@ -88,20 +88,20 @@ void walk_set_calling(struct walk *w, struct candidate *generator, uint32_t call
 
 /* --- unwind_ways.c --- */
 
-/* The generator that ran right after the data stack was copied, or had called what ran then,
+/* The generator that ran right beside the copy of the data stack, or had called what ran then,
  * if it is above the top frame; else 0. */
 raddr walk_running_after(const struct walk *w);
 /* The generators from the top frame to the one at that address, as they were seen at other
  * samples: below a frame of the code `callee`, or, NO_CALLEE, whatever is above. */
 bool walk_find_way(struct walk *w, raddr at, uint32_t callee, struct chain *ret);
-/* The data stack's own copy proves that one generator stands on the top frame: that refers to
- * it, and what lies next, of the code `callee`, names it as its caller. Only whose generator it
- * is, the later copies have to say, and do if they agree, unless its memory was another's just
- * before. */
+/* The data stack's own copy links a generator to the top frame, which refers to it, and to what
+ * lies next, of the code `callee`, which names it as its caller. Whose generator it is, both later
+ * copies have to say, and nothing may be known that could stand in between. */
 bool walk_find_linked(struct walk *w, raddr at, uint32_t callee, struct chain *ret);
 /* Did C code call this frame of the data stack for the top frame, in all samples that were
- * certain without a generator in between? Its entry frame may be another call's by now. */
-bool walk_is_direct(const struct walk *w, const struct candidate *c);
+ * certain without a generator in between? Its entry frame may be another call's by now. `chain`:
+ * what walk_follow() found behind that. */
+bool walk_is_direct(const struct walk *w, const struct candidate *c, const struct chain *chain);
 /* Does each generator stand where it can run the next one? If not, the copies of them are of
  * different moments. */
 bool walk_chain_hangs_together(const struct walk *w, const struct chain *chain);

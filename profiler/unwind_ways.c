@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Chains of generators that were seen whole at other samples, for those moments in which the
  * copies of their frames contradict each other. The data stack, or what was current a moment
- * after it was copied, says which generator is on top; ways.h knows by which others the
+ * from when it was copied, says which generator is on top; ways.h knows by which others the
  * frame below comes to it; and of several ways that one is taken of which the copies show
  * the most. */
 #include "profiler/unwind_walk.h"
@@ -143,6 +143,16 @@ static bool can_begin(const struct walk *w, const struct way *way, uint32_t n, r
 	return !others;
 }
 
+/* What a copy shows to run there is run by another frame: its memory was another generator's at
+ * the moment of the data stack. */
+static bool is_run_elsewhere(const struct walk *w, const struct candidate *g)
+{
+	raddr below = g->previous;
+
+	return g->previous && g->previous != top_address(w) &&
+	       thread_find_shim(w->t, g->previous, &below) && below != top_address(w);
+}
+
 static void consider(struct walk *w, const struct region *r, struct guess *best)
 {
 	const struct layout *l = w->u->layout;
@@ -166,6 +176,7 @@ static void consider(struct walk *w, const struct region *r, struct guess *best)
 		if (!generators || ways[i]->node[generators - 1].code != g.code ||
 		    (best->told != NO_GENERATOR && ways[i]->node[0].code != best->told) ||
 		    (best->way && score <= best->score) ||
+		    (generators == 1 && is_run_elsewhere(w, &g)) ||
 		    !can_begin(w, ways[i], generators, r->at))
 			continue;
 		best->way = ways[i];
@@ -183,7 +194,7 @@ bool walk_find_way(struct walk *w, raddr at, uint32_t callee, struct chain *ret)
 	ret->n = 0;
 	ret->known = ret->unread = false;
 	ret->end = top_address(w);
-	if (!w->n || w->t->frames[w->n - 1].foreign || !w->u->ways.used ||
+	if (!w->n || w->c->slow || w->t->frames[w->n - 1].foreign || !w->u->ways.used ||
 	    !node_of(w, w->n - 1, &best.from))
 		return false;
 	for (unsigned i = 0; i < w->c->nforeign; i++) {
@@ -203,20 +214,37 @@ bool walk_find_way(struct walk *w, raddr at, uint32_t callee, struct chain *ret)
 
 /* --- links that the data stack itself proves --- */
 
-/* Is this generator function one that was seen to call that, if any was? */
-static bool may_have_called(const struct walk *w, uint32_t code, uint32_t callee)
+/* Does the top frame refer to no other generator that is known of the thread? */
+static bool refers_to_no_other(const struct walk *w, raddr at)
+{
+	raddr object = w->u->layout->generator_frame_at;
+
+	for (unsigned i = 0; i < w->c->nforeign; i++) {
+		raddr other = w->c->foreign[i].at;
+
+		if (other != at && thread_knows_generator(w->t, other) &&
+		    walk_top_refers_to(w, other - object))
+			return false;
+	}
+	return true;
+}
+
+/* Was it seen that a generator of this code alone stood between the top frame and what it
+ * called; or was nothing seen that did, and there is no other that could? */
+static bool can_stand_alone(const struct walk *w, raddr at, uint32_t code, uint32_t callee)
 {
 	const struct way *ways[WAYS_EACH];
 	struct way_node from;
-	unsigned n = node_of(w, w->n - 1, &from) ? ways_find(&w->u->ways, from, callee, ways) : 0;
-	bool others = false;
+	unsigned n;
 
+	if (!node_of(w, w->n - 1, &from) || !ways_have_room(&w->u->ways))
+		return false;
+	n = ways_find(&w->u->ways, from, callee, ways);
 	for (unsigned i = 0; i < n; i++) {
-		if (ways[i]->n > 1 && ways[i]->node[ways[i]->n - 2].code == code)
-			return true;
-		others |= ways[i]->n > 1;
+		if (ways[i]->n != 2 || ways[i]->node[0].code != code)
+			return false;
 	}
-	return !others;
+	return n || refers_to_no_other(w, at);
 }
 
 /* The generator that both copies have there, and where it stands; false: they disagree. */
@@ -251,7 +279,7 @@ bool walk_find_linked(struct walk *w, raddr at, uint32_t callee, struct chain *r
 	ret->end = top_address(w);
 	if (!w->n || w->c->slow || !thread_knows_generator(w->t, at) ||
 	    !walk_top_refers_to(w, at - w->u->layout->generator_frame_at) ||
-	    !generator_there(w, at, &code, &unit) || !may_have_called(w, code, callee))
+	    !generator_there(w, at, &code, &unit) || !can_stand_alone(w, at, code, callee))
 		return false;
 	thread_need_foreign(w->t, at, true);
 	walk_put(w, ret, at, code, unit);
@@ -259,18 +287,28 @@ bool walk_find_linked(struct walk *w, raddr at, uint32_t callee, struct chain *r
 	return true;
 }
 
-bool walk_is_direct(const struct walk *w, const struct candidate *c)
+/* Does the chain behind a frame's caller hold, or begin with, a generator? */
+static bool has_generator(const struct walk *w, raddr previous, const struct chain *chain)
+{
+	struct copies copies = walk_foreign_copies(w, previous);
+
+	return (chain->known && chain->n && chain->end == top_address(w)) ||
+	       thread_knows_generator(w->t, previous) ||
+	       (copies.bytes &&
+		layout_get(w->u->layout, copies.bytes, F_FRAME_OWNER) == OWNER_GENERATOR);
+}
+
+bool walk_is_direct(const struct walk *w, const struct candidate *c, const struct chain *chain)
 {
 	const struct way *ways[WAYS_EACH];
 	struct way_node from;
-	unsigned n;
+	raddr ignored;
 
-	if (!w->n || w->t->frames[w->n - 1].foreign || walk_is_bottom(w, c->previous) ||
-	    walk_on_data_stack(w, c->previous) || thread_knows_generator(w->t, c->previous) ||
-	    !node_of(w, w->n - 1, &from))
-		return false;
-	n = ways_find(&w->u->ways, from, c->code, ways);
-	return n == 1 && ways[0]->n == 1;
+	return w->n && !w->t->frames[w->n - 1].foreign && !walk_on_data_stack(w, c->previous) &&
+	       thread_find_shim(w->t, c->previous, &ignored) &&
+	       !has_generator(w, c->previous, chain) && node_of(w, w->n - 1, &from) &&
+	       ways_have_room(&w->u->ways) && !ways_find(&w->u->ways, from, c->code, ways) &&
+	       ways_find(&w->u->direct, from, c->code, ways);
 }
 
 /* --- noting ways --- */
@@ -360,7 +398,7 @@ static void note_direct(struct walk *w, uint32_t i)
 	struct way_node hinge;
 
 	if (f->previous != f[-1].at && node_of(w, i - 1, &hinge) && can_run_next(w, &hinge, false))
-		ways_note(&w->u->ways, hinge, &way);
+		ways_note(&w->u->direct, hinge, &way);
 }
 
 void walk_note_ways(struct walk *w)
@@ -374,7 +412,7 @@ void walk_note_ways(struct walk *w)
 			i--;
 		if (i < to)
 			note_way(w, i, to);
-		else if (--i > 0 && !w->t->frames[i - 1].foreign)
+		else if (--i > 0 && i != w->gap_at && !w->t->frames[i - 1].foreign)
 			note_direct(w, i);
 	}
 }

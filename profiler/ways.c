@@ -48,6 +48,11 @@ static struct ways_entry *entry_slot(const struct ways *s, struct way_node from,
 	return &s->v[i];
 }
 
+bool ways_have_room(const struct ways *s)
+{
+	return s->used < ENTRIES_MAX / 4 * 3;
+}
+
 /* Where the last generator stands is no part of the way to it. */
 static bool is_same_way(const struct way *a, const struct way *b)
 {
@@ -63,7 +68,7 @@ void ways_note(struct ways *s, struct way_node from, const struct way *way)
 		return;
 	e = entry_slot(s, from, way->node[way->n - 1].code);
 	if (!e->n) {
-		if (s->used >= ENTRIES_MAX / 4 * 3)
+		if (!ways_have_room(s))
 			return;
 		s->used++;
 		e->from = from;

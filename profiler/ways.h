@@ -45,6 +45,9 @@ void ways_clear(struct ways *s);
  * there is no room for, are not noted. */
 void ways_note(struct ways *s, struct way_node from, const struct way *way);
 
+/* Is there room for ways of other frames? If not, that none is found says nothing. */
+bool ways_have_room(const struct ways *s);
+
 /* The ways from there to frames of that code, the one that was noted last first;
  * returns how many. Good until the next note. */
 unsigned ways_find(const struct ways *s, struct way_node from, uint32_t code,

@@ -127,9 +127,23 @@ Test(schedule, as_fast_as_it_goes_has_no_deadlines)
 	schedule_init(&s, START, 0, 3);
 	for (int i = 0; i < 100; i++) {
 		cr_expect_eq(s.deadline, START);
-		cr_expect_eq(schedule_take(&s, START + 999999999u * (uint64_t)i), 1);
+		cr_expect_eq(schedule_take(&s, START + 999999999u * (uint64_t)i),
+			     i ? 999999999u : 1u);
 	}
 	cr_expect_eq(s.skipped, 0);
+}
+
+Test(schedule, without_a_period_a_sample_stands_for_the_time_since_the_last)
+{
+	struct schedule s;
+
+	schedule_init(&s, START, 0, 3);
+	cr_expect_eq(schedule_take(&s, START + 2500), 2500);
+	cr_expect_eq(schedule_take(&s, START + 2900), 400);
+	schedule_pass(&s, START + 9000);
+	cr_expect_eq(schedule_take(&s, START + 9100), 100);
+	cr_expect_eq(schedule_take(&s, START + 9000), 1, "a clock that goes back");
+	cr_expect_eq(schedule_take(&s, START + ((uint64_t)1 << 40)), UINT32_MAX);
 }
 
 Test(schedule, a_clock_before_the_start_does_no_harm)

@@ -243,7 +243,7 @@ static struct world *world_of_one(enum table_id id)
 static uint64_t burst(struct world *w, uint64_t *ret_reads)
 {
 	uint64_t ticks = w->s.counts.ticks, reads = w->im.fake.reads, samples = usable(w);
-	enum ps_status st = sampler_burst(&w->s, w->now += 1000);
+	enum ps_status st = sampler_burst(&w->s, w->now += 1000, 1000);
 
 	cr_assert_eq(st, PS_OK, "%s: %s", w->version, ps_status_name(st));
 	*ret_reads = w->im.fake.reads - reads;
@@ -288,7 +288,7 @@ Test(sampler, looks_once_at_several_threads_or_at_a_generator)
 
 		image_push_generator(&one->t[1], gen, 7);
 		for (int i = 0; i < 2 * STEADY; i++) {
-			cr_assert_eq(sampler_burst(&w->s, w->now += 1000), PS_OK);
+			cr_assert_eq(sampler_burst(&w->s, w->now += 1000, 1000), PS_OK);
 			cr_assert_eq(burst(one, &reads), 1, "%s", w->version);
 		}
 		cr_expect_eq(w->s.counts.ticks, 2 * STEADY, "%s", w->version);

@@ -345,6 +345,30 @@ Test(unwind_ways, what_c_code_runs_of_its_own_is_believed_once_it_is_steady)
 	}
 }
 
+/* Once more in the same sample. */
+static void read_again(struct world *w)
+{
+	w->rig.thread.samples--;
+	cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+}
+
+Test(unwind_ways, or_once_it_is_met_again_by_a_further_read_of_one_sample)
+{
+	EACH_VERSION(w)
+	{
+		know_generators(w);
+		image_push_shim(&w->t);
+		image_push_generator(&w->t, w->other, 7);
+		for (int i = 0; i < 4; i++)
+			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+		cr_expect(w->rig.out.cut, "%s", w->version);
+		read_again(w);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 user:104 other:508", "%s: %s",
+				 w->version, rig_stack(&w->rig));
+		cr_expect_not(w->rig.out.cut, "%s", w->version);
+	}
+}
+
 Test(unwind_ways, c_code_runs_nothing_for_a_frame_that_stands_where_it_calls_nothing)
 {
 	EACH_VERSION(w)
