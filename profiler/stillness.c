@@ -36,7 +36,7 @@ void stillness_clear(struct stillness *s)
 	s->used = s->seen = s->still = 0;
 }
 
-static struct still_place *place_slot(struct stillness *s, uint32_t code, uint32_t unit)
+static struct still_place *place_slot(const struct stillness *s, uint32_t code, uint32_t unit)
 {
 	uint32_t i = hash_words(code, unit) % PLACES_MAX;
 
@@ -92,4 +92,11 @@ bool stillness_is_usual(struct stillness *s, uint32_t code, uint32_t unit)
 	const struct still_place *p = place_slot(s, code, unit);
 
 	return p->seen < SEEN_FEW ? is_usual(s->seen, s->still) : is_usual(p->seen, p->still);
+}
+
+bool stillness_is_certain(const struct stillness *s, uint32_t code, uint32_t unit)
+{
+	const struct still_place *p = place_slot(s, code, unit);
+
+	return p->seen >= SEEN_FEW && (uint64_t)p->still * 8 >= (uint64_t)p->seen * 7;
 }

@@ -38,6 +38,7 @@ struct meeting {
 	uint32_t sample, unwinding;
 	uint64_t chain; /* a hash of it */
 };
+enum { MEETINGS = 8 };
 
 struct unwinder {
 	struct target *target;
@@ -49,7 +50,8 @@ struct unwinder {
 	struct ways ways;
 	struct ways direct; /* by C code, with no generator: of one node, what was called */
 	struct doubt doubt;
-	struct meeting meeting;
+	struct meeting meeting[MEETINGS]; /* the latest */
+	uint32_t next_meeting;
 	uint32_t unwindings; /* of running threads so far */
 	func_id omitted;     /* marker in the middle of truncated stacks */
 	struct frame *scratch;
@@ -60,7 +62,7 @@ struct unwinder {
 struct unwound {
 	bool foreign;    /* frames had to be fetched by further reads */
 	bool cut;        /* the top was uncertain and left out ... */
-	bool doubted;    /* ... for a call cannot be, unless it is met again at once */
+	bool doubted;    /* ... for it cannot be, or need not, unless it is met again at once */
 	bool told;       /* a generator was told by the code that uses it, see callsite.h */
 	bool truncated;  /* the middle was left out */
 	bool short_copy; /* with PS_LIMIT: the copied part ended before the stack did ... */

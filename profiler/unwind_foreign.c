@@ -3,6 +3,8 @@
  * which the data stack was copied. */
 #include "profiler/unwind_walk.h"
 
+enum { DOUBTED_MAX = 3 }; /* reads besides the usual ones, for chains that must be met again */
+
 static struct copies copies_of(const struct walk *w, unsigned i)
 {
 	const struct layout *l = w->u->layout;
@@ -254,32 +256,68 @@ static bool chain_is_steady(const struct walk *w, const struct chain *chain)
 	return true;
 }
 
-/* The same chain on the same frame, in two reads one after another of one sample: it is met
- * for the second time, and stood still both times. */
+/* In this sample or the one before it, by another read than this. */
+static struct meeting *find_meeting(struct unwinder *u, const struct meeting *now)
+{
+	for (unsigned i = 0; i < MEETINGS; i++) {
+		struct meeting *m = &u->meeting[i];
+
+		if (m->thread == now->thread && m->chain == now->chain &&
+		    now->sample - m->sample <= 1)
+			return m;
+	}
+	return NULL;
+}
+
+static unsigned meetings_in(const struct unwinder *u, const struct meeting *now)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MEETINGS; i++)
+		n += u->meeting[i].thread == now->thread && u->meeting[i].sample == now->sample;
+	return n;
+}
+
+/* The same chain on the same frame, by two reads one after another: it is met for the second
+ * time, and stood still both times. */
 static bool is_met_again(struct walk *w, const struct chain *chain)
 {
-	struct meeting *m = &w->u->meeting, now = { .thread = w->t->at,
-						    .sample = w->t->samples,
-						    .unwinding = w->u->unwindings };
+	struct unwinder *u = w->u;
 	const struct frame *f = &w->t->frames[w->n - 1];
-	bool again;
+	struct meeting *before,
+		now = { .thread = w->t->at, .sample = w->t->samples, .unwinding = u->unwindings };
 
+	if (!walk_top_stood_still(w) || !chain_stood_there(w, chain))
+		return false;
 	now.chain = hash_words(hash_words(f->at, f->executable), f->instr);
 	for (unsigned i = 0; i < chain->n; i++)
 		now.chain = hash_words(hash_words(now.chain, chain->generator[i].at),
 				       chain->generator[i].executable);
-	if (!walk_top_stood_still(w) || !chain_stood_there(w, chain))
+	before = find_meeting(u, &now);
+	if (!before) {
+		/* To be read once more, but not for ever where each read shows another chain. */
+		w->out->doubted |= meetings_in(u, &now) < DOUBTED_MAX;
+		u->meeting[u->next_meeting++ % MEETINGS] = now;
 		return false;
-	again = m->thread == now.thread && m->sample == now.sample && m->chain == now.chain &&
-		m->unwinding != now.unwinding;
-	*m = now;
-	return again;
+	}
+	before->sample = now.sample;
+	return before->unwinding != now.unwinding;
+}
+
+static bool stands_long(const struct walk *w)
+{
+	const struct frame *f = &w->t->frames[w->n - 1];
+	uint32_t unit;
+
+	return code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
+	       stillness_is_certain(&w->u->stillness, f->code, unit);
 }
 
 /* C code runs it. If the top frame stands where it gives something to C code, and refers to it,
  * that is as good as having resumed it. Else nothing but addresses says that they belong
  * together, and a loop that takes as long as the copies are apart has other frames at the same
- * ones in between. *ret_seen: the first. Returns whether it is believed all the same. */
+ * ones in between; unless they change seldom. *ret_seen: the first. Returns whether it is
+ * believed all the same. */
 static bool is_believed_unseen(struct walk *w, const struct chain *chain, bool *ret_seen)
 {
 	const struct candidate *lowest = &chain->generator[chain->n - 1];
@@ -288,8 +326,10 @@ static bool is_believed_unseen(struct walk *w, const struct chain *chain, bool *
 	*ret_seen = gives && walk_top_refers_to(w, lowest->at - w->u->layout->generator_frame_at);
 	if (*ret_seen)
 		return false;
-	return gives && chain_is_steady(w, chain) ? walk_top_stood_still(w)
-						  : is_met_again(w, chain);
+	if (gives && walk_top_stood_still(w) &&
+	    (chain_is_steady(w, chain) || (!w->c->slow && stands_long(w))))
+		return true;
+	return is_met_again(w, chain);
 }
 
 /* The chain ends at the top frame. Was it so at the moment of the data stack? If that
