@@ -295,3 +295,26 @@ Test(sampler, looks_once_at_several_threads_or_at_a_generator)
 		end(one);
 	}
 }
+
+/* The code object of f is another's from the copies of a burst on, and was read after them: no
+ * look of that burst may take its name. */
+Test(sampler, drops_what_was_copied_before_a_code_object_was_read)
+{
+	for (int id = TABLE_3_14_10; id < NTABLES; id++) {
+		struct world *w = world_of_one(id);
+		uint64_t reads, before;
+		raddr g;
+
+		for (int i = 0; i < STEADY; i++)
+			cr_assert_eq(burst(w, &reads), 1, "%s: not yet", w->version);
+		g = image_code(&w->im, &(struct image_code){ .name = "g", .first_line = 9 });
+		image_pop(&w->t[1]);
+		image_push(&w->t[1], g, 2);
+		before = w->s.codes.reads;
+		cr_expect_eq(burst(w, &reads), 1, "%s", w->version);
+		cr_expect_gt(w->s.codes.reads, before, "%s", w->version);
+		cr_expect(stands_in(w, "g"), "%s", w->version);
+		cr_expect_eq(burst(w, &reads), LOOKS, "%s: known now", w->version);
+		end(w);
+	}
+}

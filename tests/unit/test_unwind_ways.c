@@ -423,28 +423,67 @@ Test(unwind_ways, what_c_code_has_called_with_nothing_in_between_it_has_called_a
 	}
 }
 
+/* A second object, right above the first. */
+static void refer_also(struct world *w, raddr frame, raddr object)
+{
+	uint64_t locals = image_get(&w->im, w->user, F_CODE_NLOCALSPLUS);
+	raddr slot = frame + w->im.layout.frame_locals_at + 8 * (locals + 1);
+
+	fake_put64(&w->im.fake, slot, object);
+	image_set(&w->im, frame, F_FRAME_STACKPOINTER, slot + 8);
+}
+
 /* user has given gen to C code, and f was called by it: so says the data stack. The copies come
- * when gen has yielded. */
+ * when gen has yielded, or when its memory is no generator's any more; or there is another one
+ * that could have run it. */
 Test(unwind_ways, a_generator_that_the_data_stack_links_stands_there)
 {
-	for (int agree = 0; agree < 2; agree++) {
+	enum { AGREE, GONE, ANOTHER, NCASES };
+
+	for (int which = 0; which < NCASES; which++) {
 		EACH_VERSION(w)
 		{
+			raddr object = w->im.layout.generator_frame_at, known;
+
 			know_generators(w);
+			known = w->inner_frame;
 			image_push_shim(&w->t);
 			w->gen_frame = image_push_generator(&w->t, w->gen, 7);
-			refer(w, w->user_frame, w->gen_frame - w->im.layout.generator_frame_at);
+			refer(w, w->user_frame, w->gen_frame - object);
 			settle(w, "main:5 user:104 gen:408");
 			image_push(&w->t, w->f, 2);
 			image_set(&w->im, w->gen_frame, F_FRAME_PREVIOUS, 0);
-			if (!agree)
+			if (which == GONE)
 				image_set(&w->im, w->gen_frame, F_FRAME_EXECUTABLE, w->f);
-			if (agree) {
+			if (which == ANOTHER)
+				refer_also(w, w->user_frame, known - object);
+			if (which == AGREE) {
 				expect_told(w, "main:5 user:104 gen:408 f:703", true);
 				continue;
 			}
 			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
 			cr_expect(w->rig.out.cut, "%s: %s", w->version, rig_stack(&w->rig));
 		}
+	}
+}
+
+/* It has called f for user before, with nothing in between; but now there is a generator. */
+Test(unwind_ways, a_generator_that_called_is_not_left_out_for_c_code_once_called_directly)
+{
+	EACH_VERSION(w)
+	{
+		know_generators(w);
+		image_push_shim(&w->t);
+		image_push(&w->t, w->f, 2);
+		settle(w, "main:5 user:104 f:703");
+		image_pop(&w->t);
+		image_push_shim(&w->t);
+		w->gen_frame = image_push_generator(&w->t, w->gen, 7);
+		settle(w, "main:5 user:104 gen:408");
+		image_push(&w->t, w->f, 2);
+		image_set(&w->im, w->gen_frame, F_FRAME_PREVIOUS, 0);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+		cr_expect(w->rig.out.cut, "%s: %s", w->version, rig_stack(&w->rig));
+		cr_expect_not(w->rig.out.told, "%s", w->version);
 	}
 }
