@@ -468,3 +468,22 @@ def test_rate_max(one, start, pysample, folder):
     result = pysample.finish(p)
     assert result.code == 0, result
     assert sum(expect.collapsed(read(file)).values()) > 1000, result
+
+
+def test_tasks_that_no_plan_foresees_are_not_left_out(python, start, pysample, folder):
+    """Their frames are elsewhere at each sample, and nothing on the data stack refers to them."""
+    child = start(python, "tasks.py")
+    child.said()
+    file = os.path.join(folder, "out.txt")
+    p = pysample.start("record", child.pid, "-o", file)
+    process.until(lambda: p.poll() is not None or process.cpu(child.pid) >= 300, "it to be at work")
+    p.send_signal(signal.SIGINT)
+    result = pysample.finish(p)
+    assert result.code == 0, result
+    whole = cut = everything = 0
+    for stack, n in expect.collapsed(read(file)).items():
+        names = re.sub(r" \([^;]*?:\d+\)(?=;|$)", "", stack)
+        whole += n if names.endswith("Handle._run;task;step;work") else 0
+        cut += n if names.endswith("Handle._run") else 0
+        everything += n
+    assert whole > 10 * cut and 2 * whole > everything, (whole, cut, result)
