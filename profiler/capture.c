@@ -61,6 +61,7 @@ struct capture_batch {
 	unsigned nextras;
 	bool has_foreign, slow;
 	uint64_t usual; /* ns for each piece: the median of all calls, or near it */
+	uint64_t reads; /* so far */
 };
 
 enum ps_status capture_create(struct target *t, const struct layout *l, struct capture_batch **ret)
@@ -248,7 +249,7 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 	if (!state_comes_first(b, t))
 		add_state(b, t);
 	add_foreign(b, t, PIECE_FOREIGN);
-	add_again(b, t, hash_words(t->samples, t->at) % 4);
+	add_again(b, t, hash_words(b->reads, t->at) % 4);
 	add_foreign(b, t, PIECE_FOREIGN_AGAIN);
 	b->has_foreign |= t->nforeign != 0;
 	b->thread[b->nthreads].plan = t;
@@ -277,6 +278,8 @@ enum ps_status capture_read(struct capture_batch *b)
 {
 	struct iovec local[PIECES_MAX];
 	uint64_t began = b->has_foreign ? clock_now() : 0;
+
+	b->reads++;
 
 	for (unsigned i = 0; i < b->npieces; i++)
 		local[i] = (struct iovec){ b->buffer + b->piece[i].offset, b->remote[i].iov_len };

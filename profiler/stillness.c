@@ -98,5 +98,5 @@ bool stillness_is_certain(const struct stillness *s, uint32_t code, uint32_t uni
 {
 	const struct still_place *p = place_slot(s, code, unit);
 
-	return p->seen >= SEEN_FEW && (uint64_t)p->still * 8 >= (uint64_t)p->seen * 7;
+	return p->seen >= SEEN_FEW && (uint64_t)p->still * 16 >= (uint64_t)p->seen * 15;
 }

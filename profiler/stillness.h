@@ -32,7 +32,7 @@ void stillness_clear(struct stillness *s);
 bool stillness_judge(struct stillness *s, uint32_t code, uint32_t unit, bool still);
 /* Is it usual there to be still, as far as is known? Notes nothing. */
 bool stillness_is_usual(struct stillness *s, uint32_t code, uint32_t unit);
-/* Do frames there stand still in seven of eight samples, so that hardly ever the one has gone and
+/* Do frames there stand still in fifteen of sixteen samples, so that hardly ever the one has gone and
  * an equal one has come? */
 bool stillness_is_certain(const struct stillness *s, uint32_t code, uint32_t unit);
 

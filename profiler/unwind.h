@@ -36,6 +36,7 @@ struct doubt {
 struct meeting {
 	raddr thread;
 	uint32_t sample, unwinding;
+	uint32_t times; /* reads that showed it */
 	uint64_t chain; /* a hash of it */
 };
 enum { MEETINGS = 8 };

@@ -3,7 +3,11 @@
  * which the data stack was copied. */
 #include "profiler/unwind_walk.h"
 
-enum { DOUBTED_MAX = 3 }; /* reads besides the usual ones, for chains that must be met again */
+enum {
+	MET_ENOUGH = 2, /* further reads that show the same */
+	DOUBTED_MAX =
+		3, /* reads besides the usual ones for chains that are met for the first time */
+};
 
 static struct copies copies_of(const struct walk *w, unsigned i)
 {
@@ -278,8 +282,8 @@ static unsigned meetings_in(const struct unwinder *u, const struct meeting *now)
 	return n;
 }
 
-/* The same chain on the same frame, by two reads one after another: it is met for the second
- * time, and stood still both times. */
+/* The same chain on the same frame, by three reads one after another, and it stood still each
+ * time: two might be as far apart as a loop takes. */
 static bool is_met_again(struct walk *w, const struct chain *chain)
 {
 	struct unwinder *u = w->u;
@@ -301,7 +305,12 @@ static bool is_met_again(struct walk *w, const struct chain *chain)
 		return false;
 	}
 	before->sample = now.sample;
-	return before->unwinding != now.unwinding;
+	if (before->unwinding != now.unwinding) {
+		before->unwinding = now.unwinding;
+		before->times++;
+	}
+	w->out->doubted |= before->times < MET_ENOUGH;
+	return before->times >= MET_ENOUGH;
 }
 
 static bool stands_long(const struct walk *w)

@@ -347,9 +347,12 @@ Test(unwind_ways, what_c_code_runs_of_its_own_is_believed_if_it_is_met_again)
 		EACH_VERSION(w)
 		{
 			let_c_run(w);
-			/* By a further read of the same sample, in the next one, or later. */
-			w->rig.thread.samples += (uint32_t)later - 1;
-			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+			/* By further reads of the same sample, in the next ones, or later. */
+			for (int i = 0; i < 2; i++) {
+				w->rig.thread.samples += (uint32_t)later - 1;
+				cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+				cr_expect(i || w->rig.out.cut, "%s: not yet", w->version);
+			}
 			cr_expect_str_eq(rig_stack(&w->rig),
 					 later < 2 ? "main:5 user:104 other:508"
 						   : "main:5 user:104",
