@@ -4,9 +4,8 @@
 #include "profiler/unwind_walk.h"
 
 enum {
-	MET_ENOUGH = 2, /* further reads that show the same */
-	DOUBTED_MAX =
-		3, /* reads besides the usual ones for chains that are met for the first time */
+	MET_ENOUGH = 2,  /* further reads that show the same chain */
+	DOUBTED_MAX = 3, /* reads besides the usual ones, for chains not met before */
 };
 
 static struct copies copies_of(const struct walk *w, unsigned i)

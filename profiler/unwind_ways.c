@@ -259,7 +259,6 @@ static bool generator_there(const struct walk *w, raddr at, uint32_t *ret_code, 
 		if (r->at != at || r->len != r->size || again->len != again->size)
 			continue;
 		candidate_read(l, at, r->bytes, &g);
-		*ret_code = g.code;
 		if (g.owner != OWNER_GENERATOR || !code_known(w->u->codes, g.executable, ret_code))
 			return false;
 		return layout_get(l, r->bytes, F_FRAME_EXECUTABLE) ==

@@ -11,7 +11,7 @@
 
 #define MS (uint64_t)1000000
 
-/* Two threads, of which the second stands in main and f. */
+/* Two threads, or the second alone, which stands in main and f. */
 struct world {
 	struct image im;
 	struct image_thread t[2];
@@ -21,13 +21,14 @@ struct world {
 	const char *version;
 };
 
-static struct world *world(enum table_id id)
+static struct world *world_of(enum table_id id, unsigned nthreads)
 {
 	struct world *w = calloc(1, sizeof *w);
 
 	cr_assert(w);
 	image_init(&w->im, id);
-	image_thread(&w->im, &w->t[0], 10, 100);
+	if (nthreads > 1)
+		image_thread(&w->im, &w->t[0], 10, 100);
 	image_thread(&w->im, &w->t[1], 11, 101);
 	w->main = image_code(&w->im, &(struct image_code){ .name = "main", .first_line = 1 });
 	w->f = image_code(&w->im, &(struct image_code){ .name = "f", .first_line = 100 });
@@ -36,6 +37,11 @@ static struct world *world(enum table_id id)
 	w->version = table_name(id);
 	sampled_init(&w->s, &w->im);
 	return w;
+}
+
+static struct world *world(enum table_id id)
+{
+	return world_of(id, 2);
 }
 
 static void end(struct world *w)
@@ -222,23 +228,6 @@ Test(sampler, asks_for_no_memory_once_everything_was_seen)
 
 /* --- as fast as it goes --- */
 
-/* A thread alone that stands in main and f. */
-static struct world *world_of_one(enum table_id id)
-{
-	struct world *w = calloc(1, sizeof *w);
-
-	cr_assert(w);
-	image_init(&w->im, id);
-	image_thread(&w->im, &w->t[1], 11, 101);
-	w->main = image_code(&w->im, &(struct image_code){ .name = "main", .first_line = 1 });
-	w->f = image_code(&w->im, &(struct image_code){ .name = "f", .first_line = 100 });
-	image_push(&w->t[1], w->main, 4);
-	image_push(&w->t[1], w->f, 2);
-	w->version = table_name(id);
-	sampled_init(&w->s, &w->im);
-	return w;
-}
-
 /* Returns how many ticks it was, and that there was a sample of each is expected. */
 static uint64_t burst(struct world *w, uint64_t *ret_reads)
 {
@@ -257,7 +246,7 @@ enum { LOOKS = 8, STEADY = 2048 };
 Test(sampler, looks_several_times_in_one_call_at_what_has_been_steady)
 {
 	for (int id = 0; id < NTABLES; id++) {
-		struct world *w = world_of_one(id);
+		struct world *w = world_of(id, 1);
 		uint64_t reads, depth = 0;
 
 		for (int i = 0; i < STEADY; i++)
@@ -280,7 +269,7 @@ Test(sampler, looks_once_at_several_threads_or_at_a_generator)
 {
 	EACH_VERSION(w)
 	{
-		struct world *one = world_of_one(id_);
+		struct world *one = world_of(id_, 1);
 		raddr gen = image_code(
 			&one->im,
 			&(struct image_code){ .name = "gen", .first_line = 9, .flags = 0x20 });
@@ -301,7 +290,7 @@ Test(sampler, looks_once_at_several_threads_or_at_a_generator)
 Test(sampler, drops_what_was_copied_before_a_code_object_was_read)
 {
 	for (int id = TABLE_3_14_10; id < NTABLES; id++) {
-		struct world *w = world_of_one(id);
+		struct world *w = world_of(id, 1);
 		uint64_t reads, before;
 		raddr g;
 
