@@ -499,7 +499,7 @@ class Page {
 			parts.push(`${formatPercent(total, this.whole)} of all`);
 		if (this.zoomed && this.boxes.key.at[box] !== -1)
 			parts.push(`${formatPercent(total, this.boxes.to - this.boxes.from)} of the zoomed`);
-		if (!this.model.facts.bytes)
+		if (!this.model.facts.bytes && this.model.facts.rate_asked > 0) // else counts are nanoseconds
 			parts.push(plural(total, "sample"));
 		if (!this.inverted && this.boxes.key.at[box] >= 0)
 			parts.push(`own ${this.timeText(this.boxes.self.at[box])}`);
