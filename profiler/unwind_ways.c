@@ -153,38 +153,72 @@ static bool is_run_elsewhere(const struct walk *w, const struct candidate *g)
 	       thread_find_shim(w->t, g->previous, &below) && below != top_address(w);
 }
 
+/* The generator of which these bytes are a copy; false: of none that is known. */
+static bool generator_of(struct walk *w, const struct region *r, struct candidate *ret,
+			 uint32_t *ret_unit)
+{
+	if (r->len != r->size)
+		return false;
+	candidate_read(w->u->layout, r->at, r->bytes, ret);
+	return ret->owner == OWNER_GENERATOR &&
+	       code_known(w->u->codes, ret->executable, &ret->code) &&
+	       code_unit(w->u->codes, ret->code, ret->instr, ret->tlbc_index, ret_unit);
+}
+
+/* One of these ways, the first `generators` nodes of which come to the generator g. */
+static void consider_way(struct walk *w, const struct candidate *g, const struct way *way,
+			 uint32_t generators, uint32_t unit, int score, struct guess *best)
+{
+	if (!generators || way->node[generators - 1].code != g->code ||
+	    (best->told != NO_GENERATOR && way->node[0].code != best->told) ||
+	    (best->way && score <= best->score) || (generators == 1 && is_run_elsewhere(w, g)) ||
+	    !can_begin(w, way, generators, g->at))
+		return;
+	best->way = way;
+	best->n = generators;
+	best->code = g->code;
+	best->unit = unit;
+	best->score = score;
+}
+
 static void consider(struct walk *w, const struct region *r, struct guess *best)
 {
-	const struct layout *l = w->u->layout;
 	const struct way *ways[WAYS_EACH];
 	struct candidate g;
 	uint32_t unit;
 	unsigned n;
 	bool called = best->callee != NO_CALLEE;
 
-	if (r->len != r->size)
-		return;
-	candidate_read(l, r->at, r->bytes, &g);
-	if (g.owner != OWNER_GENERATOR || !code_known(w->u->codes, g.executable, &g.code) ||
-	    !code_unit(w->u->codes, g.code, g.instr, g.tlbc_index, &unit))
+	if (!generator_of(w, r, &g, &unit))
 		return;
 	n = ways_find(&w->u->ways, best->from, called ? best->callee : g.code, ways);
 	for (unsigned i = 0; i < n; i++) {
-		int score = n > 1 ? score_of(w, ways[i]) : 1;
 		uint32_t generators = ways[i]->n - called;
 
-		if (!generators || ways[i]->node[generators - 1].code != g.code ||
-		    (best->told != NO_GENERATOR && ways[i]->node[0].code != best->told) ||
-		    (best->way && score <= best->score) ||
-		    (generators == 1 && is_run_elsewhere(w, &g)) ||
-		    !can_begin(w, ways[i], generators, r->at))
-			continue;
-		best->way = ways[i];
-		best->n = generators;
-		best->code = g.code;
-		best->unit = called ? ways[i]->node[generators - 1].unit : unit;
-		best->score = score;
+		consider_way(w, &g, ways[i], generators,
+			     called && generators ? ways[i]->node[generators - 1].unit : unit,
+			     n > 1 ? score_of(w, ways[i]) : 1, best);
 	}
+}
+
+/* It was not seen yet that a generator there had called this. But by its bytecode it does, both
+ * copies say that it is there, and there are ways that come to it. */
+static void consider_caller(struct walk *w, const struct region *r, const struct region *again,
+			    struct guess *best)
+{
+	const struct way *ways[WAYS_EACH];
+	struct candidate g, later;
+	uint32_t unit, ignored;
+	unsigned n;
+
+	if (best->way || best->callee == NO_CALLEE || !generator_of(w, r, &g, &unit) ||
+	    !generator_of(w, again, &later, &ignored) || later.code != g.code ||
+	    !callsite_of(&w->u->callsites, w->u->codes, g.code, best->callee, unit, &unit))
+		return;
+	n = ways_find(&w->u->ways, best->from, g.code, ways);
+	for (unsigned i = 0; i < n; i++)
+		consider_way(w, &g, ways[i], ways[i]->n, unit, n > 1 ? score_of(w, ways[i]) : 1,
+			     best);
 }
 
 bool walk_find_way(struct walk *w, raddr at, uint32_t callee, struct chain *ret)
@@ -202,6 +236,7 @@ bool walk_find_way(struct walk *w, raddr at, uint32_t callee, struct chain *ret)
 			continue;
 		consider(w, &w->c->foreign[i], &best);
 		consider(w, &w->c->foreign_again[i], &best);
+		consider_caller(w, &w->c->foreign[i], &w->c->foreign_again[i], &best);
 	}
 	if (!best.way)
 		return false;
@@ -342,6 +377,15 @@ bool walk_chain_hangs_together(const struct walk *w, const struct chain *chain)
 	return true;
 }
 
+/* Does the generator use one of that code at this instruction, whatever it is that the copies
+ * show? Then it is no matter that they are not of one moment. */
+static bool is_told_to_run(struct walk *w, const struct way_node *node, const struct frame *f,
+			   uint32_t code)
+{
+	return callsite_find(&w->u->callsites, w->u->codes, node->code, f->instr, node->unit) ==
+	       code;
+}
+
 /* The same way with what its last generator has called. */
 static void note_called(struct walk *w, struct way_node hinge, struct way *way,
 			const struct frame *callee)
@@ -380,6 +424,8 @@ static void note_way(struct walk *w, uint32_t from, uint32_t to)
 			return;
 		way.n++;
 		ways_note(&w->u->ways, hinge, &way);
+		if (i + 1 < to && is_told_to_run(w, &way.node[way.n - 1], f, f[1].code))
+			continue;
 		if (i + 1 == w->n || !stood_there(w, f))
 			return;
 		if (i + 1 == to)

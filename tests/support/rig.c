@@ -48,6 +48,8 @@ static enum ps_status capture(struct rig *r)
 		return PS_LIMIT;
 	PS_TRY(capture_read(r->batch));
 	capture_get(r->batch, 0, &r->capture);
+	for (unsigned i = 0; r->looks_once && i < r->capture.nforeign_again; i++)
+		r->capture.foreign_again[i].len = 0;
 	return r->capture.state ? PS_OK : PS_FAULT;
 }
 

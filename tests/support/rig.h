@@ -18,6 +18,7 @@ struct rig {
 	struct capture capture;
 	struct thread thread;
 	struct unwound out; /* of the last sample */
+	bool looks_once;    /* generators' frames have no second copy to be compared with */
 	char *text;
 };
 

@@ -295,13 +295,13 @@ Test(unwind_ways, what_was_never_seen_to_be_called_by_a_generator_is_not_told_of
 	}
 }
 
-/* A call that is specialized for f. */
-static void write_call(struct world *w, unsigned unit)
+/* A call that is specialized for the function of that version. */
+static void write_call(struct world *w, raddr caller, unsigned unit, unsigned char version)
 {
 	static const unsigned char call[] = { [13] = 177, [14] = 161, [15] = 164 };
-	unsigned char bytes[8] = { call[layout_minor(&w->im.layout)], 0, 0, 0, VERSION };
+	unsigned char bytes[8] = { call[layout_minor(&w->im.layout)], 0, 0, 0, version };
 
-	fake_put(&w->im.fake, w->inner + w->im.layout.code_units_at + 2 * (raddr)unit, bytes,
+	fake_put(&w->im.fake, caller + w->im.layout.code_units_at + 2 * (raddr)unit, bytes,
 		 sizeof bytes);
 }
 
@@ -310,11 +310,74 @@ Test(unwind_ways, a_generator_stands_where_its_code_calls_what_is_above_it)
 	EACH_VERSION(w)
 	{
 		image_set(&w->im, w->f, F_CODE_VERSION, VERSION);
-		write_call(w, CALLS_AT);
+		write_call(w, w->inner, CALLS_AT, VERSION);
 		run(w, w->gen);
 		image_push(&w->t, w->f, 2);
 		/* It is copied at unit 7, when it has gone on. */
 		settle(w, "main:5 user:117 gen:417 inner:606 f:703");
+	}
+}
+
+/* It was met, but not when it had called f. Which it does, by its bytecode; or does not; or the
+ * later copy is of another generator. */
+Test(unwind_ways, a_generator_has_called_what_its_code_calls)
+{
+	enum { CALLS, CALLS_NOT, ANOTHER, NCASES };
+
+	for (int which = 0; which < NCASES; which++) {
+		EACH_VERSION(w)
+		{
+			image_set(&w->im, w->f, F_CODE_VERSION, VERSION);
+			if (which != CALLS_NOT)
+				write_call(w, w->inner, CALLS_AT, VERSION);
+			run(w, w->gen);
+			settle(w, "main:5 user:117 gen:417 inner:608");
+			image_push(&w->t, w->f, 2);
+			suspend(w);
+			w->rig.looks_once = which == ANOTHER;
+			if (which == CALLS) {
+				expect_told(w, "main:5 user:117 gen:417 inner:606 f:703", true);
+				continue;
+			}
+			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+			cr_expect(w->rig.out.cut, "%s: %s", w->version, rig_stack(&w->rig));
+		}
+	}
+}
+
+/* A call of inner right before gen resumes what it made. */
+static void await_inner(struct world *w)
+{
+	static const unsigned char get_iter[] = { [13] = 19, [14] = 16, [15] = 70 };
+	unsigned minor = layout_minor(&w->im.layout), at = IMAGE_RESUMES - (minor >= 15 ? 6 : 5);
+	unsigned char bytes[4] = { get_iter[minor] };
+
+	image_set(&w->im, w->inner, F_CODE_VERSION, VERSION);
+	write_call(w, w->gen, at, VERSION);
+	fake_put(&w->im.fake, w->gen + w->im.layout.code_units_at + 2 * (raddr)(at + 4), bytes,
+		 minor >= 15 ? 4 : 2);
+}
+
+/* Never do both copies show the same. But gen uses one of inner's where it stands. */
+Test(unwind_ways, what_the_bytecode_tells_of_a_way_need_not_stand_still_to_be_learnt)
+{
+	for (int told = 0; told < 2; told++) {
+		EACH_VERSION(w)
+		{
+			w->rig.looks_once = true;
+			if (told)
+				await_inner(w);
+			run(w, w->gen);
+			settle(w, "main:5 user:117 gen:417 inner:608");
+			suspend(w);
+			if (told) {
+				expect_told(w, "main:5 user:117 gen:417 inner:608", true);
+				continue;
+			}
+			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+			cr_expect_str_eq(rig_stack(&w->rig), "main:5 user:117", "%s: %s",
+					 w->version, rig_stack(&w->rig));
+		}
 	}
 }
 
