@@ -8,6 +8,7 @@
 #include "profiler/clock.h"
 #include "profiler/denied.h"
 #include "profiler/proc.h"
+#include "profiler/seat.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -35,6 +36,8 @@ struct blocking {
 	int status;
 	int error;  /* errno of the thread that could not be attached */
 	int tracer; /* who traces it */
+	struct seat seat;
+	int follow; /* whose CPU the seat is on; 0: nobody's */
 };
 
 static struct tracee *find(struct blocking *b, int tid)
@@ -320,6 +323,22 @@ void blocking_resume(struct blocking *b)
 	}
 }
 
+void blocking_follow(struct blocking *b, int tid)
+{
+	b->follow = tid;
+}
+
+/* Who comes first on a CPU and hardly sleeps leaves nothing of it to the target. */
+static void choose_seat(struct blocking *b, uint64_t now, uint64_t when)
+{
+	enum { WORTH_NS = 100000 };
+
+	if (b->follow && when > now && when - now >= WORTH_NS)
+		(void)seat_take(&b->seat, b->pid, b->follow);
+	else
+		seat_leave(&b->seat);
+}
+
 static void serve_pending(struct blocking *b)
 {
 	int status, tid;
@@ -336,6 +355,7 @@ bool blocking_sleep_until(struct blocking *b, uint64_t when)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	serve_pending(b);
+	choose_seat(b, clock_now(), when);
 	while (!b->gone && (now = clock_now()) < when) {
 		struct timespec left = { (time_t)((when - now) / 1000000000),
 					 (long)((when - now) % 1000000000) };
@@ -359,6 +379,7 @@ void blocking_destroy(struct blocking *b)
 {
 	if (!b)
 		return;
+	seat_leave(&b->seat);
 	if (b->n && blocking_stop(b) == PS_OK) {
 		for (unsigned i = 0; i < b->n; i++)
 			ptrace(PTRACE_DETACH, b->v[i].tid, NULL, NULL);

@@ -35,25 +35,30 @@ bool proc_parse_stat(const char *text, size_t len, struct proc_stat *ret)
 	/* The name is between the first "(" and the *last* ")". */
 	const char *close = len ? memrchr(text, ')', len) : NULL;
 	const char *end = text + len, *at;
-	struct proc_stat s = { 0 };
+	struct proc_stat s = { .cpu = -1 };
+	unsigned field = 3;
 
 	if (!close || end - close < 4)
 		return false;
 	at = close + 2;
 	s.state = *at;
-	/* starttime is field 22, flags field 9, the state field 3 (proc(5)) */
-	for (unsigned field = 3; field < 22; field++) {
+	/* The state is field 3, flags 9, starttime 22, processor 39 (proc(5)) */
+	while (field < 39) {
 		while (at < end && *at != ' ')
 			at++;
 		if (at == end)
-			return false;
+			break;
 		at++;
-		if (field + 1 == 9)
+		field++;
+		if (field == 9)
 			s.kernel = decimal(at, end) & PF_KTHREAD;
+		else if (field == 22)
+			s.starttime = decimal(at, end);
+		else if (field == 39)
+			s.cpu = (int)(decimal(at, end) & INT32_MAX);
 	}
-	s.starttime = decimal(at, end);
 	*ret = s;
-	return true;
+	return field >= 22;
 }
 
 static const char *find_field(const char *text, const char *name)

@@ -18,6 +18,7 @@ struct proc_stat {
 	char state;         /* R, S, D, T, t, Z, X, I */
 	bool kernel;        /* a thread of the kernel: there is no program in it */
 	uint64_t starttime; /* ticks since boot: tells two users of one pid apart */
+	int cpu;            /* on which it runs, or ran last; -1: not told */
 };
 
 /* The text of /proc/PID/stat. The name in it may hold anything, ")" included. */

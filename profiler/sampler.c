@@ -544,6 +544,18 @@ static enum ps_status begin_tick(struct sampler *s, uint64_t now, uint32_t weigh
 	return PS_OK;
 }
 
+/* The thread that executes Python is the one that has to be stopped where it is. */
+static void follow_holder(struct sampler *s)
+{
+	int tid = 0;
+
+	for (uint32_t i = 0; i < s->nthreads && !tid; i++) {
+		if (s->threads[i].status & s->site.layout.gil_holder)
+			tid = s->threads[i].tid;
+	}
+	blocking_follow(s->blocking, tid);
+}
+
 static enum ps_status tick_stopped(struct sampler *s)
 {
 	enum ps_status st = blocking_stop(s->blocking);
@@ -554,6 +566,7 @@ static enum ps_status tick_stopped(struct sampler *s)
 	}
 	PS_TRY(st);
 	st = tick_all(s);
+	follow_holder(s);
 	blocking_resume(s->blocking);
 	return st;
 }

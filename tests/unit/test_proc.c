@@ -32,7 +32,21 @@ Test(proc, stat_of_any_name)
 		cr_assert(stat_of(text, &s), "%s", text);
 		cr_expect_eq(s.state, 'S', "%s", text);
 		cr_expect_eq(s.starttime, 424242, "%s", text);
+		cr_expect_eq(s.cpu, -1, "%s: it does not say so much", text);
 	}
+}
+
+Test(proc, stat_tells_the_cpu)
+{
+	struct proc_stat s;
+
+	cr_assert(stat_of("77 (a) R" REST, &s));
+	cr_expect_eq(s.cpu, -1);
+	cr_assert(stat_of("77 (a) R 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 "
+			  "27 28 29 30 31 32 33 34 35 36 37 38 3 40 41\n",
+			  &s));
+	cr_expect_eq(s.starttime, 22);
+	cr_expect_eq(s.cpu, 3);
 }
 
 Test(proc, stat_tells_threads_of_the_kernel)
