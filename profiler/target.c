@@ -114,6 +114,14 @@ static enum ps_status not_shown(int pid, struct ps_err *err)
 	return ps_fail(err, PS_GONE, "there is no process %d", pid);
 }
 
+/* Of its number. What was opened by that may belong to the next one. */
+static bool is_first_user(const struct target *t)
+{
+	struct proc_stat stat;
+
+	return proc_read_stat(t->pid, t->pid, &stat) == PS_OK && stat.starttime == t->starttime;
+}
+
 enum ps_status target_open(int pid, struct target *ret, struct ps_err *err)
 {
 	struct target t = { .pid = pid, .pidfd = -1, .memfd = -1 };
@@ -139,6 +147,8 @@ enum ps_status target_open(int pid, struct target *ret, struct ps_err *err)
 	if (t.pidfd < 0 && errno == ESRCH)
 		return ps_fail(err, PS_GONE, "there is no process %d", pid);
 	st = open_memory(&t, err);
+	if (!st && !is_first_user(&t))
+		st = ps_fail(err, PS_GONE, "process %d ended", pid);
 	if (st) {
 		target_close(&t);
 		return st;
@@ -237,6 +247,8 @@ enum ps_status target_read(struct target *t, raddr at, void *into, size_t len)
 	return target_readv(t, &local, 1, &remote, 1, &got);
 }
 
+/* A pidfd tells when the last thread is gone, and is of no other process that gets the number.
+ * Whether the leader alone is, target_readv() finds out. */
 bool target_ended(struct target *t)
 {
 	struct proc_stat stat;
@@ -244,10 +256,9 @@ bool target_ended(struct target *t)
 	if (t->pidfd >= 0) {
 		struct pollfd p = { .fd = t->pidfd, .events = POLLIN };
 
-		if (poll(&p, 1, 0) == 1)
-			return true;
+		return poll(&p, 1, 0) == 1;
 	}
-	if (proc_read_stat(t->pid, t->pid, &stat) != PS_OK || stat.starttime != t->starttime)
+	if (!is_first_user(t) || proc_read_stat(t->pid, t->pid, &stat) != PS_OK)
 		return true;
 	return (stat.state == 'Z' || stat.state == 'X') && choose_reader(t, NULL) != PS_OK;
 }

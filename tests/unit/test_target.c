@@ -95,9 +95,10 @@ Test(target, is_there_while_it_runs)
 	cr_assert_eq(target_open(getpid(), &t, NULL), PS_OK);
 	cr_expect_not(target_ended(&t));
 	cr_expect_not(target_execed(&t));
+	target_close(&t);
+	cr_expect_not(target_ended(&t), "without a pidfd");
 	t.starttime++;
 	cr_expect(target_ended(&t), "another user of the same pid");
-	target_close(&t);
 }
 
 Test(target, knows_that_there_is_no_process)
