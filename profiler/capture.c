@@ -2,6 +2,7 @@
 #include "profiler/capture.h"
 
 #include "profiler/clock.h"
+#include "profiler/copytime.h"
 #include "profiler/mem.h"
 
 #include <stdlib.h>
@@ -16,10 +17,7 @@ enum {
 	AGAIN_BYTES = 16384,
 	PAGE = 4096,
 	AHEAD_MIN = 512, /* how far a copy lies ahead of its source, by their place in a page */
-	SLOW_NS = 10000, /* a call takes 2 to 5 us; above this, and ... */
-	SLOW_PIECE_NS = 1000, /* ... this for each piece, we were not running all the time, ... */
-	SLOW_FACTOR = 2,      /* ... nor if each took so many times what it usually does, ... */
-	SLOW_STEP = 64,       /* ... which is found out in steps of such a part of it */
+	HELD_TRIES = 3,  /* copies that were held up are made again */
 };
 _Static_assert(COPY_MAX + 2 * (FOREIGN_MAX * GROUP_MAX + HINGES_MAX * AGAIN_BYTES) + 1024 +
 			       (REGIONS_MAX + 2 * (FOREIGN_MAX + HINGES_MAX + 4)) * AHEAD_MIN <
@@ -60,7 +58,7 @@ struct capture_batch {
 	unsigned extra[EXTRAS_MAX];
 	unsigned nextras;
 	bool has_foreign, slow;
-	uint64_t usual; /* ns for each piece: the median of all calls, or near it */
+	struct copytime time;
 	uint64_t reads; /* so far */
 };
 
@@ -259,27 +257,11 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 	return true;
 }
 
-/* Did the call take so long that we cannot have run all the time, or were held up? */
-static bool was_slow(struct capture_batch *b, uint64_t took)
-{
-	uint64_t each = took / b->npieces, step = b->usual / SLOW_STEP + 1;
-	bool unusual = b->usual && each > SLOW_FACTOR * b->usual;
-
-	if (!b->usual)
-		b->usual = each;
-	else
-		b->usual = each > b->usual ? b->usual + step : b->usual - step;
-	return unusual || took > SLOW_NS + (uint64_t)b->npieces * SLOW_PIECE_NS;
-}
-
 /* Pieces lie in the buffer in their order, and not one right behind another, so the local side
  * is given piece by piece. */
-enum ps_status capture_read(struct capture_batch *b)
+static enum ps_status copy_all(struct capture_batch *b)
 {
 	struct iovec local[PIECES_MAX];
-	uint64_t began = b->has_foreign ? clock_now() : 0;
-
-	b->reads++;
 
 	for (unsigned i = 0; i < b->npieces; i++)
 		local[i] = (struct iovec){ b->buffer + b->piece[i].offset, b->remote[i].iov_len };
@@ -298,7 +280,22 @@ enum ps_status capture_read(struct capture_batch *b)
 		if (i < b->npieces)
 			b->piece[i++].got = (uint32_t)got;
 	}
-	b->slow = b->has_foreign && was_slow(b, clock_now() - began);
+	return PS_OK;
+}
+
+/* That we were held up is no doing of the target's, so that to copy again favours nothing. */
+enum ps_status capture_read(struct capture_batch *b)
+{
+	enum copy_pace pace = COPY_HELD;
+
+	b->reads++;
+	for (unsigned i = 0; b->npieces && i < HELD_TRIES && pace == COPY_HELD; i++) {
+		uint64_t began = clock_now();
+
+		PS_TRY(copy_all(b));
+		pace = copytime_judge(&b->time, clock_now() - began, b->npieces);
+	}
+	b->slow = b->has_foreign && pace != COPY_USUAL;
 	return PS_OK;
 }
 
