@@ -103,7 +103,7 @@ def accuracy(part):
         "It is never too large, on average, and 0 of the truth beside itself; the true distance lies between the two.",
         "The target is stopped from its own processor. Stopped from another, it runs on until the request has come there, and is met too often where it calls the kernel: of `recursion` in 37 % of the stops at the frames that make and give back memory, which take 27 % of its time.",
         recordings(part),
-        "`pysample -r max` is pysample as fast as it goes.",
+        "`pysample -r 1000` is what it does unless it is told otherwise, `pysample -r max` as fast as it goes.",
         "Programs with a star change when they are stopped (to make a thread takes longer under ptrace), so their distances are to a program that behaves otherwise, and are not counted above.",
         "The share of something that was not seen in 10 000 samples is below 0.03 %, with 95 % confidence.",
         "", "![distance to the truth](accuracy.svg)", ""]
