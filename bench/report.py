@@ -101,7 +101,7 @@ def accuracy(part):
         "*Floor* is that distance between two recordings of the stopped target, of *n* samples too: who is at the floor can't be told from the truth.",
         "*At least* is the distance with that chance taken out, of all samples: in which stacks somebody has too much is told by all rounds but one, and how much that is by this one, in turns. "
         "It is never too large, on average, and 0 of the truth beside itself; the true distance lies between the two.",
-        "The target is stopped from its own processor. Stopped from another, it runs on until the request has come there, and is met too often where it calls the kernel: of `recursion` in 37 % of the stops at the frames that make and give back memory, which take 27 % of its time.",
+        "The target is stopped from its own processor (as root; `pysample record --blocking -v` says whether it was). Stopped from another, it runs on until the request has come there, and is met too often where it calls the kernel: of `recursion` in 37 % of the stops at the frames that make and give back memory, which take 27 % of its time.",
         recordings(part),
         "`pysample -r 1000` is what it does unless it is told otherwise, `pysample -r max` as fast as it goes.",
         "Programs with a star change when they are stopped (to make a thread takes longer under ptrace), so their distances are to a program that behaves otherwise, and are not counted above.",

@@ -37,7 +37,8 @@ struct blocking {
 	int error;  /* errno of the thread that could not be attached */
 	int tracer; /* who traces it */
 	struct seat seat;
-	int follow; /* whose CPU the seat is on; 0: nobody's */
+	int follow;  /* whose CPU the seat is to be on; 0: nobody's */
+	bool seated; /* it was taken */
 };
 
 static struct tracee *find(struct blocking *b, int tid)
@@ -190,6 +191,7 @@ static void serve_stop(struct blocking *b, struct tracee *t, int status)
 		int tid = t->tid;
 
 		keep_only_leader(b);
+		blocking_follow(b, 0);
 		t = find(b, tid);
 		if (t)
 			continue_tracee(b, t, 0);
@@ -326,6 +328,13 @@ void blocking_resume(struct blocking *b)
 void blocking_follow(struct blocking *b, int tid)
 {
 	b->follow = tid;
+	if (!tid)
+		seat_leave(&b->seat);
+}
+
+bool blocking_is_seated(const struct blocking *b)
+{
+	return b && b->seated;
 }
 
 /* Who comes first on a CPU and hardly sleeps leaves nothing of it to the target. */
@@ -333,8 +342,8 @@ static void choose_seat(struct blocking *b, uint64_t now, uint64_t when)
 {
 	enum { WORTH_NS = 100000 };
 
-	if (b->follow && when > now && when - now >= WORTH_NS)
-		(void)seat_take(&b->seat, b->pid, b->follow);
+	if (!b->gone && b->follow && when > now && when - now >= WORTH_NS)
+		b->seated |= seat_take(&b->seat, b->pid, b->follow);
 	else
 		seat_leave(&b->seat);
 }
@@ -356,6 +365,8 @@ bool blocking_sleep_until(struct blocking *b, uint64_t when)
 	sigaddset(&child, SIGCHLD);
 	serve_pending(b);
 	choose_seat(b, clock_now(), when);
+	if (b->gone)
+		return clock_sleep_until(when);
 	while (!b->gone && (now = clock_now()) < when) {
 		struct timespec left = { (time_t)((when - now) / 1000000000),
 					 (long)((when - now) % 1000000000) };

@@ -31,6 +31,8 @@ void blocking_resume(struct blocking *b);
 /* This one of the threads is to be stopped from its own CPU, if there is time to sleep before;
  * 0: none. */
 void blocking_follow(struct blocking *b, int tid);
+/* Was it, ever? NULL is fine. */
+bool blocking_is_seated(const struct blocking *b);
 /* Sleeps until that time (ns of CLOCK_MONOTONIC), serving the tracees: signals that they
  * get, threads that they start. False: a signal for this process came first. */
 bool blocking_sleep_until(struct blocking *b, uint64_t when);

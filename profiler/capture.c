@@ -58,8 +58,8 @@ struct capture_batch {
 	unsigned extra[EXTRAS_MAX];
 	unsigned nextras;
 	bool has_foreign, slow;
-	struct copytime time;
-	uint64_t reads; /* so far */
+	struct copytime time[2]; /* of calls without and with foreign frames */
+	uint64_t reads;          /* so far */
 };
 
 enum ps_status capture_create(struct target *t, const struct layout *l, struct capture_batch **ret)
@@ -283,7 +283,8 @@ static enum ps_status copy_all(struct capture_batch *b)
 	return PS_OK;
 }
 
-/* That we were held up is no doing of the target's, so that to copy again favours nothing. */
+/* As a rule that we were held up is no doing of the target's, so that to copy again favours
+ * nothing. */
 enum ps_status capture_read(struct capture_batch *b)
 {
 	enum copy_pace pace = COPY_HELD;
@@ -293,7 +294,8 @@ enum ps_status capture_read(struct capture_batch *b)
 		uint64_t began = clock_now();
 
 		PS_TRY(copy_all(b));
-		pace = copytime_judge(&b->time, clock_now() - began, b->npieces);
+		pace = copytime_judge(&b->time[b->has_foreign], clock_now() - began, b->npieces,
+				      b->used);
 	}
 	b->slow = b->has_foreign && pace != COPY_USUAL;
 	return PS_OK;

@@ -280,6 +280,17 @@ static void report_hidden(const struct recording *r)
 			100.0 * (double)hidden / (double)all, words);
 }
 
+static void report_seat(const struct recording *r)
+{
+	if (!r->sampler.blocking || !r->options->verbose)
+		return;
+	fprintf(stderr, "pysample: the thread that held the GIL was stopped from %s\n",
+		blocking_is_seated(r->sampler.blocking)
+			? "its own CPU"
+			: "another CPU, so rather often where it calls the kernel (CAP_SYS_NICE, "
+			  "or a lower -r, would help)");
+}
+
 /* They are there whatever becomes of the recording. One that failed has said so itself. */
 static void report_dumps(const struct recording *r)
 {
@@ -442,6 +453,7 @@ static int record(struct recording *r)
 		sampler_name_threads(&r->sampler);
 	/* The target runs on before the file is written. */
 	r->reaped = blocking_exit_status(r->sampler.blocking, &r->wait_status);
+	report_seat(r);
 	blocking_destroy(r->sampler.blocking);
 	r->sampler.blocking = NULL;
 	return add_failure(st, &err, finish(r));

@@ -20,7 +20,8 @@ struct copytime {
 	uint64_t usual; /* ns for each piece: the median of all, or near it */
 };
 
-/* Of a copy of so many pieces, at least one. */
-enum copy_pace copytime_judge(struct copytime *s, uint64_t took_ns, uint32_t pieces);
+/* Of a copy of so many pieces, at least one, and bytes in all. */
+enum copy_pace copytime_judge(struct copytime *s, uint64_t took_ns, uint32_t pieces,
+			      uint64_t bytes);
 
 #endif

@@ -35,15 +35,15 @@ bool proc_parse_stat(const char *text, size_t len, struct proc_stat *ret)
 	/* The name is between the first "(" and the *last* ")". */
 	const char *close = len ? memrchr(text, ')', len) : NULL;
 	const char *end = text + len, *at;
-	struct proc_stat s = { .cpu = -1 };
+	struct proc_stat s = { .cpu = -1, .policy = -1 };
 	unsigned field = 3;
 
 	if (!close || end - close < 4)
 		return false;
 	at = close + 2;
 	s.state = *at;
-	/* The state is field 3, flags 9, starttime 22, processor 39 (proc(5)) */
-	while (field < 39) {
+	/* The state is field 3, flags 9, starttime 22, processor 39, policy 41 (proc(5)) */
+	while (field < 41) {
 		while (at < end && *at != ' ')
 			at++;
 		if (at == end)
@@ -56,6 +56,8 @@ bool proc_parse_stat(const char *text, size_t len, struct proc_stat *ret)
 			s.starttime = decimal(at, end);
 		else if (field == 39)
 			s.cpu = (int)(decimal(at, end) & INT32_MAX);
+		else if (field == 41)
+			s.policy = (int)(decimal(at, end) & INT32_MAX);
 	}
 	*ret = s;
 	return field >= 22;

@@ -19,6 +19,7 @@ struct proc_stat {
 	bool kernel;        /* a thread of the kernel: there is no program in it */
 	uint64_t starttime; /* ticks since boot: tells two users of one pid apart */
 	int cpu;            /* on which it runs, or ran last; -1: not told */
+	int policy;         /* SCHED_OTHER, ... (sched(7)); -1: not told */
 };
 
 /* The text of /proc/PID/stat. The name in it may hold anything, ")" included. */

@@ -544,16 +544,18 @@ static enum ps_status begin_tick(struct sampler *s, uint64_t now, uint32_t weigh
 	return PS_OK;
 }
 
-/* The thread that executes Python is the one that has to be stopped where it is. */
+/* The thread that executes Python is the one that has to be stopped where it is; if none does,
+ * it is as a rule the one that did which will again. */
 static void follow_holder(struct sampler *s)
 {
-	int tid = 0;
+	for (uint32_t i = 0; i < s->nthreads; i++) {
+		const struct thread *t = &s->threads[i];
 
-	for (uint32_t i = 0; i < s->nthreads && !tid; i++) {
-		if (s->threads[i].status & s->site.layout.gil_holder)
-			tid = s->threads[i].tid;
+		if (t->tid && t->status & s->site.layout.gil_holder) {
+			blocking_follow(s->blocking, t->tid);
+			return;
+		}
 	}
-	blocking_follow(s->blocking, tid);
 }
 
 static enum ps_status tick_stopped(struct sampler *s)
@@ -573,7 +575,11 @@ static enum ps_status tick_stopped(struct sampler *s)
 
 enum ps_status sampler_tick(struct sampler *s, uint64_t now, uint32_t weight)
 {
-	PS_TRY(begin_tick(s, now, weight));
+	enum ps_status st = begin_tick(s, now, weight);
+
+	if (st == PS_EXEC && s->blocking)
+		blocking_follow(s->blocking, 0); /* what comes now is looked at for long */
+	PS_TRY(st);
 	return s->blocking ? tick_stopped(s) : tick_all(s);
 }
 

@@ -3,19 +3,25 @@
 
 #include "profiler/proc.h"
 
-/* Children, if there were any, are ordinary ones. */
-static bool come_first(void)
+static bool is_ordinary(int policy)
+{
+	policy &= ~SCHED_RESET_ON_FORK;
+	return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE;
+}
+
+/* Who is of the realtime class already, and wherever it ranks there, was put so on purpose. */
+static bool note_before(struct seat *s)
+{
+	s->policy = sched_getscheduler(0);
+	return is_ordinary(s->policy) && sched_getaffinity(0, sizeof s->before, &s->before) == 0;
+}
+
+/* That children are not to be so, if that was asked for, only who is privileged may revoke. */
+static bool come_first(const struct seat *s)
 {
 	struct sched_param least = { .sched_priority = sched_get_priority_min(SCHED_FIFO) };
 
-	return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &least) == 0;
-}
-
-static void come_last(void)
-{
-	struct sched_param none = { 0 };
-
-	(void)sched_setscheduler(0, SCHED_OTHER, &none);
+	return sched_setscheduler(0, SCHED_FIFO | (s->policy & SCHED_RESET_ON_FORK), &least) == 0;
 }
 
 static bool move_to(int cpu)
@@ -27,34 +33,47 @@ static bool move_to(int cpu)
 	return sched_setaffinity(0, sizeof only, &only) == 0;
 }
 
-bool seat_take(struct seat *s, int pid, int tid)
+/* A thread of the realtime class would come before us for as long as it likes. */
+static int cpu_of(int pid, int tid)
 {
 	struct proc_stat stat;
 
-	if (s->refused || proc_read_stat(pid, tid, &stat) != PS_OK || stat.cpu < 0 ||
-	    stat.cpu >= CPU_SETSIZE)
+	return proc_read_stat(pid, tid, &stat) == PS_OK && is_ordinary(stat.policy) ? stat.cpu : -1;
+}
+
+static bool take(struct seat *s, int cpu)
+{
+	if (cpu < 0 || cpu >= CPU_SETSIZE)
 		return false;
-	if (s->taken && s->cpu == stat.cpu)
-		return true;
 	if (!s->taken) {
-		s->refused = sched_getaffinity(0, sizeof s->before, &s->before) || !come_first();
-		if (s->refused)
-			return false;
-		s->taken = true;
+		s->refused = !note_before(s) || !come_first(s);
+		s->taken = !s->refused;
+		s->cpu = -1;
 	}
-	s->cpu = stat.cpu;
-	if (move_to(stat.cpu))
+	if (!s->taken || !CPU_ISSET(cpu, &s->before))
+		return false;
+	if (s->cpu != cpu && !move_to(cpu))
+		return false;
+	s->cpu = cpu;
+	return true;
+}
+
+bool seat_take(struct seat *s, int pid, int tid)
+{
+	if (!s->refused && take(s, cpu_of(pid, tid)))
 		return true;
 	seat_leave(s);
-	s->refused = true; /* a cpuset keeps us apart, and will again */
 	return false;
 }
 
+/* To come after others is always allowed. */
 void seat_leave(struct seat *s)
 {
+	struct sched_param none = { 0 };
+
 	if (!s->taken)
 		return;
-	come_last();
+	(void)sched_setscheduler(0, s->policy, &none);
 	(void)sched_setaffinity(0, sizeof s->before, &s->before);
 	s->taken = false;
 }

@@ -14,14 +14,18 @@
 #include <stdbool.h>
 
 struct seat {
-	bool taken, refused;
+	bool taken;
+	bool refused; /* for good */
 	int cpu;
-	cpu_set_t before; /* where the calling thread was allowed to run */
+	/* How the calling thread was scheduled before, and where it was allowed to run. */
+	int policy;
+	cpu_set_t before;
 };
 
 /* Moves the calling thread to the CPU on which that thread of pid ran last, and has it come first
- * there, by realtime scheduling. False: that is not allowed (CAP_SYS_NICE), or there is no such
- * thread; then nothing has changed. */
+ * there, by realtime scheduling. Who has taken a seat must sleep often, for what runs there.
+ * False: that is not allowed (CAP_SYS_NICE; the CPU is not one of ours), the caller or the thread
+ * is of a realtime class itself, or there is no such thread; a seat that was taken is left then. */
 bool seat_take(struct seat *s, int pid, int tid);
 /* As it was before. */
 void seat_leave(struct seat *s);

@@ -248,19 +248,15 @@ enum ps_status target_read(struct target *t, raddr at, void *into, size_t len)
 }
 
 /* A pidfd tells when the last thread is gone, and is of no other process that gets the number.
- * Whether the leader alone is, target_readv() finds out. */
+ * Of the leader's end alone target_readv() takes notice, if it has to. */
 bool target_ended(struct target *t)
 {
-	struct proc_stat stat;
-
 	if (t->pidfd >= 0) {
 		struct pollfd p = { .fd = t->pidfd, .events = POLLIN };
 
 		return poll(&p, 1, 0) == 1;
 	}
-	if (!is_first_user(t) || proc_read_stat(t->pid, t->pid, &stat) != PS_OK)
-		return true;
-	return (stat.state == 'Z' || stat.state == 'X') && choose_reader(t, NULL) != PS_OK;
+	return !is_first_user(t) || choose_reader(t, NULL) != PS_OK;
 }
 
 /* An open /proc/PID/mem belongs to the memory of the program that ran when it was

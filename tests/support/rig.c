@@ -41,6 +41,18 @@ void rig_deinit(struct rig *r)
 	*r = (struct rig){ 0 };
 }
 
+/* The target has run on until the second copy. */
+static void look_again(struct rig *r, struct region *again, unsigned char later[static 256])
+{
+	if (r->looks_once)
+		again->len = 0;
+	if (!r->later_code || !again->len || again->len > 256)
+		return;
+	memcpy(later, again->bytes, again->len);
+	memcpy(later + r->im->layout.at[F_FRAME_EXECUTABLE], &r->later_code, sizeof r->later_code);
+	again->bytes = later;
+}
+
 static enum ps_status capture(struct rig *r)
 {
 	capture_reset(r->batch);
@@ -48,8 +60,8 @@ static enum ps_status capture(struct rig *r)
 		return PS_LIMIT;
 	PS_TRY(capture_read(r->batch));
 	capture_get(r->batch, 0, &r->capture);
-	for (unsigned i = 0; r->looks_once && i < r->capture.nforeign_again; i++)
-		r->capture.foreign_again[i].len = 0;
+	for (unsigned i = 0; i < r->capture.nforeign_again; i++)
+		look_again(r, &r->capture.foreign_again[i], r->later[i]);
 	return r->capture.state ? PS_OK : PS_FAULT;
 }
 

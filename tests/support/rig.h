@@ -19,6 +19,8 @@ struct rig {
 	struct thread thread;
 	struct unwound out; /* of the last sample */
 	bool looks_once;    /* generators' frames have no second copy to be compared with */
+	raddr later_code;   /* what the second copies show instead; 0: what is there */
+	unsigned char later[FOREIGN_MAX][256];
 	char *text;
 };
 

@@ -9,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -79,6 +80,90 @@ Test(blocking, stops_all_threads_and_lets_them_run_on)
 	}
 	blocking_destroy(b);
 	expect_left_alone(&s);
+	subject_end(&s);
+}
+
+/* --- from its own CPU --- */
+
+static bool comes_first(void)
+{
+	return (sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) == SCHED_FIFO;
+}
+
+static bool may_come_first(void)
+{
+	struct sched_param least = { .sched_priority = 1 }, none = { 0 };
+	bool may = sched_setscheduler(0, SCHED_FIFO, &least) == 0;
+
+	if (may)
+		cr_assert_eq(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+	else
+		cr_log_warn("realtime scheduling is not allowed: nothing comes first");
+	return may;
+}
+
+static void alone(struct shared *shared)
+{
+	subject_work(shared);
+}
+
+static void sleep_for(struct blocking *b, uint64_t ns)
+{
+	expect_stop(b);
+	blocking_resume(b);
+	blocking_sleep_until(b, clock_now() + ns);
+}
+
+Test(blocking, comes_first_where_the_one_it_follows_runs_and_only_while_it_sleeps_long)
+{
+	struct subject s;
+	struct blocking *b;
+	bool may = may_come_first();
+
+	subject_start(&s, alone);
+	cr_expect(subject_runs(&s));
+	b = attach_to(&s);
+	sleep_for(b, 2 * MS);
+	cr_expect_not(comes_first(), "nobody is followed");
+	cr_expect_not(blocking_is_seated(b));
+	blocking_follow(b, s.pid);
+	sleep_for(b, 2 * MS);
+	cr_expect_eq(comes_first(), may);
+	cr_expect_eq(blocking_is_seated(b), may);
+	cr_expect(subject_runs(&s));
+	sleep_for(b, 0);
+	cr_expect_not(comes_first(), "no time to sleep");
+	sleep_for(b, 2 * MS);
+	cr_expect_eq(comes_first(), may);
+	blocking_follow(b, 0);
+	cr_expect_not(comes_first(), "nobody again");
+	blocking_follow(b, s.pid);
+	sleep_for(b, 2 * MS);
+	blocking_destroy(b);
+	cr_expect_not(comes_first(), "at the end");
+	expect_left_alone(&s);
+	subject_end(&s);
+}
+
+Test(blocking, comes_first_no_more_when_the_target_has_ended)
+{
+	struct subject s;
+	struct blocking *b;
+	uint64_t until;
+
+	subject_start(&s, alone);
+	cr_expect(subject_runs(&s));
+	b = attach_to(&s);
+	blocking_follow(b, s.pid);
+	sleep_for(b, 2 * MS);
+	kill(s.pid, SIGKILL);
+	for (int i = 0; i < 1000 && blocking_stop(b) != PS_GONE; i++)
+		blocking_resume(b);
+	until = clock_now() + 2 * MS;
+	cr_expect(blocking_sleep_until(b, until));
+	cr_expect_geq(clock_now(), until, "it sleeps all the same");
+	cr_expect_not(comes_first());
+	blocking_destroy(b);
 	subject_end(&s);
 }
 

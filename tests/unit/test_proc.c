@@ -36,17 +36,19 @@ Test(proc, stat_of_any_name)
 	}
 }
 
-Test(proc, stat_tells_the_cpu)
+Test(proc, stat_tells_the_cpu_and_the_policy)
 {
 	struct proc_stat s;
 
 	cr_assert(stat_of("77 (a) R" REST, &s));
 	cr_expect_eq(s.cpu, -1);
+	cr_expect_eq(s.policy, -1);
 	cr_assert(stat_of("77 (a) R 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 "
-			  "27 28 29 30 31 32 33 34 35 36 37 38 3 40 41\n",
+			  "27 28 29 30 31 32 33 34 35 36 37 38 3 40 2 42\n",
 			  &s));
 	cr_expect_eq(s.starttime, 22);
 	cr_expect_eq(s.cpu, 3);
+	cr_expect_eq(s.policy, 2);
 }
 
 Test(proc, stat_tells_threads_of_the_kernel)

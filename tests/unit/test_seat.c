@@ -10,14 +10,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* One that runs on that CPU alone, until it is killed. */
+struct place {
+	int policy;
+	cpu_set_t cpus;
+};
+
+static struct place place(void)
+{
+	struct place p = { .policy = sched_getscheduler(0) };
+
+	cr_assert_eq(sched_getaffinity(0, sizeof p.cpus, &p.cpus), 0);
+	return p;
+}
+
+/* One that runs on that CPU alone, until it is killed or nobody kills it. */
 static int busy_on(int cpu)
 {
+	struct sched_param none = { 0 };
 	int pid = fork();
 	cpu_set_t only;
 
 	if (pid)
 		return pid;
+	alarm(100);
+	(void)sched_setscheduler(0, SCHED_OTHER, &none); /* whatever the test has by now */
 	CPU_ZERO(&only);
 	CPU_SET(cpu, &only);
 	if (sched_setaffinity(0, sizeof only, &only))
@@ -43,69 +59,137 @@ static void await_cpu(int pid, int cpu)
 	cr_assert_eq(stat.cpu, cpu);
 }
 
+/* Without it all that can be tested is that nothing changes. */
 static bool may_come_first(void)
 {
 	struct sched_param least = { .sched_priority = 1 }, none = { 0 };
+	int before = sched_getscheduler(0);
 	bool may = sched_setscheduler(0, SCHED_FIFO, &least) == 0;
 
 	if (may)
-		cr_assert_eq(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+		cr_assert_eq(sched_setscheduler(0, before, &none), 0);
+	else
+		cr_log_warn("realtime scheduling is not allowed: no seat can be taken");
 	return may;
 }
 
-static void expect_place(const struct seat *s, int cpu)
+static void expect_seated(const struct seat *s, int cpu)
 {
-	cpu_set_t now;
+	struct place now = place();
 
-	cr_assert_eq(sched_getaffinity(0, sizeof now, &now), 0);
 	cr_expect(s->taken);
-	cr_expect_eq(CPU_COUNT(&now), 1);
-	cr_expect(CPU_ISSET(cpu, &now));
-	cr_expect_eq(sched_getscheduler(0) & ~SCHED_RESET_ON_FORK, SCHED_FIFO);
+	cr_expect_eq(CPU_COUNT(&now.cpus), 1);
+	cr_expect(CPU_ISSET(cpu, &now.cpus));
+	cr_expect_eq(now.policy & ~SCHED_RESET_ON_FORK, SCHED_FIFO);
 }
 
-static void expect_unchanged(const struct seat *s, const cpu_set_t *before)
+static void expect_as_before(const struct seat *s, const struct place *before)
 {
-	cpu_set_t now;
+	struct place now = place();
 
-	cr_assert_eq(sched_getaffinity(0, sizeof now, &now), 0);
 	cr_expect_not(s->taken);
-	cr_expect(CPU_EQUAL(&now, before));
-	cr_expect_eq(sched_getscheduler(0), SCHED_OTHER);
+	cr_expect(CPU_EQUAL(&now.cpus, &before->cpus));
+	cr_expect_eq(now.policy, before->policy);
 }
 
-/* Each CPU of this machine in turn; where it may not come first, it stays as it was. */
+static int first_cpu(const struct place *p)
+{
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (CPU_ISSET(cpu, &p->cpus))
+			return cpu;
+	}
+	return -1;
+}
+
+/* Each CPU of this machine in turn. */
 Test(seat, goes_to_where_the_thread_runs_and_back, .timeout = 120)
 {
 	bool may = may_come_first();
+	struct place before = place();
 	struct seat s = { 0 };
-	cpu_set_t before;
 
-	cr_assert_eq(sched_getaffinity(0, sizeof before, &before), 0);
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		int pid;
 
-		if (!CPU_ISSET(cpu, &before))
+		if (!CPU_ISSET(cpu, &before.cpus))
 			continue;
 		pid = busy_on(cpu);
 		await_cpu(pid, cpu);
 		cr_expect_eq(seat_take(&s, pid, pid), may);
 		if (may)
-			expect_place(&s, cpu);
+			expect_seated(&s, cpu);
+		else
+			expect_as_before(&s, &before);
 		end(pid);
 	}
 	seat_leave(&s);
-	expect_unchanged(&s, &before);
+	expect_as_before(&s, &before);
 }
 
-Test(seat, stays_if_there_is_no_such_thread)
+Test(seat, is_left_as_it_was_found, .timeout = 120)
 {
+	struct sched_param none = { 0 };
+	bool may = may_come_first();
 	struct seat s = { 0 };
-	cpu_set_t before;
+	struct place before;
+	int pid;
 
-	cr_assert_eq(sched_getaffinity(0, sizeof before, &before), 0);
-	cr_expect_not(seat_take(&s, getpid(), INT32_MAX));
-	expect_unchanged(&s, &before);
+	cr_assert_eq(sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &none), 0);
+	before = place();
+	pid = busy_on(first_cpu(&before));
+	await_cpu(pid, first_cpu(&before));
+	cr_expect_eq(seat_take(&s, pid, pid), may);
 	seat_leave(&s);
-	expect_unchanged(&s, &before);
+	expect_as_before(&s, &before);
+	end(pid);
+}
+
+Test(seat, is_left_when_the_thread_has_ended, .timeout = 120)
+{
+	struct place before = place();
+	bool may = may_come_first();
+	struct seat s = { 0 };
+	int pid = busy_on(first_cpu(&before));
+
+	await_cpu(pid, first_cpu(&before));
+	cr_expect_eq(seat_take(&s, pid, pid), may);
+	end(pid);
+	cr_expect_not(seat_take(&s, pid, pid));
+	expect_as_before(&s, &before);
+	cr_expect_not(seat_take(&s, getpid(), INT32_MAX));
+	expect_as_before(&s, &before);
+}
+
+Test(seat, is_not_taken_of_one_that_comes_first_itself, .timeout = 120)
+{
+	struct sched_param least = { .sched_priority = 1 };
+	struct place before = place();
+	struct seat s = { 0 };
+	int pid = busy_on(first_cpu(&before));
+
+	await_cpu(pid, first_cpu(&before));
+	if (may_come_first())
+		cr_assert_eq(sched_setscheduler(pid, SCHED_RR, &least), 0);
+	cr_expect_not(seat_take(&s, pid, pid));
+	expect_as_before(&s, &before);
+	end(pid);
+}
+
+Test(seat, is_not_taken_where_the_caller_may_not_run, .timeout = 120)
+{
+	struct place before = place();
+	int cpu = first_cpu(&before), pid = busy_on(cpu);
+	cpu_set_t others = before.cpus;
+	struct seat s = { 0 };
+
+	CPU_CLR(cpu, &others);
+	await_cpu(pid, cpu);
+	/* On a machine of one CPU there is no other to be on. */
+	if (CPU_COUNT(&others)) {
+		cr_assert_eq(sched_setaffinity(0, sizeof others, &others), 0);
+		before = place();
+		cr_expect_not(seat_take(&s, pid, pid));
+	}
+	expect_as_before(&s, &before);
+	end(pid);
 }

@@ -318,11 +318,11 @@ Test(unwind_ways, a_generator_stands_where_its_code_calls_what_is_above_it)
 	}
 }
 
-/* It was met, but not when it had called f. Which it does, by its bytecode; or does not; or the
- * later copy is of another generator. */
+/* It was met, but not when it had called f. Which it does, by its bytecode; or does not; or there
+ * is no later copy, or that is of another generator. */
 Test(unwind_ways, a_generator_has_called_what_its_code_calls)
 {
-	enum { CALLS, CALLS_NOT, ANOTHER, NCASES };
+	enum { CALLS, CALLS_NOT, UNSEEN, ANOTHER, NCASES };
 
 	for (int which = 0; which < NCASES; which++) {
 		EACH_VERSION(w)
@@ -334,7 +334,8 @@ Test(unwind_ways, a_generator_has_called_what_its_code_calls)
 			settle(w, "main:5 user:117 gen:417 inner:608");
 			image_push(&w->t, w->f, 2);
 			suspend(w);
-			w->rig.looks_once = which == ANOTHER;
+			w->rig.looks_once = which == UNSEEN;
+			w->rig.later_code = which == ANOTHER ? w->gen : 0;
 			if (which == CALLS) {
 				expect_told(w, "main:5 user:117 gen:417 inner:606 f:703", true);
 				continue;
