@@ -154,7 +154,7 @@ Found out by experiments of their own, on two cores of virtual Intel Xeons and A
 * *To read is to slow down.* `recursion` runs 17 to 20 % slower when 16 KiB of its data stack are read at 10 kHz, for each line has to be fetched back.
 * *A sleep costs more than a sample.* A loop that only sleeps a thousand times a second took 1.7 % of a core of this machine, one that also reads 4 KiB each time 2.4 %: below that nobody gets who sleeps and reads. The rows *bare sleep* and *bare sleep and read* have what it was in the run above.
 * *Twenty times Austin is more than a read.* With one thread Austin looks at a sixth to a tenth of the rate of bare reads; twenty times that is two to three times as often as `process_vm_readv` can copy these bytes, one look or eight at a time.
-* *One late sample can be a whole percent of a short recording.* With `-r max` a sample stands for the time since the one before, so that one after which pysample did not run for 4 ms weighs as much as a thousand: the 0.21 % of impossible time in `library` was one sample of 34 089.
+* *One late sample can be a whole percent of a short recording.* With `-r max` a sample stands for the time since the one before, so that one after which pysample did not run for 4 ms weighs as much as a thousand: in one run, 0.21 % of impossible time in `library` was one sample of 34 089.
 * *Coroutines end before they are copied.* In 18 to 23 % of the samples of `coroutines`, the one that had called what stands on the data stack had suspended or ended by then (16 %), or its memory belonged to another (6 %). Nothing left tells which it was, so these are read again, at a later moment, and calls by coroutines that end right after them are met too rarely.
 * *Code objects are freed before they are read.* Those of `churn` live for some microseconds, and one takes a dozen reads. In 5 to 6 % of its samples the frames above `run` are left out for that, which the summary counts as *top frame uncertain*; `profiling.sampling` has no stack for as many, so that both are equally far from the truth.
 """
@@ -243,8 +243,8 @@ def cost(part):
             [f"{t}, {thousands(rate)} Hz"] + [cost_cell(mine, w, t, rate) for w in whos] for t, rate in cells])
         out.append("")
     out += ["A bracket says at how many Hz it really looked, where that is less than 80 % of what was asked; *blind* is who got no usable sample.", "",
-            "Of what pysample takes with one thread at 1 kHz, by a profile of itself, a third is the copy, a fifth the sleep and the switch to it, both the kernel's; a tenth to a seventh are the scheduler's files, a twelfth asks whether the target still lives, and the rest is spread thinly over code that is cold after each sleep.",
-            "With 150 threads that contend for the GIL, it reads and unwinds only those that may have run since the sample before; two fifths are the copies of these and of all after two handovers at once, and a third the scheduler's files.", "",
+            "Of what pysample takes with one thread at 1 kHz, by a profile of itself, two fifths are the sleep and the switch to it, three tenths the copy, both the kernel's; a sixth is its own code, cold after each sleep, and the rest are the scheduler's files.",
+            "With 150 threads that contend for the GIL, it reads and unwinds only those that may have run since the sample before; a third are the copies of these and of all after two handovers at once, a quarter the scheduler's files, a fifth its own code.", "",
             "![how the cost grows](cost.svg)", ""]
     for what in dict.fromkeys(r["what"] for r in part["curves"]):
         mine = [r for r in part["curves"] if r["what"] == what]
