@@ -24,7 +24,8 @@ enum {
 struct callsite {
 	uint32_t code, unit;
 	uint32_t generator;
-	uint32_t left; /* times that it may be met before it is looked at again */
+	uint32_t version; /* of the function whose generator it uses; 0: that is not told */
+	uint32_t left;    /* times that it may be met before it is looked at again */
 	uint32_t patience;
 	bool used, idle;
 };
@@ -178,19 +179,20 @@ static uint32_t generator_of_version(const struct code_cache *codes, uint32_t ve
 	return found;
 }
 
-static uint32_t look(struct callsites *s, struct code_cache *codes, raddr instr, uint32_t unit)
+static uint32_t look(struct callsites *s, struct code_cache *codes, raddr instr, uint32_t unit,
+		     uint32_t *ret_version)
 {
 	struct units u = { .sites = s, .n = (unit < WINDOW ? unit : WINDOW) + 1 };
-	uint32_t version;
 
+	*ret_version = 0;
 	know_opcodes(s, codes);
 	if (target_read(codes->target, instr - 2 * (raddr)(u.n - 1), u.byte, 2 * u.n))
 		return NO_GENERATOR;
 	/* What only stores the generator, say in a list, runs no code of it. */
 	if (!(class_at(&u, u.n - 1) & (OP_RESUMES | OP_USES)))
 		return NO_GENERATOR;
-	version = version_of_call(&u);
-	return version ? generator_of_version(codes, version) : NO_GENERATOR;
+	*ret_version = version_of_call(&u);
+	return *ret_version ? generator_of_version(codes, *ret_version) : NO_GENERATOR;
 }
 
 uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
@@ -212,7 +214,7 @@ uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t c
 		site->left--;
 		return site->generator;
 	}
-	site->generator = look(s, codes, instr, unit);
+	site->generator = look(s, codes, instr, unit, &site->version);
 	if (site->generator != NO_GENERATOR) {
 		site->left = ASK_KNOWN;
 		s->any = true;
@@ -221,6 +223,18 @@ uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t c
 		site->patience *= site->patience < ASK_UNKNOWN ? 2 : 1;
 	}
 	return site->generator;
+}
+
+bool callsite_excludes(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
+		       uint32_t unit, uint32_t generator)
+{
+	uint32_t version = codes->codes[generator].version;
+	const struct callsite *site;
+
+	if (callsite_find(s, codes, code, instr, unit) != NO_GENERATOR)
+		return false;
+	site = site_slot(s, code, unit);
+	return site->used && site->version && version && version != site->version;
 }
 
 /* A cache that looks like such a call does not hold that version behind it, too. */

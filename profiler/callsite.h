@@ -51,6 +51,12 @@ void callsites_clear(struct callsites *s);
 uint32_t callsite_find(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
 		       uint32_t unit);
 
+/* Does the instruction there use a generator of a function that was not met yet, which is another
+ * than this one? By the versions, which a function may come to have anew: not to be relied upon
+ * for long. */
+bool callsite_excludes(struct callsites *s, struct code_cache *codes, uint32_t code, raddr instr,
+		       uint32_t unit, uint32_t generator);
+
 /* Can the caller's instruction there, as its bytecode has it, have called the callee by pushing
  * its frame? Asks the target where it could not when the code was first read: instructions are
  * specialized anew. One that is specialized for another function may still, once or twice. */

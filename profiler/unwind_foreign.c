@@ -4,8 +4,9 @@
 #include "profiler/unwind_walk.h"
 
 enum {
-	MET_ENOUGH = 2,  /* further reads that show the same chain */
-	DOUBTED_MAX = 3, /* reads besides the usual ones, for chains not met before */
+	MET_ENOUGH = 2,   /* further reads that show the same chain */
+	NEW_SAMPLES = 64, /* of a thread, in which generator functions are met that were not yet */
+	DOUBTED_MAX = 3,  /* reads besides the usual ones, for chains not met before */
 };
 
 static struct copies copies_of(const struct walk *w, unsigned i)
@@ -340,6 +341,18 @@ static bool is_believed_unseen(struct walk *w, const struct chain *chain, bool *
 	return is_met_again(w, chain);
 }
 
+/* The generator functions of a program are met one after another; which others a loop uses, its
+ * bytecode does not tell before. */
+static bool is_of_another(const struct walk *w, uint32_t generator)
+{
+	const struct frame *f = w->n ? &w->t->frames[w->n - 1] : NULL;
+	uint32_t unit;
+
+	return f && w->t->samples < NEW_SAMPLES &&
+	       code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &unit) &&
+	       callsite_excludes(&w->u->callsites, w->u->codes, f->code, f->instr, unit, generator);
+}
+
 /* The chain ends at the top frame. Was it so at the moment of the data stack? If that
  * frame stood still, yes. If not, the chain may be of a moment later; but generators that
  * live long, the lowest of which the top frame itself refers to, stand so whenever they
@@ -350,6 +363,8 @@ bool walk_chain_is_believed(struct walk *w, const struct chain *chain)
 	uint32_t told = chain->n ? walk_told_generator(w) : NO_GENERATOR;
 
 	if (told != NO_GENERATOR && lowest->code != told)
+		return false;
+	if (chain->n && is_of_another(w, lowest->code))
 		return false;
 	if (chain->n && !walk_top_can_run(w, lowest))
 		return false;

@@ -162,3 +162,26 @@ Test(unwind_told, a_generator_that_no_code_tells_is_cut_when_it_becomes_another)
 		cr_expect_not(w->rig.out.told, "%s", w->version);
 	}
 }
+
+/* What user loops over has not been met; what is copied is another's, of a later moment. */
+Test(unwind_told, a_generator_of_another_function_than_the_loop_uses_is_not_believed)
+{
+	for (int version = 0; version < 2; version++) {
+		EACH_VERSION(w)
+		{
+			put(w, IMAGE_RESUMES - 3, 99, 0);
+			put(w, IMAGE_RESUMES - 4, 99, 0);
+			image_set(&w->im, w->gen, F_CODE_VERSION, version ? VERSION : 0);
+			for (int i = 0; i < 20; i++)
+				cr_assert_eq(rig_sample(&w->rig), PS_OK);
+			cr_expect_str_eq(rig_stack(&w->rig),
+					 version ? "main:5 user:117" : "main:5 user:117 gen:408",
+					 "%s: %s", w->version, rig_stack(&w->rig));
+			/* Versions are given anew, so that this does not go on for ever. */
+			for (int i = 0; i < 300; i++)
+				cr_assert_eq(rig_sample(&w->rig), PS_OK);
+			cr_expect_str_eq(rig_stack(&w->rig), "main:5 user:117 gen:408", "%s: %s",
+					 w->version, rig_stack(&w->rig));
+		}
+	}
+}
