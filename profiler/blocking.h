@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* profiler/blocking.h - stops the target for the length of a sample, by ptrace.
  *
- * No doubt about the stack, but felt by the target: each sample costs it a stop of all its threads, and
- * system calls such as epoll_wait return early with EINTR. Whatever becomes of this
- * process, SIGKILL included, the kernel detaches its tracees and they run on.
+ * No doubt about the stack, but felt by the target: each sample costs it a stop of all its
+ * threads, and system calls such as epoll_wait return early with EINTR. Whatever becomes of
+ * this process, SIGKILL included, the kernel detaches its tracees and they run on.
  *
  * Where realtime scheduling is allowed, one thread is stopped from its own CPU, which makes the
  * stop exact, see seat.h. The others, and without it all, may still run to the end of a system

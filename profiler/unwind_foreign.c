@@ -341,8 +341,8 @@ static bool is_believed_unseen(struct walk *w, const struct chain *chain, bool *
 	return is_met_again(w, chain);
 }
 
-/* The generator functions of a program are met one after another; which others a loop uses, its
- * bytecode does not tell before. */
+/* The generator functions of a program are met one after another. Until that of a loop is, its
+ * bytecode cannot tell which one it is, but that it is none of the others. */
 static bool is_of_another(const struct walk *w, uint32_t generator)
 {
 	const struct frame *f = w->n ? &w->t->frames[w->n - 1] : NULL;

@@ -102,11 +102,6 @@ static bool may_come_first(void)
 	return may;
 }
 
-static void alone(struct shared *shared)
-{
-	subject_work(shared);
-}
-
 static void sleep_for(struct blocking *b, uint64_t ns)
 {
 	expect_stop(b);
@@ -120,7 +115,7 @@ Test(blocking, comes_first_where_the_one_it_follows_runs_and_only_while_it_sleep
 	struct blocking *b;
 	bool may = may_come_first();
 
-	subject_start(&s, alone);
+	subject_start(&s, subject_work);
 	cr_expect(subject_runs(&s));
 	b = attach_to(&s);
 	sleep_for(b, 2 * MS);
@@ -151,7 +146,7 @@ Test(blocking, comes_first_no_more_when_the_target_has_ended)
 	struct blocking *b;
 	uint64_t until;
 
-	subject_start(&s, alone);
+	subject_start(&s, subject_work);
 	cr_expect(subject_runs(&s));
 	b = attach_to(&s);
 	blocking_follow(b, s.pid);
