@@ -5,8 +5,10 @@ inside it; what the copy and pysample need; and what sampling loses meanwhile.""
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -39,26 +41,42 @@ def ask(t, words):
     return json.loads(t.ask(words))
 
 
+# Who starts another process lends it his memory until it has become another program, and the
+# kernel counts that as its peak (Linux fs/exec.c, setmax_mm_hiwater_rss). So somebody small does it.
+STARTER = """
+import json, os, sys
+null = os.open(os.devnull, os.O_WRONLY)
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)])
+_, status, used = os.wait4(pid, 0)
+print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+"""
+
+
 def run(*command):
     """(what it said, seconds, CPU seconds, peak MiB) of a command that ends by itself."""
+    what = " ".join(command[1:3])
     with tempfile.TemporaryFile("w+") as said:
         began = time.monotonic()
-        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
+        p = subprocess.Popen([sys.executable, "-ISc", STARTER, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=said, text=True, start_new_session=True)
         try:
-            ended = profilers.reap(p, LIMIT_S)
+            told = p.communicate(timeout=LIMIT_S)[0]
+        except subprocess.TimeoutExpired:
+            told = ""
         finally:
             if p.returncode is None:
-                p.kill()
-                p.wait()
+                os.killpg(p.pid, signal.SIGKILL)
+                p.communicate()
         took = time.monotonic() - began
         said.seek(0)
         text = said.read()
-    if not ended:
-        raise profilers.Failed(f"{' '.join(command[1:3])}: not done after {LIMIT_S} s: {text.strip()[-300:]}")
-    used = ended[1]
-    if p.returncode:
-        raise profilers.Failed(f"{' '.join(command[1:3])}: exit {p.returncode}: {text.strip()[-300:]}")
-    return text, took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    if not told:
+        why = f"not done after {LIMIT_S} s" if p.returncode < 0 else "not started"
+        raise profilers.Failed(f"{what}: {why}: {text.strip()[-300:]}")
+    code, cpu, peak = json.loads(told)
+    if code:
+        raise profilers.Failed(f"{what}: exit {code}: {text.strip()[-300:]}")
+    return text, took, cpu, peak
 
 
 def found(pattern, text):

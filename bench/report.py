@@ -69,12 +69,17 @@ def introduction(results):
 
 # --- Accuracy.
 
+def missing(who):
+    """What stands where there is no figure: not every program is sampled at every rate."""
+    return "–" if " -r " in who else "failed"
+
+
 def matrix(rows, cell, whos, last=None):
     programs = list(dict.fromkeys(r["program"] for r in rows))
     out = []
     for program in programs:
         of = {r["who"]: r for r in rows if r["program"] == program}
-        line = [program + (" *" if program in DISTURBED else "")] + [cell(of[w]) if w in of else "failed" for w in whos]
+        line = [program + (" *" if program in DISTURBED else "")] + [cell(of[w]) if w in of else missing(w) for w in whos]
         if last:
             line.append(last(next(iter(of.values()))))
         out.append(line)
@@ -149,8 +154,8 @@ Found out by experiments of their own, on two cores of virtual Intel Xeons and A
 
 * *One read is not one moment.* A read of the current frame alone is true to the stopped target: each depth of `families` within 2 points. But the parts of one system call come some hundred nanoseconds apart: the same word, read again in the next part, was another in 84 % of the samples. So the frame that was current cannot be joined with a data stack that is copied after it: cut to it, `families` was at a distance of 29 instead of 17.
 * *To read is to delay.* A cache line that was read has to be fetched back before the target writes to it, so that the parts that are read later find the target too often where it waits: of `generators`, `loop_from` has no generator above it in 8 % of the samples instead of 5 %. With generators about the thread state is therefore read first, else the data stack. Tried without gain: one to four idle parts before or in between, and the foreign frames before the thread state (`generators` 14 instead of 11), or their first copy before all else (`coroutines` 39 instead of 24, `contexts` 28 instead of 25).
-* *Two chunks are two copies.* Each further part of a call costs some 0.8 µs from the last byte of one to the first of the next, in which `recursion` makes or ends thirty calls. Who comes down from the second chunk of its data stack to the first meanwhile is met at the end of the first, at depth 133, 5 points too often (9 in a version of it that never goes deeper than 230), and at the end of each of its pages, a tenth of a microsecond apart, 0.5 to 1 point too often.
-* *A memory map that changes cannot be read.* `process_vm_readv` waits while the target changes its map. Of its 49 µs, a round of `recursion` spends 11 in two `mmap`, two `munmap` and two page faults, by its own clock, where chunks of its data stack are made and given back. 28 % of the reads took 10 to 60 µs instead of 6 to 9: they waited for the lock, and then until the processor that had nothing else to do was woken. (A loop of `mmap` and `munmap` beside a loop of reads: 28 µs, or 14 if another process keeps the reader's processor from sleeping.) By then the target has made some hundred calls: at depth 269 and 301, where chunks are made, there are 3 points too few each. Tried without gain: to read again what took long, once or up to four times (18.5 and 22.6 % for 18.8), and to keep the processor awake (24.9 for 22.5).
+* *Two pages are two copies.* The kernel copies page by page. From the last byte of a page to the first of the next some tenths of a microsecond go by, and 0.8 µs between two chunks of the data stack, which are parts of the call of their own: ten to thirty calls of `recursion`. Who comes down across such an end meanwhile has left the upper page and not yet come back to the lower one, so that he is met at the end of that: with 33, 68, 102, 169 and 203 frames by 2, 2, 1, 1 and 1 points too often, with 135, where the first chunk ends, by 5, and with 271, where the second one does, by 1. Tried without gain: to copy the lower side once more, and to give the time of those met there to those who were seen to go up across it meanwhile, of whom there should be as many. But there are not: in 4 s 777 of 38 000 samples were met with 68 frames and 44 were seen to go up there, for the lines that have just been read hold up who goes up and has to write to them, and not who comes down.
+* *A memory map that changes cannot be read.* `process_vm_readv` waits while the target changes its map. Of its 49 µs, a round of `recursion` spends 11 in two `mmap`, two `munmap` and two page faults, by its own clock, where chunks of its data stack are made and given back. 28 % of the reads took 10 to 60 µs instead of 6 to 9: they waited for the lock, and then until the processor that had nothing else to do was woken. (A loop of `mmap` and `munmap` beside a loop of reads: 28 µs, or 14 if another process keeps the reader's processor from sleeping.) By then the target has made some hundred calls: with 305 frames, where the third chunk has just been made, it is met by 1 point too rarely, and with fewer than 10, where the second one has just been given back, by half a point. Tried without gain: to read again what took long, once or up to four times (18.5 and 22.6 % for 18.8), and to keep the processor awake (24.9 for 22.5).
 * *To read is to slow down.* `recursion` runs 17 to 20 % slower when 16 KiB of its data stack are read at 10 kHz, for each line has to be fetched back.
 * *A sleep costs more than a sample.* A loop that only sleeps a thousand times a second took 1.7 % of a core of this machine, one that also reads 4 KiB each time 2.4 %: below that nobody gets who sleeps and reads. The rows *bare sleep* and *bare sleep and read* have what it was in the run above.
 * *Twenty times Austin is more than a read.* With one thread Austin looks at a sixth to a tenth of the rate of bare reads; twenty times that is two to three times as often as `process_vm_readv` can copy these bytes, one look or eight at a time.

@@ -241,6 +241,8 @@ def test_commands_that_fail_or_hang(monkeypatch):
     with pytest.raises(profilers.Failed, match="exit 3: why"):
         heap.run("sh", "-c", "echo why >&2; exit 3")
     assert heap.run("sh", "-c", "echo words >&2")[0] == "words\n"
+    with pytest.raises(profilers.Failed, match="(?s)not started.*nowhere"):
+        heap.run("/nowhere/at/all", "heap", "dump")
     monkeypatch.setattr(heap, "LIMIT_S", 0.1)
     with pytest.raises(profilers.Failed, match="not done after"):
         heap.run("sleep", "600")
@@ -268,6 +270,12 @@ def measurement(python, times):
 class Door(Dead):
     version = label = "3.14"
     minor = 14
+
+
+def test_the_peak_of_a_command_is_its_own():
+    much = bytearray(os.urandom(4096)) * (300 << 8)  # 300 MiB of ours, all of them touched
+    peak = heap.run("sh", "-c", "true")[3]
+    assert len(much) == 300 << 20 and peak < 100
 
 
 def test_injections_are_given_up_where_all_fail(monkeypatch):
