@@ -70,6 +70,17 @@ bool walk_top_refers_to(const struct walk *w, raddr object);
 /* Notes of each generator whether its two copies ran the same code. */
 void walk_observe_generators(struct walk *w);
 
+/* --- unwind_ends.c: frames that are at their end --- */
+
+/* Has the top frame come to its end? */
+bool walk_top_returns(const struct walk *w);
+/* Drops the top frame if it is being cleared. */
+void walk_drop_cleared(struct walk *w);
+/* Drops the frames that an exception has left. 3.13 only. */
+void walk_drop_left(struct walk *w);
+/* Drops the frames that are being popped, if the frame at `end` is below them. */
+void walk_drop_dying(struct walk *w, raddr end);
+
 /* --- unwind_told.c --- */
 
 /* The generator function of which the top frame runs a generator that it has just made, by

@@ -8,7 +8,6 @@ enum {
 	STATUS = 1 | 1 << 4, /* initialized, active */
 	OWNER_ENTRY = 3,
 	OP_NOP = 27,
-	OP_RETURN = 36,
 	NOT_SAVED = -1,
 };
 
@@ -183,16 +182,17 @@ static size_t plain_table(unsigned units, unsigned char *ret)
 	return 3 * (size_t)units;
 }
 
-/* RETURN_VALUE is 36 in 3.13, and only there does it matter. SEND and CALL, by minor
- * version: a frame may have any other on it at any unit but IMAGE_WORKS. */
+/* RETURN_VALUE, SEND and CALL, by minor version: a frame may have any other on it at any unit
+ * but IMAGE_WORKS and the last. */
 static void write_units(struct image *im, raddr at, unsigned units)
 {
+	static const unsigned char returns[] = { [13] = 36, [14] = 35, [15] = 33 };
 	static const unsigned char send[] = { [13] = 104, [14] = 106, [15] = 105 };
 	static const unsigned char call[] = { [13] = 53, [14] = 52, [15] = 50 };
 	unsigned minor = layout_minor(&im->layout);
 
 	for (unsigned i = 0; i < units; i++) {
-		unsigned char unit[2] = { i + 1 == units       ? OP_RETURN
+		unsigned char unit[2] = { i + 1 == units       ? returns[minor]
 					  : i == IMAGE_RESUMES ? send[minor]
 					  : i == IMAGE_WORKS   ? OP_NOP
 							       : call[minor],

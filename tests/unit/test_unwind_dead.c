@@ -224,6 +224,29 @@ Test(unwind_dead, an_entry_frame_that_is_anothers_by_now_takes_nothing_away)
 	}
 }
 
+/* What its destructors call stands on its caller, which the entry frame alone tells. */
+Test(unwind_dead, nothing_stands_on_a_3_14_frame_that_returns_unless_its_entry_frame_says_so)
+{
+	for (int id = TABLE_3_14_10; id < NTABLES; id++) {
+		struct world *w = world_make(id);
+		raddr returns, shim, nothing = image_take(&w->im, 256);
+
+		image_push(&w->t, w->main, 4);
+		returns = image_push(&w->t, w->f, 31);
+		shim = image_push_shim(&w->t);
+		image_push(&w->t, w->g, 2);
+		image_set(&w->im, nothing, F_FRAME_OWNER, 99);
+		image_set(&w->im, shim, F_FRAME_PREVIOUS, nothing);
+		cr_assert_eq(rig_sample(&w->rig), PS_OK);
+		cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:131", "%s: %s", w->version,
+				 rig_stack(&w->rig));
+		cr_expect(w->rig.out.cut, "%s", w->version);
+		image_set(&w->im, shim, F_FRAME_PREVIOUS, returns);
+		expect_live(w, "main:5 f:131 g:202");
+		world_end(w);
+	}
+}
+
 Test(unwind_dead, what_an_entry_frame_leads_to_that_is_no_frame_is_not_read_along)
 {
 	EACH_VERSION(w)
