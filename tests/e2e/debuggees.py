@@ -31,6 +31,17 @@ class Program:
         with open(os.path.join(os.path.dirname(self.folder), "debuggee.py")) as f:
             return f"{self.file}:{f.read().split(text)[0].count(chr(10)) + 1}"
 
+    def whereabouts(self):
+        """What it does, for those who wait in vain."""
+        found = []
+        for name in ("stat", "syscall", "wchan"):
+            try:
+                with open(f"/proc/{self.pid}/{name}") as f:
+                    found.append(f"{name}: {f.read().strip()}")
+            except OSError as e:
+                found.append(f"{name}: {e.strerror}")
+        return "; ".join(found)
+
     def describe(self):
         with open(self.folder + "/ask", "w"):
             pass
@@ -39,7 +50,18 @@ class Program:
     def told(self, name):
         """What it writes into that file, once it has."""
         path = os.path.join(self.folder, name)
-        process.until(lambda: os.path.exists(path), f"the program to write {name}")
+
+        def written():
+            state = process.state(self.pid)  # before that: it may write, and end
+            if os.path.exists(path):
+                return True
+            assert state not in (None, "Z", "X"), f"the program has ended, without {name}"
+            return False
+
+        try:
+            process.until(written, f"the program to write {name}")
+        except AssertionError as e:
+            raise AssertionError(f"{e}; {self.whereabouts()}") from None
         with open(path) as f:
             said = json.load(f)
         os.unlink(path)
