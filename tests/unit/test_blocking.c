@@ -5,6 +5,7 @@
 
 #include "profiler/clock.h"
 #include "profiler/proc.h"
+#include "tests/support/realtime.h"
 #include "tests/support/subject.h"
 
 #include <criterion/criterion.h>
@@ -90,18 +91,6 @@ static bool comes_first(void)
 	return (sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) == SCHED_FIFO;
 }
 
-static bool may_come_first(void)
-{
-	struct sched_param least = { .sched_priority = 1 }, none = { 0 };
-	bool may = sched_setscheduler(0, SCHED_FIFO, &least) == 0;
-
-	if (may)
-		cr_assert_eq(sched_setscheduler(0, SCHED_OTHER, &none), 0);
-	else
-		cr_log_warn("realtime scheduling is not allowed: nothing comes first");
-	return may;
-}
-
 static void sleep_for(struct blocking *b, uint64_t ns)
 {
 	expect_stop(b);
@@ -113,7 +102,7 @@ Test(blocking, comes_first_where_the_one_it_follows_runs_and_only_while_it_sleep
 {
 	struct subject s;
 	struct blocking *b;
-	bool may = may_come_first();
+	bool may = realtime_is_allowed();
 
 	subject_start(&s, subject_work);
 	cr_expect(subject_runs(&s));

@@ -3,6 +3,7 @@
 #include "profiler/seat.h"
 
 #include "profiler/proc.h"
+#include "tests/support/realtime.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -59,20 +60,6 @@ static void await_cpu(int pid, int cpu)
 	cr_assert_eq(stat.cpu, cpu);
 }
 
-/* Without it all that can be tested is that nothing changes. */
-static bool may_come_first(void)
-{
-	struct sched_param least = { .sched_priority = 1 }, none = { 0 };
-	int before = sched_getscheduler(0);
-	bool may = sched_setscheduler(0, SCHED_FIFO, &least) == 0;
-
-	if (may)
-		cr_assert_eq(sched_setscheduler(0, before, &none), 0);
-	else
-		cr_log_warn("realtime scheduling is not allowed: no seat can be taken");
-	return may;
-}
-
 static void expect_seated(const struct seat *s, int cpu)
 {
 	struct place now = place();
@@ -104,7 +91,7 @@ static int first_cpu(const struct place *p)
 /* Each CPU of this machine in turn. */
 Test(seat, goes_to_where_the_thread_runs_and_back, .timeout = 120)
 {
-	bool may = may_come_first();
+	bool may = realtime_is_allowed();
 	struct place before = place();
 	struct seat s = { 0 };
 
@@ -129,7 +116,7 @@ Test(seat, goes_to_where_the_thread_runs_and_back, .timeout = 120)
 Test(seat, is_left_as_it_was_found, .timeout = 120)
 {
 	struct sched_param none = { 0 };
-	bool may = may_come_first();
+	bool may = realtime_is_allowed();
 	struct seat s = { 0 };
 	struct place before;
 	int pid;
@@ -147,7 +134,7 @@ Test(seat, is_left_as_it_was_found, .timeout = 120)
 Test(seat, is_left_when_the_thread_has_ended, .timeout = 120)
 {
 	struct place before = place();
-	bool may = may_come_first();
+	bool may = realtime_is_allowed();
 	struct seat s = { 0 };
 	int pid = busy_on(first_cpu(&before));
 
@@ -168,7 +155,7 @@ Test(seat, is_not_taken_of_one_that_comes_first_itself, .timeout = 120)
 	int pid = busy_on(first_cpu(&before));
 
 	await_cpu(pid, first_cpu(&before));
-	if (may_come_first())
+	if (realtime_is_allowed())
 		cr_assert_eq(sched_setscheduler(pid, SCHED_RR, &least), 0);
 	cr_expect_not(seat_take(&s, pid, pid));
 	expect_as_before(&s, &before);
