@@ -105,11 +105,10 @@ static void prefer_way(struct walk *w, raddr at, uint32_t callee, struct chain *
 
 /* --- did one call the other? --- */
 
-/* Is the same doubted again and again, however often it is read? */
+/* Not if the same is doubted again and again, however often it is read. */
 static bool is_doubted(struct walk *w, uint32_t caller, uint32_t unit, uint32_t callee)
 {
 	struct doubt *d = &w->u->doubt;
-	struct code *code;
 
 	if (d->thread != w->t->at || d->sample != w->t->samples || d->below != w->n ||
 	    d->code != caller || d->unit != unit || d->callee != callee)
@@ -119,25 +118,26 @@ static bool is_doubted(struct walk *w, uint32_t caller, uint32_t unit, uint32_t 
 				     .code = caller,
 				     .unit = unit,
 				     .callee = callee };
-	if (++d->times < DOUBTS_ENOUGH) {
-		w->out->doubted = true;
-		return true;
-	}
-	code = &w->u->codes->codes[caller];
-	code_set_marks(code, unit, (code_marks(code, unit) | MARK_CALLS) & ~MARK_VERSIONED);
-	return false;
+	if (++d->times >= DOUBTS_ENOUGH)
+		return false;
+	w->out->doubted = true;
+	return true;
 }
 
 static bool can_have_called(struct walk *w, uint32_t caller, raddr instr, uint32_t tlbc_index,
 			    uint32_t callee)
 {
 	struct unwinder *u = w->u;
+	struct code *code = &u->codes->codes[caller];
 	uint32_t unit;
 
-	return u->codes->codes[caller].flags & CODE_HIDDEN ||
-	       !code_unit(u->codes, caller, instr, tlbc_index, &unit) ||
-	       callsite_calls(&u->callsites, u->codes, caller, callee, instr, unit) ||
-	       !is_doubted(w, caller, unit, callee);
+	if (code->flags & CODE_HIDDEN || !code_unit(u->codes, caller, instr, tlbc_index, &unit) ||
+	    callsite_calls(&u->callsites, u->codes, caller, callee, instr, unit))
+		return true;
+	if (is_doubted(w, caller, unit, callee))
+		return false;
+	code_set_marks(code, unit, (code_marks(code, unit) | MARK_CALLS) & ~MARK_VERSIONED);
+	return true;
 }
 
 /* A chain, and the frame that the topmost of its generators has called. The object of that
@@ -154,6 +154,25 @@ static enum ps_status accept_upon(struct walk *w, struct chain *chain, const str
 			return PS_OK;
 	}
 	PS_TRY(accept_chain(w, chain));
+	return accept(w, c, false);
+}
+
+/* Where there are no generators. If the entry frame leads elsewhere, it is another call's by now,
+ * or the top frame was copied before it ended, and what stands there now was not called from it:
+ * its destructors, which C code calls as well. */
+static enum ps_status accept_from_c(struct walk *w, const struct chain *chain,
+				    const struct candidate *c, bool *ret_cut)
+{
+	struct way_node from;
+
+	if (walk_is_strange(w, c, chain, &from)) {
+		*ret_cut = is_doubted(w, from.code, from.unit, c->code);
+		if (*ret_cut)
+			return PS_OK;
+		walk_note_link(w, c);
+	} else if (w->n && chain->known && !chain->n && top_address(w) == chain->end) {
+		walk_note_link(w, c);
+	}
 	return accept(w, c, false);
 }
 
@@ -179,8 +198,9 @@ static enum ps_status accept_through_c(struct walk *w, const struct candidate *c
 		return PS_OK;
 	}
 	/* Without generators about, there is nothing that could be in between. */
-	if (!chain.unread &&
-	    (!w->t->has_generators || (chain.known && !chain.n && top_address(w) == chain.end)))
+	if (!chain.unread && !w->t->has_generators)
+		return accept_from_c(w, &chain, c, ret_cut);
+	if (!chain.unread && chain.known && !chain.n && top_address(w) == chain.end)
 		return accept(w, c, false);
 	if (!chain.unread && chain.known && top_address(w) == chain.end &&
 	    walk_chain_is_believed(w, &chain)) {

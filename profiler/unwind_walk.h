@@ -113,6 +113,12 @@ bool walk_find_linked(struct walk *w, raddr at, uint32_t callee, struct chain *r
  * certain without a generator in between? Its entry frame may be another call's by now. `chain`:
  * what walk_follow() found behind that. */
 bool walk_is_direct(const struct walk *w, const struct candidate *c, const struct chain *chain);
+/* Notes that C code called this frame for the top one, as its entry frame says. */
+void walk_note_link(struct walk *w, const struct candidate *c);
+/* C code called this frame, and its entry frame leads to another than the top one, from whose
+ * place in its code no such frame was ever seen to be called (for sure). *ret: that place. */
+bool walk_is_strange(const struct walk *w, const struct candidate *c, const struct chain *chain,
+		     struct way_node *ret);
 /* Does each generator stand where it can run the next one? If not, the copies of them are of
  * different moments. */
 bool walk_chain_hangs_together(const struct walk *w, const struct chain *chain);

@@ -345,6 +345,28 @@ bool walk_is_direct(const struct walk *w, const struct candidate *c, const struc
 	       ways_find(&w->u->direct, from, c->code, ways);
 }
 
+/* --- what C code calls, where there are no generators --- */
+
+void walk_note_link(struct walk *w, const struct candidate *c)
+{
+	const struct way way = { .n = 1, .node = { { .code = c->code } } };
+	struct way_node from;
+
+	if (!w->t->frames[w->n - 1].foreign && node_of(w, w->n - 1, &from))
+		ways_note(&w->u->direct, from, &way);
+}
+
+bool walk_is_strange(const struct walk *w, const struct candidate *c, const struct chain *chain,
+		     struct way_node *ret)
+{
+	const struct way *ways[WAYS_EACH];
+
+	return w->n && chain->known && !chain->n && top_address(w) != chain->end &&
+	       walk_frame_is_known(w, chain->end) && !w->t->frames[w->n - 1].foreign &&
+	       node_of(w, w->n - 1, ret) && ways_have_room(&w->u->direct) &&
+	       !ways_find(&w->u->direct, *ret, c->code, ways);
+}
+
 /* --- noting ways --- */
 
 static bool stood_there(const struct walk *w, const struct frame *f)

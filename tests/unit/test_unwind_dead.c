@@ -219,7 +219,33 @@ Test(unwind_dead, an_entry_frame_that_is_anothers_by_now_takes_nothing_away)
 		image_push(&w->t, w->f, 3);
 		shim = image_push_shim(&w->t);
 		image_push(&w->t, w->g, 2);
+		expect_live(w, "main:5 f:103 g:202");
 		image_set(&w->im, shim, F_FRAME_PREVIOUS, bottom);
+		w->rig.thread.nframes = 0; /* seen anew */
+		expect_live(w, "main:5 f:103 g:202");
+	}
+}
+
+Test(unwind_dead, but_what_was_never_seen_to_be_called_there_is_read_again)
+{
+	EACH_VERSION(w)
+	{
+		raddr bottom, shim;
+
+		bottom = image_push(&w->t, w->main, 4);
+		image_push(&w->t, w->f, 3);
+		shim = image_push_shim(&w->t);
+		image_push(&w->t, w->g, 2);
+		image_set(&w->im, shim, F_FRAME_PREVIOUS, bottom);
+		for (int i = 0; i < 2; i++) {
+			cr_assert_eq(rig_sample(&w->rig), PS_OK);
+			cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:103", "%s: %s", w->version,
+					 rig_stack(&w->rig));
+			cr_expect(w->rig.out.cut && w->rig.out.doubted, "%s", w->version);
+			w->rig.thread.samples--; /* it is the same sample */
+		}
+		expect_live(w, "main:5 f:103 g:202");
+		w->rig.thread.nframes = 0; /* and now it is known */
 		expect_live(w, "main:5 f:103 g:202");
 	}
 }
