@@ -187,4 +187,9 @@ def folder():
     path = tempfile.mkdtemp(prefix="pysample-e2e-")
     os.chmod(path, 0o777)
     yield path
-    shutil.rmtree(path, ignore_errors=True)
+
+    def removed():  # a copy of a program that was killed may still put away what it wrote there
+        shutil.rmtree(path, ignore_errors=True)
+        return not os.path.exists(path)
+
+    process.until(removed, f"{path} to be removed")
