@@ -24,7 +24,8 @@
 #include "profiler/stillness.h"
 #include "profiler/ways.h"
 
-/* A call that cannot be, as far as the bytecode tells, and how often it was met in one go. */
+/* A call that cannot be, as far as the bytecode or the entry frame of C code tells, and how often it
+ * was met in one go. */
 struct doubt {
 	raddr thread;
 	uint32_t sample, below, code, unit, callee; /* below: frames that there are */

@@ -347,13 +347,19 @@ bool walk_is_direct(const struct walk *w, const struct candidate *c, const struc
 
 /* --- what C code calls, where there are no generators --- */
 
+static void note_callee(struct walk *w, struct way_node from, uint32_t callee)
+{
+	const struct way way = { .n = 1, .node = { { .code = callee } } };
+
+	ways_note(&w->u->direct, from, &way);
+}
+
 void walk_note_link(struct walk *w, const struct candidate *c)
 {
-	const struct way way = { .n = 1, .node = { { .code = c->code } } };
 	struct way_node from;
 
 	if (!w->t->frames[w->n - 1].foreign && node_of(w, w->n - 1, &from))
-		ways_note(&w->u->direct, from, &way);
+		note_callee(w, from, c->code);
 }
 
 bool walk_is_strange(const struct walk *w, const struct candidate *c, const struct chain *chain,
@@ -461,11 +467,10 @@ static void note_way(struct walk *w, uint32_t from, uint32_t to)
 static void note_direct(struct walk *w, uint32_t i)
 {
 	const struct frame *f = &w->t->frames[i];
-	const struct way way = { .n = 1, .node = { { .code = f->code } } };
 	struct way_node hinge;
 
 	if (f->previous != f[-1].at && node_of(w, i - 1, &hinge) && can_run_next(w, &hinge, false))
-		ways_note(&w->u->direct, hinge, &way);
+		note_callee(w, hinge, f->code);
 }
 
 void walk_note_ways(struct walk *w)

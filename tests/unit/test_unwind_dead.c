@@ -208,19 +208,30 @@ Test(unwind_dead, unless_the_call_has_been_specialized_for_it_since)
 	}
 }
 
+struct c_call {
+	raddr bottom, shim;
+};
+
+/* main has called f, and that g by C code. */
+static struct c_call push_c_call(struct world *w)
+{
+	struct c_call call = { .bottom = image_push(&w->t, w->main, 4) };
+
+	image_push(&w->t, w->f, 3);
+	call.shim = image_push_shim(&w->t);
+	image_push(&w->t, w->g, 2);
+	return call;
+}
+
 /* C code calls Python from the same place of the C stack for many a frame. */
 Test(unwind_dead, an_entry_frame_that_is_anothers_by_now_takes_nothing_away)
 {
 	EACH_VERSION(w)
 	{
-		raddr bottom, shim;
+		struct c_call call = push_c_call(w);
 
-		bottom = image_push(&w->t, w->main, 4);
-		image_push(&w->t, w->f, 3);
-		shim = image_push_shim(&w->t);
-		image_push(&w->t, w->g, 2);
 		expect_live(w, "main:5 f:103 g:202");
-		image_set(&w->im, shim, F_FRAME_PREVIOUS, bottom);
+		image_set(&w->im, call.shim, F_FRAME_PREVIOUS, call.bottom);
 		w->rig.thread.nframes = 0; /* seen anew */
 		expect_live(w, "main:5 f:103 g:202");
 	}
@@ -230,13 +241,9 @@ Test(unwind_dead, but_what_was_never_seen_to_be_called_there_is_read_again)
 {
 	EACH_VERSION(w)
 	{
-		raddr bottom, shim;
+		struct c_call call = push_c_call(w);
 
-		bottom = image_push(&w->t, w->main, 4);
-		image_push(&w->t, w->f, 3);
-		shim = image_push_shim(&w->t);
-		image_push(&w->t, w->g, 2);
-		image_set(&w->im, shim, F_FRAME_PREVIOUS, bottom);
+		image_set(&w->im, call.shim, F_FRAME_PREVIOUS, call.bottom);
 		for (int i = 0; i < 2; i++) {
 			cr_assert_eq(rig_sample(&w->rig), PS_OK);
 			cr_expect_str_eq(rig_stack(&w->rig), "main:5 f:103", "%s: %s", w->version,
