@@ -174,8 +174,9 @@ def test_a_filter_forbids_it(host, hard, pysample, folder, forbidden, why):
 
 
 @pytest.fixture
-def mounted():
-    """mounted(folder, options) mounts a small file system there until the test is over."""
+def mounted(folder, host_in):
+    """mounted(where, options) mounts a small file system there until the test is over, and is
+    gone before that folder, or that of a child, is removed."""
     made = []
 
     def mount(where, options):
