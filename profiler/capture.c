@@ -16,6 +16,7 @@ enum {
 	GROUP_GAP = 4096,
 	AGAIN_BYTES = 16384,
 	PAGE = 4096,
+	PAGES_MANY = 3,  /* for which it is worth a call to know which of them */
 	AHEAD_MIN = 512, /* how far a copy lies ahead of its source, by their place in a page */
 	HELD_TRIES = 3,  /* copies that were held up are made again */
 };
@@ -53,10 +54,16 @@ struct capture_batch {
 	struct {
 		unsigned first, n, gap;
 		const struct thread *plan;
+		raddr began; /* current_frame, read by itself; 0: was not */
 	} thread[THREADS_PER_BATCH];
 	unsigned nthreads;
-	unsigned extra[EXTRAS_MAX];
+	struct {
+		raddr at;
+		uint32_t len;
+	} extra[EXTRAS_MAX];
 	unsigned nextras;
+	uint64_t most_bytes; /* that those take, ... */
+	unsigned most_pieces;
 	bool has_foreign, slow;
 	struct copytime time[2]; /* of calls without and with foreign frames */
 	uint64_t reads;          /* so far */
@@ -94,9 +101,9 @@ void capture_set_layout(struct capture_batch *b, const struct layout *l)
 
 void capture_reset(struct capture_batch *b)
 {
-	b->used = 0;
-	b->npieces = b->nthreads = b->nextras = 0;
-	b->has_foreign = false;
+	b->nthreads = b->nextras = 0;
+	b->most_bytes = 0;
+	b->most_pieces = 0;
 }
 
 /* A processor tells a load from an earlier store by the address within a page first. A copy
@@ -120,22 +127,32 @@ static void add_piece(struct capture_batch *b, enum piece_kind kind, raddr at, u
 	b->used += (len + 7) & ~7u;
 }
 
-bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len)
+/* Room for pieces of so many bytes, wherever they come to lie. */
+static bool reserve(struct capture_batch *b, uint64_t bytes, unsigned pieces)
 {
-	if (b->npieces == PIECES_MAX || b->nextras == EXTRAS_MAX ||
-	    len + AHEAD_MIN > BUFFER_BYTES - b->used)
+	bytes += (uint64_t)pieces * AHEAD_MIN;
+	if (pieces > PIECES_MAX - b->most_pieces || bytes > BUFFER_BYTES - b->most_bytes)
 		return false;
-	b->extra[b->nextras++] = b->npieces;
-	add_piece(b, PIECE_EXTRA, at, len, len);
+	b->most_pieces += pieces;
+	b->most_bytes += bytes;
 	return true;
 }
 
-static bool has_room(const struct capture_batch *b, const struct thread *t)
+bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len)
+{
+	if (b->nextras == EXTRAS_MAX || !reserve(b, len + 8ull, 1))
+		return false;
+	b->extra[b->nextras].at = at;
+	b->extra[b->nextras++].len = len;
+	return true;
+}
+
+bool capture_add(struct capture_batch *b, const struct thread *t)
 {
 	/* At most: many foreign frames share a piece. */
 	uint64_t bytes = b->layout->span[S_THREAD] + 8 +
 			 2 * ((uint64_t)t->nforeign * GROUP_MAX + HINGES_MAX * AGAIN_BYTES + 32);
-	uint64_t pieces = 1 + 2 * (4 + HINGES_MAX + t->nforeign);
+	unsigned pieces = 1 + 2 * (4 + HINGES_MAX + t->nforeign);
 
 	for (uint32_t i = 0; i < t->nchunks; i++) {
 		if (t->chunks[i].window) {
@@ -143,8 +160,10 @@ static bool has_room(const struct capture_batch *b, const struct thread *t)
 			pieces++;
 		}
 	}
-	return b->nthreads < THREADS_PER_BATCH && b->npieces + pieces <= PIECES_MAX &&
-	       bytes + pieces * AHEAD_MIN <= BUFFER_BYTES - b->used;
+	if (b->nthreads == THREADS_PER_BATCH || !reserve(b, bytes, pieces))
+		return false;
+	b->thread[b->nthreads++].plan = t;
+	return true;
 }
 
 /* The foreign frames from i on that one piece covers: those of generators lie together in
@@ -226,35 +245,116 @@ static bool state_comes_first(const struct capture_batch *b, const struct thread
 	return !t->nchunks || b->layout->clears_executable == t->has_generators;
 }
 
-bool capture_add(struct capture_batch *b, const struct thread *t)
-{
-	unsigned first = b->npieces, gap = 0, ndata = 0;
+/* --- where a stack takes several copies --- */
 
-	if (!has_room(b, t))
+bool capture_looks_first(const struct capture_batch *b, const struct thread *t)
+{
+	uint32_t pages = 0;
+
+	if (!b->layout->clears_executable || t->has_generators)
 		return false;
-	if (state_comes_first(b, t))
-		add_state(b, t);
-	for (uint32_t i = 0; i < t->nchunks; i++) {
+	for (uint32_t i = 0; i < t->nchunks && pages < PAGES_MANY; i++) {
 		const struct chunk *c = &t->chunks[i];
 
-		if (!c->window || ndata == REGIONS_MAX)
+		if (c->window)
+			pages += (uint32_t)((c->at + c->window - 1) / PAGE - c->at / PAGE + 1);
+	}
+	return pages >= PAGES_MANY;
+}
+
+/* So many bytes of a chunk are copied: nothing above the frame that was current. What is read
+ * has to be fetched back by the target, when it comes there again. */
+static uint32_t wanted(const struct capture_batch *b, const struct thread *t, uint32_t chunk,
+		       raddr began)
+{
+	const struct chunk *c = &t->chunks[chunk];
+	uint32_t top = t->nchunks;
+
+	if (!began || t->gap_from != t->gap_to)
+		return c->window;
+	while (top > 0 && began - t->chunks[top - 1].at >= t->chunks[top - 1].size)
+		top--;
+	if (top == 0 || chunk + 1 < top)
+		return c->window;
+	if (chunk >= top)
+		return 0;
+	began += (b->layout->span[S_FRAME] + 7u) / 8 * 8 - c->at;
+	return began < c->window ? (uint32_t)began : c->window;
+}
+
+/* Reads by itself what is current in those threads. */
+static enum ps_status look_first(struct capture_batch *b)
+{
+	struct iovec local[THREADS_PER_BATCH], remote[THREADS_PER_BATCH];
+	unsigned n = 0;
+	size_t got;
+	enum ps_status st;
+
+	for (unsigned i = 0; i < b->nthreads; i++) {
+		const struct thread *t = b->thread[i].plan;
+		raddr at = t->at + b->layout->at[F_THREAD_FRAME];
+
+		b->thread[i].began = 0;
+		if (!capture_looks_first(b, t))
 			continue;
-		if (t->gap_to > t->gap_from && i >= t->gap_to && !gap)
-			gap = ndata;
-		add_piece(b, PIECE_DATA, c->at, c->window, c->size);
+		local[n] = (struct iovec){ &b->thread[i].began, sizeof b->thread[i].began };
+		remote[n++] = (struct iovec){ (void *)(uintptr_t)at, sizeof b->thread[i].began };
+	}
+	if (!n)
+		return PS_OK;
+	st = target_readv(b->target, local, n, remote, n, &got);
+	return st == PS_FAULT ? PS_OK : st;
+}
+
+static void add_data(struct capture_batch *b, unsigned which)
+{
+	const struct thread *t = b->thread[which].plan;
+	unsigned ndata = 0;
+
+	b->thread[which].gap = 0;
+	for (uint32_t i = 0; i < t->nchunks && ndata < REGIONS_MAX; i++) {
+		const struct chunk *c = &t->chunks[i];
+		uint32_t len = wanted(b, t, i, b->thread[which].began);
+
+		if (!len)
+			continue;
+		if (t->gap_to > t->gap_from && i >= t->gap_to && !b->thread[which].gap)
+			b->thread[which].gap = ndata;
+		add_piece(b, PIECE_DATA, c->at, len, len < c->window ? len : c->size);
 		ndata++;
 	}
+}
+
+static void add_thread(struct capture_batch *b, unsigned which)
+{
+	const struct thread *t = b->thread[which].plan;
+
+	b->thread[which].first = b->npieces;
+	if (state_comes_first(b, t))
+		add_state(b, t);
+	add_data(b, which);
 	if (!state_comes_first(b, t))
 		add_state(b, t);
 	add_foreign(b, t, PIECE_FOREIGN);
 	add_again(b, t, hash_words(b->reads, t->at) % 4);
 	add_foreign(b, t, PIECE_FOREIGN_AGAIN);
 	b->has_foreign |= t->nforeign != 0;
-	b->thread[b->nthreads].plan = t;
-	b->thread[b->nthreads].first = first;
-	b->thread[b->nthreads].n = b->npieces - first;
-	b->thread[b->nthreads++].gap = gap;
-	return true;
+	b->thread[which].n = b->npieces - b->thread[which].first;
+}
+
+/* --- reading --- */
+
+static enum ps_status make_pieces(struct capture_batch *b)
+{
+	PS_TRY(look_first(b));
+	b->used = 0;
+	b->npieces = 0;
+	b->has_foreign = false;
+	for (unsigned i = 0; i < b->nextras; i++)
+		add_piece(b, PIECE_EXTRA, b->extra[i].at, b->extra[i].len, b->extra[i].len);
+	for (unsigned i = 0; i < b->nthreads; i++)
+		add_thread(b, i);
+	return PS_OK;
 }
 
 /* Pieces lie in the buffer in their order, and not one right behind another, so the local side
@@ -290,9 +390,13 @@ enum ps_status capture_read(struct capture_batch *b)
 	enum copy_pace pace = COPY_HELD;
 
 	b->reads++;
-	for (unsigned i = 0; b->npieces && i < HELD_TRIES && pace == COPY_HELD; i++) {
-		uint64_t began = clock_now();
+	for (unsigned i = 0; i < HELD_TRIES && pace == COPY_HELD; i++) {
+		uint64_t began;
 
+		PS_TRY(make_pieces(b));
+		if (!b->npieces)
+			break;
+		began = clock_now();
 		PS_TRY(copy_all(b));
 		pace = copytime_judge(&b->time[b->has_foreign], clock_now() - began, b->npieces,
 				      b->used);
@@ -303,9 +407,7 @@ enum ps_status capture_read(struct capture_batch *b)
 
 const unsigned char *capture_extra(const struct capture_batch *b, unsigned i)
 {
-	unsigned p = b->extra[i];
-
-	return b->piece[p].got == b->piece[p].size ? b->buffer + b->piece[p].offset : NULL;
+	return b->piece[i].got == b->piece[i].size ? b->buffer + b->piece[i].offset : NULL;
 }
 
 unsigned capture_nthreads(const struct capture_batch *b)
@@ -347,6 +449,7 @@ void capture_get(const struct capture_batch *b, unsigned which, struct capture *
 	const struct thread *t = b->thread[which].plan;
 
 	ret->state = NULL;
+	ret->began = b->thread[which].began;
 	ret->nforeign = ret->nforeign_again = ret->ndata = 0;
 	ret->nagain = 0;
 	ret->slow = b->slow;

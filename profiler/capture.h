@@ -24,6 +24,9 @@ enum { REGIONS_MAX = 512 };
 
 struct capture {
 	const unsigned char *state; /* of the thread; NULL: not readable */
+	/* current_frame as it was before all else was copied, of a thread that is looked at first;
+	 * else 0. Nothing above that frame was copied. */
+	raddr began;
 	/* Copied right after the data stack and the thread state, in whichever order; generators a
 	 * second time a little later (others are empty there). */
 	struct region foreign[FOREIGN_MAX], foreign_again[FOREIGN_MAX];
@@ -54,7 +57,12 @@ bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len);
 /* Adds a thread by its plan, which must not change before capture_get(); false: the batch
  * is full, read it and reset first. A thread always fits an empty batch. */
 bool capture_add(struct capture_batch *b, const struct thread *t);
-/* One call, or a few where something could not be read. What could not is not an error:
+/* A page is copied in one moment, or nearly, but the data stack of this thread takes several. So
+ * what is current is read before all else: it tells of which moment the sample is to be (see
+ * unwind_moment.c), and what there is to copy. 3.14+, and not where generators are about. */
+bool capture_looks_first(const struct capture_batch *b, const struct thread *t);
+
+/* One call, and another before it for threads that are looked at first; or a few where something could not be read. What could not is not an error:
  * its region is empty. PS_GONE, PS_DENIED. */
 enum ps_status capture_read(struct capture_batch *b) PS_MUST_USE;
 /* The i-th extra's bytes, NULL if not readable. */

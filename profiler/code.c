@@ -110,6 +110,18 @@ enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret)
 	return PS_OK;
 }
 
+bool code_of_instr(const struct code_cache *c, raddr instr, uint32_t *ret)
+{
+	enum { ALIGNMENT = 8, FAR = 16384 };
+	raddr at = (instr - c->layout->code_units_at) & ~(raddr)(ALIGNMENT - 1);
+
+	for (uint32_t back = 0; back < FAR; back += ALIGNMENT) {
+		if (code_known(c, at - back, ret))
+			return instr - c->codes[*ret].units_at < 2 * (raddr)c->codes[*ret].nunits;
+	}
+	return false;
+}
+
 /* --- reuse --- */
 
 /* The pieces of one code object: its header, then its contents. */

@@ -94,6 +94,10 @@ enum ps_status code_find(struct code_cache *c, raddr at, uint32_t *ret) PS_MUST_
 /* The same of an object that has a record; reads nothing. */
 bool code_known(const struct code_cache *c, raddr at, uint32_t *ret);
 
+/* The code whose bytecode that is, of those that have a record and are not long; of copies of it,
+ * which each thread has where there is no GIL, it is not told. Reads nothing. */
+bool code_of_instr(const struct code_cache *c, raddr instr, uint32_t *ret);
+
 /* Throws all records away if there was no room for another one: what a program still runs
  * is read again, and what it has long dropped is forgotten. Between samples only, for
  * indices are void then; true says that they are. */

@@ -8,6 +8,7 @@ const char *repair_reason_text(enum repair_reason r)
 		[REPAIR_MOVED] = "thread memory had moved, read again",
 		[REPAIR_FOREIGN] = "frame outside the data stack read separately",
 		[REPAIR_TOLD] = "generators told by code or by other samples",
+		[REPAIR_ENDED] = "top frame ended before it was copied, put back",
 		[REPAIR_CUT] = "top frame uncertain, left out",
 	};
 

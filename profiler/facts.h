@@ -14,7 +14,8 @@ enum repair_reason {
 	REPAIR_MOVED,   /* the thread's memory had moved: found and fetched again */
 	REPAIR_FOREIGN, /* a generator's or C call's frame was fetched by a second read */
 	REPAIR_TOLD, /* generators were told by the code around them, or as other samples had them */
-	REPAIR_CUT,  /* the top contradicted itself and was cut to its last certain frame */
+	REPAIR_ENDED, /* the top frame ended before it was copied: told by what is left of it */
+	REPAIR_CUT,   /* the top contradicted itself and was cut to its last certain frame */
 	REPAIR_NREASONS
 };
 enum lost_reason {

@@ -131,24 +131,35 @@ enum ps_status profile_function(struct profile *p, const struct profile_function
 	return PS_OK;
 }
 
-enum ps_status profile_push(struct profile *p, stack_id parent, func_id f, uint32_t line,
-			    stack_id *ret)
+static uint32_t hash_stack(stack_id parent, func_id f, uint32_t line)
 {
-	uint32_t hash = hash_words((uint64_t)parent.v << 32 | f.v, line);
-	uint32_t at = TABLE_START, id;
+	return hash_words((uint64_t)parent.v << 32 | f.v, line);
+}
+
+bool profile_find(const struct profile *p, stack_id parent, func_id f, uint32_t line, stack_id *ret)
+{
+	uint32_t at = TABLE_START, id, hash = hash_stack(parent, f, line);
 
 	while ((id = table_next(&p->stack_table, hash, &at)) != TABLE_NONE) {
 		const struct profile_stack *s = &p->stacks[id];
 
 		if (s->parent.v == parent.v && s->function.v == f.v && s->line == line) {
 			*ret = (stack_id){ id };
-			return PS_OK;
+			return true;
 		}
 	}
+	return false;
+}
+
+enum ps_status profile_push(struct profile *p, stack_id parent, func_id f, uint32_t line,
+			    stack_id *ret)
+{
+	if (profile_find(p, parent, f, line, ret))
+		return PS_OK;
 	PS_TRY(mem_reserve(&p->mem, (void **)&p->stacks, &p->stacks_cap, p->nstacks + 1,
 			   sizeof *p->stacks));
 	PS_TRY(table_reserve(&p->stack_table));
-	table_insert(&p->stack_table, hash, p->nstacks);
+	table_insert(&p->stack_table, hash_stack(parent, f, line), p->nstacks);
 	*ret = (stack_id){ p->nstacks };
 	p->stacks[p->nstacks++] = (struct profile_stack){ parent, f, line };
 	return PS_OK;

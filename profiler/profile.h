@@ -92,6 +92,9 @@ void profile_destroy(struct profile *p); /* NULL is fine */
 /* The same function (name, file, line, kind) always has the same id. Text is copied. */
 enum ps_status profile_function(struct profile *p, const struct profile_function *f,
 				func_id *ret) PS_MUST_USE;
+/* Is there the stack that has one more frame than parent? */
+bool profile_find(const struct profile *p, stack_id parent, func_id f, uint32_t line,
+		  stack_id *ret);
 /* The stack that has one more frame than parent. */
 enum ps_status profile_push(struct profile *p, stack_id parent, func_id f, uint32_t line,
 			    stack_id *ret) PS_MUST_USE;

@@ -307,6 +307,8 @@ static void count_sample(struct sampler *s, const struct sample *x)
 		c->repaired[REPAIR_WINDOW]++;
 	else if (x->unwound.cut)
 		c->repaired[REPAIR_CUT]++;
+	else if (x->unwound.ended)
+		c->repaired[REPAIR_ENDED]++;
 	else if (x->unwound.told)
 		c->repaired[REPAIR_TOLD]++;
 	else if (x->unwound.foreign && x->thread->samples > 1)
@@ -379,7 +381,7 @@ static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct 
 	if (st)
 		s->counts.lost[why_lost(st, &x)] += 1;
 	else
-		keep_settle(s, t, !x.unwound.cut && !x.unwound.told,
+		keep_settle(s, t, unwound_is_certain(&x.unwound),
 			    s->codes.replaced == replaced ? before : t->stack);
 	return PS_OK;
 }
@@ -516,8 +518,8 @@ static enum ps_status tick_burst(struct sampler *s)
 static bool may_burst(const struct sampler *s)
 {
 	return s->nthreads == 1 && !s->blocking && s->threads[0].nchunks &&
-	       !s->threads[0].nforeign && s->now >= s->churn_until &&
-	       s->counts.ticks - s->replanned_at >= BURST_AFTER;
+	       !s->threads[0].nforeign && !capture_looks_first(s->batch, &s->threads[0]) &&
+	       s->now >= s->churn_until && s->counts.ticks - s->replanned_at >= BURST_AFTER;
 }
 
 /* What goes before each tick; and the tick begins. */

@@ -17,8 +17,10 @@ void thread_deinit(struct thread *t)
 	activity_close(t->activity);
 	free(t->chunks);
 	free(t->frames);
+	free(t->seen);
 	t->chunks = NULL;
 	t->frames = NULL;
+	t->seen = NULL;
 	t->activity = NULL;
 }
 

@@ -9,6 +9,7 @@
 #define PROFILER_THREAD_H
 
 #include "offsets/layout.h"
+#include "profiler/frames_seen.h"
 #include "profiler/profile.h"
 
 enum {
@@ -89,6 +90,7 @@ struct thread {
 
 	struct frame *frames; /* the root first */
 	uint32_t nframes, frames_cap;
+	struct frames_seen *seen;  /* NULL: nothing yet */
 	uint32_t codes_generation; /* of the code cache, for which frames[].code is good */
 	uint32_t gap_at;           /* the first frame behind what was not copied; 0: all was */
 	uint32_t nstacks;          /* leading frames whose .stack is good */

@@ -302,6 +302,8 @@ static void keep_unchanged(struct walk *w)
 		w->n++;
 		if (!f->foreign)
 			step_over(w, f);
+		if (walk_is_back(w))
+			break;
 	}
 	w->same = w->n;
 }
@@ -330,7 +332,7 @@ static bool is_torn(struct walk *w, const struct candidate *c)
 
 static enum ps_status climb_data_stack(struct walk *w)
 {
-	while (w->n < FRAMES_MAX) {
+	while (w->n < FRAMES_MAX && !walk_is_back(w)) {
 		struct candidate c;
 		bool found, cut = false;
 
@@ -483,7 +485,7 @@ static enum ps_status climb(struct walk *w)
 			PS_TRY(climb_data_stack(w));
 		if (w->out->short_copy)
 			return PS_LIMIT;
-		if (w->out->cut)
+		if (w->out->cut || walk_is_back(w))
 			return PS_OK;
 		top = w->n;
 		PS_TRY(climb_generators(w));
@@ -534,6 +536,8 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 	}
 	walk_drop_left(&w);
 	walk_drop_cleared(&w);
+	ret->called = walk_cut_back(&w);
+	walk_note_seen(&w);
 	if (t->has_generators && !ret->cut && !ret->told)
 		walk_note_ways(&w);
 	t->nframes = w.n;
@@ -546,5 +550,5 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 	t->gap_at = w.gap_at < w.n ? w.gap_at : 0;
 	st = unwind_assign(u, t, w.same);
 	ret->truncated = t->truncated;
-	return st;
+	return st ? st : walk_put_back(&w);
 }

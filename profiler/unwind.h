@@ -65,11 +65,19 @@ struct unwound {
 	bool foreign;    /* frames had to be fetched by further reads */
 	bool cut;        /* the top was uncertain and left out ... */
 	bool doubted;    /* ... for it cannot be, or need not, unless it is met again at once */
+	bool called;     /* there were further calls while the stack was copied ... */
+	bool ended;      /* ... or its top ended, and was put back */
 	bool told;       /* a generator was told by the code that uses it, see callsite.h */
 	bool truncated;  /* the middle was left out */
 	bool short_copy; /* with PS_LIMIT: the copied part ended before the stack did ... */
 	unsigned region; /* ... in this region of the capture */
 };
+
+/* Is the stack what the copies show, nothing less, nothing more? */
+static inline bool unwound_is_certain(const struct unwound *u)
+{
+	return !u->cut && !u->told && !u->called && !u->ended;
+}
 
 /* The stack of a running thread. PS_OK: t->frames[] and t->stack are it, possibly empty.
  * PS_LIMIT with short_copy: copy more. PS_TORN, PS_FAULT: no closed stack in these bytes.
@@ -84,6 +92,11 @@ enum ps_status unwind_stopped(struct unwinder *u, struct thread *t, const struct
 /* Gives t->frames[from..] their stacks in the profile; done by the two above. Again
  * after code_verify() has changed a record. */
 enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from) PS_MUST_USE;
+
+/* The same if that stack has been met before, with whichever line at its top: *ret. Else t->stack stays, and
+ * what is assigned is not good. */
+enum ps_status unwind_assign_known(struct unwinder *u, struct thread *t, uint32_t from,
+				   bool *ret) PS_MUST_USE;
 
 /* Fills what the caller has not; PS_NOMEM. */
 enum ps_status unwinder_init(struct unwinder *u) PS_MUST_USE;

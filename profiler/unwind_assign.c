@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { RUNS_TRIED = 4096 };
+
 uint32_t comparable_frames(const struct unwinder *u, const struct thread *t)
 {
 	return t->codes_generation == u->codes->generation ? t->nframes : 0;
@@ -16,20 +18,22 @@ static bool is_hidden(const struct unwinder *u, const struct thread *t, uint32_t
 	       (i + 1 < t->nframes && u->codes->codes[t->frames[i + 1].code].flags & CODE_INJECTED);
 }
 
+static uint32_t line_of(struct unwinder *u, const struct frame *f)
+{
+	uint32_t unit;
+
+	if (code_unit(u->codes, f->code, f->instr, f->tlbc_index, &unit))
+		return code_line(&u->codes->codes[f->code], unit);
+	return u->codes->codes[f->code].first_line;
+}
+
 static enum ps_status push_frame(struct unwinder *u, struct thread *t, uint32_t i, stack_id *stack)
 {
 	struct frame *f = &t->frames[i];
-	const struct code *code = &u->codes->codes[f->code];
-	uint32_t unit;
 
-	if (!is_hidden(u, t, i)) {
-		uint32_t line = code->first_line;
-
-		if (code_unit(u->codes, f->code, f->instr, f->tlbc_index, &unit))
-			line = code_line(&u->codes->codes[f->code], unit);
-		PS_TRY(profile_push(u->profile, *stack, u->codes->codes[f->code].function, line,
-				    stack));
-	}
+	if (!is_hidden(u, t, i))
+		PS_TRY(profile_push(u->profile, *stack, u->codes->codes[f->code].function,
+				    line_of(u, f), stack));
 	f->stack = *stack;
 	return PS_OK;
 }
@@ -91,6 +95,47 @@ enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from
 	}
 	t->truncated = !kept.all;
 	t->stack = stack;
+	return PS_OK;
+}
+
+/* Has the function of that frame been met upon that stack, at whichever of its lines? */
+static bool is_known_callee(struct unwinder *u, stack_id stack, const struct frame *f)
+{
+	const struct code *code = &u->codes->codes[f->code];
+	stack_id found;
+
+	if (profile_find(u->profile, stack, code->function, code->first_line, &found))
+		return true;
+	for (uint32_t i = 0; i < code->nruns && i < RUNS_TRIED; i++) {
+		if (profile_find(u->profile, stack, code->function, code->runs[i].line, &found))
+			return true;
+	}
+	return false;
+}
+
+enum ps_status unwind_assign_known(struct unwinder *u, struct thread *t, uint32_t from, bool *ret)
+{
+	stack_id stack = from ? t->frames[from - 1].stack : STACK_EMPTY;
+
+	*ret = false;
+	if (!choose_kept(t).all)
+		return PS_OK;
+	for (uint32_t i = from; i + 1 < t->nframes; i++) {
+		struct frame *f = &t->frames[i];
+
+		if (!is_hidden(u, t, i) &&
+		    !profile_find(u->profile, stack, u->codes->codes[f->code].function,
+				  line_of(u, f), &stack))
+			return PS_OK;
+		f->stack = stack;
+	}
+	if (!is_hidden(u, t, t->nframes - 1) &&
+	    !is_known_callee(u, stack, &t->frames[t->nframes - 1]))
+		return PS_OK;
+	PS_TRY(push_frame(u, t, t->nframes - 1, &stack));
+	t->nstacks = t->nframes;
+	t->stack = stack;
+	*ret = true;
 	return PS_OK;
 }
 

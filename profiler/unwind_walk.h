@@ -47,6 +47,12 @@ static inline raddr top_address(const struct walk *w)
 	return w->n ? w->t->frames[w->n - 1].at : 0;
 }
 
+/* Is the top frame the one that was current when the sample began? */
+static inline bool walk_is_back(const struct walk *w)
+{
+	return w->c->began && w->c->began == top_address(w);
+}
+
 /* A foreign frame that was foreseen. */
 struct copies walk_foreign_copies(const struct walk *w, raddr at);
 /* Did the top frame so far stand still while the foreign frames were copied? */
@@ -80,6 +86,16 @@ void walk_drop_cleared(struct walk *w);
 void walk_drop_left(struct walk *w);
 /* Drops the frames that are being popped, if the frame at `end` is below them. */
 void walk_drop_dying(struct walk *w, raddr end);
+
+/* --- unwind_moment.c --- */
+
+/* Takes away what was called since the sample began. True: there was something. */
+bool walk_cut_back(struct walk *w);
+/* Puts back, upon the thread's stack as it was assigned, what has ended since the sample began, if
+ * that can be told. PS_NOMEM, PS_LIMIT. */
+enum ps_status walk_put_back(struct walk *w) PS_MUST_USE;
+/* Notes what stands in chunks that may go, for that. */
+void walk_note_seen(struct walk *w);
 
 /* --- unwind_told.c --- */
 

@@ -125,3 +125,102 @@ Test(capture, copies_nothing_to_where_it_would_follow_its_source_closely)
 		free(c);
 	}
 }
+
+/* --- threads that are looked at first --- */
+
+enum { CHUNK = 16384, TOP = 5000 };
+
+struct chunks {
+	struct world w;
+	struct chunk chunk[2];
+	struct capture *c;
+};
+
+static void chunks_begin(struct chunks *d, int id)
+{
+	world_init(&d->w, (enum table_id)id);
+	for (unsigned i = 0; i < 2; i++)
+		d->chunk[i] = (struct chunk){ .at = image_take_apart(&d->w.im, CHUNK),
+					      .size = CHUNK,
+					      .window = CHUNK };
+	d->w.th.chunks = d->chunk;
+	d->w.th.nchunks = 2;
+	d->c = calloc(1, sizeof *d->c);
+	cr_assert(d->c);
+}
+
+static void chunks_read(struct chunks *d, raddr current)
+{
+	image_set(&d->w.im, d->w.th.at, F_THREAD_FRAME, current);
+	capture_reset(d->w.batch);
+	cr_assert(capture_add(d->w.batch, &d->w.th));
+	d->w.im.fake.reads = 0;
+	cr_assert_eq(capture_read(d->w.batch), PS_OK);
+	capture_get(d->w.batch, 0, d->c);
+}
+
+static void chunks_end(struct chunks *d)
+{
+	free(d->c);
+	world_deinit(&d->w);
+}
+
+Test(capture, of_many_pages_only_what_is_below_the_current_frame_is_copied)
+{
+	for (int id = TABLE_3_14_10; id < NTABLES; id++) {
+		struct chunks d;
+		uint32_t frame;
+
+		chunks_begin(&d, id);
+		frame = (d.w.im.layout.span[S_FRAME] + 7u) / 8 * 8;
+		chunks_read(&d, d.chunk[0].at + TOP);
+		cr_expect_eq(d.c->began, d.chunk[0].at + TOP);
+		cr_assert_eq(d.c->ndata, 1u, "%s", table_name(id));
+		cr_expect_eq(d.c->data[0].len, TOP + frame);
+		cr_expect_eq(d.c->data[0].size, TOP + frame);
+		cr_expect_eq(d.w.im.fake.reads, 2u);
+		chunks_read(&d, d.chunk[1].at + TOP);
+		cr_assert_eq(d.c->ndata, 2u);
+		cr_expect_eq(d.c->data[0].len, (uint32_t)CHUNK);
+		cr_expect_eq(d.c->data[1].at, d.chunk[1].at);
+		cr_expect_eq(d.c->data[1].len, TOP + frame);
+		chunks_end(&d);
+	}
+}
+
+Test(capture, all_is_copied_if_the_current_frame_is_not_on_the_data_stack_or_beyond_the_plan)
+{
+	static const raddr beyond[] = { 0, 8, UINT64_MAX, 0x7fff12345678 };
+
+	for (unsigned i = 0; i < 6; i++) {
+		struct chunks d;
+
+		chunks_begin(&d, TABLE_3_15_2);
+		chunks_read(&d, i < 4 ? beyond[i] : d.chunk[1].at + CHUNK - (i == 4 ? 8 : 0));
+		cr_assert_eq(d.c->ndata, 2u, "%u", i);
+		cr_expect_eq(d.c->data[1].len, (uint32_t)CHUNK);
+		cr_expect_eq(d.c->data[1].size, (uint32_t)CHUNK);
+		chunks_end(&d);
+	}
+}
+
+Test(capture, few_pages_generators_and_3_13_are_not_looked_at_first)
+{
+	struct chunks d;
+
+	chunks_begin(&d, TABLE_3_15_2);
+	d.w.th.has_generators = true;
+	chunks_read(&d, d.chunk[0].at + TOP);
+	cr_expect_eq(d.c->began, 0u);
+	cr_expect_eq(d.c->ndata, 2u);
+	d.w.th.has_generators = false;
+	d.chunk[0].window = 1024;
+	d.chunk[1].window = 1024;
+	chunks_read(&d, d.chunk[0].at + TOP);
+	cr_expect_eq(d.c->began, 0u);
+	chunks_end(&d);
+	chunks_begin(&d, TABLE_3_13_0);
+	chunks_read(&d, d.chunk[0].at + TOP);
+	cr_expect_eq(d.c->began, 0u);
+	chunks_end(&d);
+}

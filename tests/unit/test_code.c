@@ -106,6 +106,31 @@ Test(code, tells_instructions_of_other_code_apart)
 	}
 }
 
+Test(code, an_instruction_tells_its_code)
+{
+	EACH_VERSION(w)
+	{
+		raddr f = plain(w, "f"), g = plain(w, "g");
+		raddr base = w->im.layout.code_units_at;
+		uint32_t f_id, g_id, found = 99;
+
+		cr_assert_eq(code_find(&w->codes, f, &f_id), PS_OK);
+		cr_expect_not(code_of_instr(&w->codes, g + base, &found));
+		cr_assert_eq(code_find(&w->codes, g, &g_id), PS_OK);
+		cr_assert(code_of_instr(&w->codes, f + base, &found));
+		cr_expect_eq(found, f_id);
+		cr_assert(code_of_instr(&w->codes, f + base + 62, &found));
+		cr_expect_eq(found, f_id);
+		cr_assert(code_of_instr(&w->codes, g + base + 62, &found));
+		cr_expect_eq(found, g_id);
+		cr_expect_not(code_of_instr(&w->codes, g + base + 64, &found));
+		cr_expect_not(code_of_instr(&w->codes, f + base - 2, &found));
+		cr_expect_not(code_of_instr(&w->codes, g, &found));
+		cr_expect_not(code_of_instr(&w->codes, 0, &found));
+		cr_expect_not(code_of_instr(&w->codes, UINT64_MAX - 1, &found));
+	}
+}
+
 Test(code, what_is_no_code_object_is_torn)
 {
 	EACH_VERSION(w)

@@ -77,6 +77,10 @@ Test(profile, stacks_are_a_tree_with_parents_before_children)
 	cr_expect_neq(a.v, b.v, "lines make stacks distinct");
 	cr_assert_eq(profile_push(p, STACK_EMPTY, id, 1, &again), PS_OK);
 	cr_expect_eq(a.v, again.v);
+	cr_assert(profile_find(p, STACK_EMPTY, id, 2, &again));
+	cr_expect_eq(b.v, again.v);
+	cr_expect_not(profile_find(p, STACK_EMPTY, id, 3, &again));
+	cr_expect_not(profile_find(p, a, id, 1, &again));
 	for (uint32_t i = 0; i < 5000; i++) {
 		stack_id next;
 

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiler/frames_seen.h"
+
+#include "tests/support/fail_alloc.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+static struct frame_seen frame(raddr at)
+{
+	return (struct frame_seen){ at, at + 1, at + 2, at + 3 };
+}
+
+Test(frames_seen, has_the_latest_at_an_address)
+{
+	struct frames_seen *s = NULL;
+	struct frame_seen f = frame(0x1000);
+
+	cr_expect_null(frames_seen_find(s, 0x1000));
+	frames_seen_note(&s, &f);
+	f.executable = 7;
+	frames_seen_note(&s, &f);
+	cr_assert_not_null(frames_seen_find(s, 0x1000));
+	cr_expect_eq(frames_seen_find(s, 0x1000)->executable, 7u);
+	cr_expect_null(frames_seen_find(s, 0x1008));
+	cr_expect_null(frames_seen_find(s, 0));
+	free(s);
+}
+
+Test(frames_seen, has_all_frames_of_a_few_chunks)
+{
+	enum { FRAMES = 500, BYTES = 120 };
+	struct frames_seen *s = NULL;
+
+	for (raddr i = 0; i < FRAMES; i++) {
+		struct frame_seen f = frame(0x7f0000004018 + i * BYTES);
+
+		frames_seen_note(&s, &f);
+	}
+	for (raddr i = 0; i < FRAMES; i++)
+		cr_expect_not_null(frames_seen_find(s, 0x7f0000004018 + i * BYTES), "%u",
+				   (unsigned)i);
+	free(s);
+}
+
+Test(frames_seen, forgets_some_of_very_many_and_never_mixes_them)
+{
+	enum { FRAMES = 100000 };
+	struct frames_seen *s = NULL;
+	unsigned found = 0;
+
+	for (raddr i = 1; i <= FRAMES; i++) {
+		struct frame_seen f = frame(i * 64);
+
+		frames_seen_note(&s, &f);
+	}
+	for (raddr i = 1; i <= FRAMES; i++) {
+		const struct frame_seen *f = frames_seen_find(s, i * 64);
+
+		if (!f)
+			continue;
+		found++;
+		cr_assert_eq(f->at, i * 64);
+		cr_assert_eq(f->previous, i * 64 + 3);
+	}
+	cr_expect(found > 1000 && found < FRAMES, "%u", found);
+	free(s);
+}
+
+Test(frames_seen, without_memory_nothing_is_remembered)
+{
+	struct frames_seen *s = NULL;
+	struct frame_seen f = frame(0x1000);
+
+	fail_alloc_at(1);
+	frames_seen_note(&s, &f);
+	fail_alloc_at(0);
+	cr_expect_null(s);
+	cr_expect_null(frames_seen_find(s, 0x1000));
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* Stacks of many pages, of which the target moves on between the look at what is current and the
+ * copy of the data stack. */
+#include "tests/support/unwind_world.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+/* Functions whose frames are nearly a page, so that four of them fill a chunk. */
+struct deep {
+	struct world *w;
+	raddr a, b, c;
+	void (*move)(struct deep *d);
+	uint64_t at; /* the read before which the target moves */
+};
+
+static raddr big(struct world *w, const char *name, unsigned line)
+{
+	return image_code(&w->im,
+			  &(struct image_code){
+				  .name = name, .first_line = line, .locals = 400, .stack = 4 });
+}
+
+static void move_once(struct fake_target *f, uint64_t nth, void *ctx)
+{
+	struct deep *d = ctx;
+
+	if (nth == d->at && d->move)
+		d->move(d);
+	(void)f;
+}
+
+static void begin(struct deep *d, int id)
+{
+	*d = (struct deep){ .w = world_make((enum table_id)id) };
+	d->a = big(d->w, "a", 500);
+	d->b = big(d->w, "b", 600);
+	d->c = big(d->w, "c", 700);
+	image_push(&d->w->t, d->w->main, 4);
+	image_push(&d->w->t, d->a, 3);
+	image_push(&d->w->t, d->b, 5);
+	image_push(&d->w->t, d->c, 2);
+}
+
+static void end(struct deep *d)
+{
+	world_end(d->w);
+}
+
+/* One sample, of which the first read is that of what is current. */
+static const char *moved(struct deep *d, void (*move)(struct deep *d))
+{
+	struct world *w = d->w;
+
+	d->move = move;
+	d->at = 2;
+	w->im.fake.reads = 0;
+	w->im.fake.before_read = move_once;
+	w->im.fake.ctx = d;
+	cr_assert_eq(rig_sample(&w->rig), PS_OK);
+	w->im.fake.before_read = NULL;
+	return rig_stack(&w->rig);
+}
+
+#define SINCE_3_14(d)                                                             \
+	for (int id_ = TABLE_3_14_10; id_ < NTABLES; id_++)                       \
+		for (struct deep d, *once_ = &d; once_ && (begin(&d, id_), true); \
+		     end(&d), once_ = NULL)
+
+static void call_another(struct deep *d)
+{
+	image_push(&d->w->t, d->a, 1);
+}
+
+Test(unwind_moment, what_was_called_since_is_left_out)
+{
+	SINCE_3_14(d)
+	{
+		expect_live(d.w, "main:5 a:503 b:605 c:702");
+		cr_expect_str_eq(moved(&d, call_another), "main:5 a:503 b:605 c:702", "%s",
+				 d.w->version);
+		expect_live(d.w, "main:5 a:503 b:605 c:702 a:501");
+	}
+}
+
+/* An exception: who is left by it stands where it called, for good. */
+static void leave_twice(struct deep *d)
+{
+	struct image_thread *t = &d->w->t;
+	raddr caller = t->frame[t->nframes - 2].at;
+	uint64_t called_at = image_get(&d->w->im, caller, F_FRAME_INSTR);
+
+	image_pop(t);
+	image_pop(t);
+	image_set(&d->w->im, caller, F_FRAME_INSTR, called_at);
+}
+
+Test(unwind_moment, what_has_ended_since_is_put_back)
+{
+	SINCE_3_14(d)
+	{
+		expect_live(d.w, "main:5 a:503 b:605 c:702");
+		/* Where it stood when it ended is where it stands. */
+		cr_expect_str_eq(moved(&d, leave_twice), "main:5 a:503 b:605 c:731", "%s: %s",
+				 d.w->version, rig_stack(&d.w->rig));
+		cr_expect(d.w->rig.out.ended, "%s", d.w->version);
+		expect_live(d.w, "main:5 a:503");
+		cr_expect_not(d.w->rig.out.ended, "%s", d.w->version);
+	}
+}
+
+static void leave_and_call(struct deep *d)
+{
+	leave_twice(d);
+	image_push(&d->w->t, d->w->f, 7);
+}
+
+/* What is current has ended, and its caller's place is another's, which cannot be told from the
+ * caller: nobody has seen it call that. */
+Test(unwind_moment, callers_that_were_never_seen_are_not_made_up)
+{
+	SINCE_3_14(d)
+	{
+		expect_live(d.w, "main:5 a:503 b:605 c:702");
+		cr_expect_str_eq(moved(&d, leave_and_call), "main:5 a:503 f:107", "%s: %s",
+				 d.w->version, rig_stack(&d.w->rig));
+	}
+}
+
+static void step_below(struct deep *d)
+{
+	image_pop(&d->w->t);
+	image_pop(&d->w->t);
+	image_step(&d->w->t, 9);
+	image_push(&d->w->t, d->b, 6);
+}
+
+/* b stands at another line by then, and of another line of a. */
+Test(unwind_moment, callers_of_another_moment_are_not_made_up)
+{
+	SINCE_3_14(d)
+	{
+		expect_live(d.w, "main:5 a:503 b:605 c:702");
+		cr_expect_str_eq(moved(&d, step_below), "main:5 a:509 b:606", "%s: %s",
+				 d.w->version, rig_stack(&d.w->rig));
+	}
+}
+
+static void give_back_chunk(struct deep *d)
+{
+	struct image_thread *t = &d->w->t;
+	raddr gone = t->chunk;
+
+	image_pop(t);
+	image_pop(t);
+	cr_assert_neq(t->chunk, gone);
+	fake_unmap(&d->w->im.fake, gone, t->chunk_bytes);
+	/* The sampler keeps its plan for a while; the rig would make another. */
+	image_set(&d->w->im, t->at, F_THREAD_CHUNK, gone);
+}
+
+Test(unwind_moment, of_a_chunk_that_is_gone_what_was_seen_in_it_is_put_back)
+{
+	SINCE_3_14(d)
+	{
+		image_push(&d.w->t, d.a, 1);
+		image_push(&d.w->t, d.b, 2);
+		image_push(&d.w->t, d.c, 3);
+		expect_live(d.w, "main:5 a:503 b:605 c:702 a:501 b:602 c:703");
+		cr_expect_str_eq(moved(&d, give_back_chunk),
+				 "main:5 a:503 b:605 c:702 a:501 b:602 c:703", "%s: %s",
+				 d.w->version, rig_stack(&d.w->rig));
+		cr_expect(d.w->rig.out.ended, "%s", d.w->version);
+	}
+}
+
+static void current_is_nonsense(struct deep *d)
+{
+	struct thread *t = &d->w->rig.thread;
+
+	/* Each of them names itself: a chain that does not end. */
+	for (unsigned i = 1; i < 4; i++) {
+		raddr at = d->w->t.frame[d->w->t.nframes - i].at;
+
+		image_set(&d->w->im, at, F_FRAME_PREVIOUS, at);
+		image_set(&d->w->im, at, F_FRAME_EXECUTABLE, 0);
+	}
+	cr_assert(t->nchunks);
+}
+
+Test(unwind_moment, a_chain_that_goes_round_ends)
+{
+	SINCE_3_14(d)
+	{
+		expect_live(d.w, "main:5 a:503 b:605 c:702");
+		cr_expect_str_eq(moved(&d, current_is_nonsense), "main:5", "%s: %s", d.w->version,
+				 rig_stack(&d.w->rig));
+	}
+}
