@@ -60,13 +60,13 @@ struct capture_batch {
 	struct {
 		raddr at;
 		uint32_t len;
+		unsigned piece;
 	} extra[EXTRAS_MAX];
 	unsigned nextras;
-	uint64_t most_bytes; /* that those take, ... */
-	unsigned most_pieces;
-	bool has_foreign, slow;
+	uint64_t most_bytes; /* that the pieces take, wherever they come to lie */
+	bool looks_first, has_foreign, slow;
 	struct copytime time[2]; /* of calls without and with foreign frames */
-	uint64_t reads;          /* so far */
+	uint64_t batches;        /* so far */
 };
 
 enum ps_status capture_create(struct target *t, const struct layout *l, struct capture_batch **ret)
@@ -101,9 +101,11 @@ void capture_set_layout(struct capture_batch *b, const struct layout *l)
 
 void capture_reset(struct capture_batch *b)
 {
-	b->nthreads = b->nextras = 0;
+	b->batches++;
+	b->used = 0;
+	b->npieces = b->nthreads = b->nextras = 0;
 	b->most_bytes = 0;
-	b->most_pieces = 0;
+	b->looks_first = b->has_foreign = false;
 }
 
 /* A processor tells a load from an earlier store by the address within a page first. A copy
@@ -127,27 +129,38 @@ static void add_piece(struct capture_batch *b, enum piece_kind kind, raddr at, u
 	b->used += (len + 7) & ~7u;
 }
 
-/* Room for pieces of so many bytes, wherever they come to lie. */
-static bool reserve(struct capture_batch *b, uint64_t bytes, unsigned pieces)
+/* Is there room for as much, wherever each piece comes to lie? */
+static bool has_room(const struct capture_batch *b, uint64_t bytes, unsigned pieces)
 {
-	bytes += (uint64_t)pieces * AHEAD_MIN;
-	if (pieces > PIECES_MAX - b->most_pieces || bytes > BUFFER_BYTES - b->most_bytes)
-		return false;
-	b->most_pieces += pieces;
-	b->most_bytes += bytes;
-	return true;
+	return pieces <= PIECES_MAX - b->npieces &&
+	       bytes + (uint64_t)pieces * AHEAD_MIN <= BUFFER_BYTES - b->most_bytes;
+}
+
+/* Notes what these pieces take at most. */
+static void note_most(struct capture_batch *b, unsigned first)
+{
+	for (unsigned i = first; i < b->npieces; i++)
+		b->most_bytes += b->remote[i].iov_len + 8 + AHEAD_MIN;
+}
+
+static void add_extra(struct capture_batch *b, unsigned i)
+{
+	b->extra[i].piece = b->npieces;
+	add_piece(b, PIECE_EXTRA, b->extra[i].at, b->extra[i].len, b->extra[i].len);
 }
 
 bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len)
 {
-	if (b->nextras == EXTRAS_MAX || !reserve(b, len + 8ull, 1))
+	if (b->nextras == EXTRAS_MAX || !has_room(b, len + 8ull, 1))
 		return false;
 	b->extra[b->nextras].at = at;
-	b->extra[b->nextras++].len = len;
+	b->extra[b->nextras].len = len;
+	add_extra(b, b->nextras++);
+	note_most(b, b->npieces - 1);
 	return true;
 }
 
-bool capture_add(struct capture_batch *b, const struct thread *t)
+static bool has_room_for(const struct capture_batch *b, const struct thread *t)
 {
 	/* At most: many foreign frames share a piece. */
 	uint64_t bytes = b->layout->span[S_THREAD] + 8 +
@@ -160,10 +173,7 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 			pieces++;
 		}
 	}
-	if (b->nthreads == THREADS_PER_BATCH || !reserve(b, bytes, pieces))
-		return false;
-	b->thread[b->nthreads++].plan = t;
-	return true;
+	return b->nthreads < THREADS_PER_BATCH && has_room(b, bytes, pieces);
 }
 
 /* The foreign frames from i on that one piece covers: those of generators lie together in
@@ -262,24 +272,29 @@ bool capture_looks_first(const struct capture_batch *b, const struct thread *t)
 	return pages >= PAGES_MANY;
 }
 
+/* The chunk in which that is, as one behind its index; 0: it is in none. */
+static uint32_t chunk_behind(const struct thread *t, raddr at)
+{
+	uint32_t i = t->nchunks;
+
+	while (i > 0 && at - t->chunks[i - 1].at >= t->chunks[i - 1].size)
+		i--;
+	return i;
+}
+
 /* So many bytes of a chunk are copied: nothing above the frame that was current. What is read
  * has to be fetched back by the target, when it comes there again. */
 static uint32_t wanted(const struct capture_batch *b, const struct thread *t, uint32_t chunk,
-		       raddr began)
+		       uint32_t top, raddr began)
 {
 	const struct chunk *c = &t->chunks[chunk];
-	uint32_t top = t->nchunks;
+	raddr end = began + (b->layout->span[S_FRAME] + 7u) / 8 * 8 - c->at;
 
-	if (!began || t->gap_from != t->gap_to)
-		return c->window;
-	while (top > 0 && began - t->chunks[top - 1].at >= t->chunks[top - 1].size)
-		top--;
 	if (top == 0 || chunk + 1 < top)
 		return c->window;
 	if (chunk >= top)
 		return 0;
-	began += (b->layout->span[S_FRAME] + 7u) / 8 * 8 - c->at;
-	return began < c->window ? (uint32_t)began : c->window;
+	return end < c->window ? (uint32_t)end : c->window;
 }
 
 /* Reads by itself what is current in those threads. */
@@ -309,12 +324,14 @@ static enum ps_status look_first(struct capture_batch *b)
 static void add_data(struct capture_batch *b, unsigned which)
 {
 	const struct thread *t = b->thread[which].plan;
+	raddr began = b->thread[which].began;
+	uint32_t top = began && t->gap_from == t->gap_to ? chunk_behind(t, began) : 0;
 	unsigned ndata = 0;
 
 	b->thread[which].gap = 0;
 	for (uint32_t i = 0; i < t->nchunks && ndata < REGIONS_MAX; i++) {
 		const struct chunk *c = &t->chunks[i];
-		uint32_t len = wanted(b, t, i, b->thread[which].began);
+		uint32_t len = wanted(b, t, i, top, began);
 
 		if (!len)
 			continue;
@@ -336,22 +353,36 @@ static void add_thread(struct capture_batch *b, unsigned which)
 	if (!state_comes_first(b, t))
 		add_state(b, t);
 	add_foreign(b, t, PIECE_FOREIGN);
-	add_again(b, t, hash_words(b->reads, t->at) % 4);
+	add_again(b, t, hash_words(b->batches, t->at) % 4);
 	add_foreign(b, t, PIECE_FOREIGN_AGAIN);
 	b->has_foreign |= t->nforeign != 0;
 	b->thread[which].n = b->npieces - b->thread[which].first;
 }
 
+bool capture_add(struct capture_batch *b, const struct thread *t)
+{
+	unsigned first = b->npieces;
+
+	if (!has_room_for(b, t))
+		return false;
+	b->looks_first |= capture_looks_first(b, t);
+	b->thread[b->nthreads].plan = t;
+	b->thread[b->nthreads].began = 0;
+	add_thread(b, b->nthreads++);
+	note_most(b, first);
+	return true;
+}
+
 /* --- reading --- */
 
-static enum ps_status make_pieces(struct capture_batch *b)
+/* With what is current in those threads that are looked at first, there is less to copy. */
+static enum ps_status look_and_add_anew(struct capture_batch *b)
 {
 	PS_TRY(look_first(b));
 	b->used = 0;
 	b->npieces = 0;
-	b->has_foreign = false;
 	for (unsigned i = 0; i < b->nextras; i++)
-		add_piece(b, PIECE_EXTRA, b->extra[i].at, b->extra[i].len, b->extra[i].len);
+		add_extra(b, i);
 	for (unsigned i = 0; i < b->nthreads; i++)
 		add_thread(b, i);
 	return PS_OK;
@@ -389,16 +420,13 @@ enum ps_status capture_read(struct capture_batch *b)
 {
 	enum copy_pace pace = COPY_HELD;
 
-	b->reads++;
-	for (unsigned i = 0; i < HELD_TRIES && pace == COPY_HELD; i++) {
-		uint64_t began;
+	for (unsigned i = 0; b->npieces && i < HELD_TRIES && pace == COPY_HELD; i++) {
+		uint64_t before = clock_now();
 
-		PS_TRY(make_pieces(b));
-		if (!b->npieces)
-			break;
-		began = clock_now();
+		if (b->looks_first)
+			PS_TRY(look_and_add_anew(b));
 		PS_TRY(copy_all(b));
-		pace = copytime_judge(&b->time[b->has_foreign], clock_now() - began, b->npieces,
+		pace = copytime_judge(&b->time[b->has_foreign], clock_now() - before, b->npieces,
 				      b->used);
 	}
 	b->slow = b->has_foreign && pace != COPY_USUAL;
@@ -407,7 +435,9 @@ enum ps_status capture_read(struct capture_batch *b)
 
 const unsigned char *capture_extra(const struct capture_batch *b, unsigned i)
 {
-	return b->piece[i].got == b->piece[i].size ? b->buffer + b->piece[i].offset : NULL;
+	unsigned p = b->extra[i].piece;
+
+	return b->piece[p].got == b->piece[p].size ? b->buffer + b->piece[p].offset : NULL;
 }
 
 unsigned capture_nthreads(const struct capture_batch *b)

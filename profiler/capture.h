@@ -62,8 +62,8 @@ bool capture_add(struct capture_batch *b, const struct thread *t);
  * unwind_moment.c), and what there is to copy. 3.14+, and not where generators are about. */
 bool capture_looks_first(const struct capture_batch *b, const struct thread *t);
 
-/* One call, and another before it for threads that are looked at first; or a few where something could not be read. What could not is not an error:
- * its region is empty. PS_GONE, PS_DENIED. */
+/* One call, and another before it for threads that are looked at first; or a few where something
+ * could not be read. What could not is not an error: its region is empty. PS_GONE, PS_DENIED. */
 enum ps_status capture_read(struct capture_batch *b) PS_MUST_USE;
 /* The i-th extra's bytes, NULL if not readable. */
 const unsigned char *capture_extra(const struct capture_batch *b, unsigned i);

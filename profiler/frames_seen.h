@@ -10,6 +10,7 @@
 
 struct frame_seen {
 	raddr at, executable, instr, previous;
+	uint32_t tlbc_index;
 };
 
 struct frames_seen;

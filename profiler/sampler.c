@@ -326,7 +326,7 @@ static enum ps_status account(struct sampler *s, struct sample *x)
 		PS_TRY(profile_push(s->profile, STACK_EMPTY, s->no_python, 0, &t->stack));
 	else
 		count_sample(s, x);
-	PS_TRY(collection_mark(s, t, !x->unwound.cut, &t->collects));
+	PS_TRY(collection_mark(s, t, !x->unwound.cut && !x->unwound.ended, &t->collects));
 	return profile_add(s->profile, t->id, t->stack, state, s->weight);
 }
 

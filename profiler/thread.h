@@ -44,7 +44,8 @@ struct foreign {
 	uint16_t seen, same; /* samples; in how many of them both copies ran the same code */
 };
 
-/* One frame of the last sample, as its bytes were and what they meant. */
+/* One frame of the last sample, as its bytes were (or would have been, see unwind_moment.c) and what
+ * they meant. */
 struct frame {
 	raddr at, executable, instr, previous;
 	uint64_t extra;      /* 3.13: the word with stacktop; else 0 */

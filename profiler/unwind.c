@@ -536,7 +536,7 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 	}
 	walk_drop_left(&w);
 	walk_drop_cleared(&w);
-	ret->called = walk_cut_back(&w);
+	ret->moved = c->began && w.current != c->began;
 	walk_note_seen(&w);
 	if (t->has_generators && !ret->cut && !ret->told)
 		walk_note_ways(&w);

@@ -6,7 +6,8 @@
  * from the bottom of the copy: a frame's child lies right behind it (or at the start of
  * the next chunk) and names it as `previous`; the first slot that is not alive ends the
  * stack. Frames outside the data stack (generators, and the entry frames by which C code
- * calls Python) come in where a `previous` leads through them.
+ * calls Python) come in where a `previous` leads through them. A stack of many pages takes
+ * several copies, and ends at the frame that was current before them (unwind_moment.c).
  *
  * Alive is: the executable is a code object, the instruction pointer lies in its
  * bytecode, the owner is the thread. 3.14+ clears the executable of a popped frame, so
@@ -65,8 +66,8 @@ struct unwound {
 	bool foreign;    /* frames had to be fetched by further reads */
 	bool cut;        /* the top was uncertain and left out ... */
 	bool doubted;    /* ... for it cannot be, or need not, unless it is met again at once */
-	bool called;     /* there were further calls while the stack was copied ... */
-	bool ended;      /* ... or its top ended, and was put back */
+	bool moved;      /* what was current before the stack was copied was not after it ... */
+	bool ended;      /* ... but had ended, and was put back: its line is where it did */
 	bool told;       /* a generator was told by the code that uses it, see callsite.h */
 	bool truncated;  /* the middle was left out */
 	bool short_copy; /* with PS_LIMIT: the copied part ended before the stack did ... */
@@ -76,7 +77,7 @@ struct unwound {
 /* Is the stack what the copies show, nothing less, nothing more? */
 static inline bool unwound_is_certain(const struct unwound *u)
 {
-	return !u->cut && !u->told && !u->called && !u->ended;
+	return !u->cut && !u->told && !u->moved && !u->ended;
 }
 
 /* The stack of a running thread. PS_OK: t->frames[] and t->stack are it, possibly empty.
@@ -93,8 +94,8 @@ enum ps_status unwind_stopped(struct unwinder *u, struct thread *t, const struct
  * after code_verify() has changed a record. */
 enum ps_status unwind_assign(struct unwinder *u, struct thread *t, uint32_t from) PS_MUST_USE;
 
-/* The same if that stack has been met before, with whichever line at its top: *ret. Else t->stack stays, and
- * what is assigned is not good. */
+/* The same if that stack has been met before, with whichever line at its top: *ret. Else t->stack
+ * stays, and what is assigned is not good. */
 enum ps_status unwind_assign_known(struct unwinder *u, struct thread *t, uint32_t from,
 				   bool *ret) PS_MUST_USE;
 

@@ -5,7 +5,7 @@
  * does to get a chunk of its data stack, copies wait for that. So a stack that is rebuilt from the
  * bottom is of a later moment the higher it reaches: who comes down across the end of a page
  * between two copies is met at that end, and who waits for a chunk is met there, too often.
- * What was current before all else was copied is of one moment, which does not depend on what the
+ * What was current before all else was copied is of one moment, which hardly depends on what the
  * target did. So it is the top, and as a rule it is on the stack still. Else it has ended, and is
  * put back: 3.14+ clears the executable of a frame that ends, but neither its `previous` nor its
  * instruction pointer, so that it still leads down to what has not ended, if nothing has taken its
@@ -38,27 +38,9 @@ static struct place place_of(const struct walk *w, raddr at, uint32_t highest)
 	return (struct place){ NO_CHUNK, at };
 }
 
-/* --- what was called since --- */
-
-bool walk_cut_back(struct walk *w)
-{
-	raddr began = w->c->began;
-
-	if (!began || w->out->cut || walk_is_back(w))
-		return false;
-	for (uint32_t i = w->n; i > 0; i--) {
-		if (w->t->frames[i - 1].at != began)
-			continue;
-		w->n = i;
-		if (w->same > i)
-			w->same = i;
-		return true;
-	}
-	return false;
-}
-
 /* --- what has ended since --- */
 
+/* Also in a chunk that is linked no more: 3.15 keeps one, with all that is left in it. */
 static const unsigned char *copy_of(const struct walk *w, raddr at)
 {
 	uint32_t need = w->u->layout->span[S_FRAME];
@@ -72,32 +54,45 @@ static const unsigned char *copy_of(const struct walk *w, raddr at)
 	return NULL;
 }
 
+/* Of a frame whose executable is cleared, by its instruction pointer; `above`: the code of the frame
+ * above it, which may well be its own. */
+static bool find_code(struct walk *w, struct candidate *c, uint32_t above)
+{
+	struct code_cache *codes = w->u->codes;
+	uint32_t unit;
+
+	if (c->executable)
+		return code_known(codes, c->executable, &c->code);
+	if (above != NO_CALLEE && code_unit(codes, above, c->instr, 0, &unit)) {
+		c->code = above;
+		return true;
+	}
+	return code_of_instr(codes, c->instr, &c->code);
+}
+
 /* Its code is told, and it leads to a place below. */
-static bool makes_sense(struct walk *w, struct candidate *c, struct place place)
+static bool makes_sense(struct walk *w, struct candidate *c, struct place place, uint32_t above)
 {
 	struct code_cache *codes = w->u->codes;
 	struct place below = place_of(w, c->previous, place.chunk);
 	uint32_t unit;
 
-	if (c->owner != OWNER_THREAD || below.chunk == NO_CHUNK || !is_above(place, below))
-		return false;
-	if (c->executable ? !code_known(codes, c->executable, &c->code)
-			  : !code_of_instr(codes, c->instr, &c->code))
+	if (c->owner != OWNER_THREAD || below.chunk == NO_CHUNK || !is_above(place, below) ||
+	    !find_code(w, c, above))
 		return false;
 	c->executable = codes->codes[c->code].at;
 	return !(codes->codes[c->code].flags & CODE_GENERATOR) &&
 	       code_unit(codes, c->code, c->instr, c->tlbc_index, &unit);
 }
 
-static bool find_ended(struct walk *w, struct place place, struct candidate *ret)
+static bool find_ended(struct walk *w, struct place place, uint32_t above, struct candidate *ret)
 {
 	const unsigned char *bytes = copy_of(w, place.at);
 	const struct frame_seen *seen;
 
 	if (bytes) {
 		candidate_read(w->u->layout, place.at, bytes, ret);
-		if (makes_sense(w, ret, place))
-			return true;
+		return makes_sense(w, ret, place, above);
 	}
 	seen = frames_seen_find(w->t->seen, place.at);
 	if (!seen)
@@ -106,8 +101,9 @@ static bool find_ended(struct walk *w, struct place place, struct candidate *ret
 				   .executable = seen->executable,
 				   .instr = seen->instr,
 				   .previous = seen->previous,
+				   .tlbc_index = seen->tlbc_index,
 				   .owner = OWNER_THREAD };
-	return makes_sense(w, ret, place);
+	return makes_sense(w, ret, place, above);
 }
 
 /* Into u->scratch, the topmost first, from what was current down to the top of the stack, which is
@@ -118,15 +114,15 @@ static enum ps_status descend(struct walk *w, uint32_t *ret)
 	struct place top = place_of(w, top_address(w), w->t->nchunks - 1);
 	struct place place = place_of(w, w->c->began, w->t->nchunks - 1);
 	struct unwinder *u = w->u;
-	uint32_t n = 0;
+	uint32_t n = 0, most = KEEP_ROOT + KEEP_LEAF - w->n;
 
 	*ret = 0;
 	if (top.chunk == NO_CHUNK || place.chunk == NO_CHUNK)
 		return PS_OK;
-	for (; is_above(place, top) && n < FRAMES_MAX - w->n; n++) {
+	for (; is_above(place, top) && n < most; n++) {
 		struct candidate c;
 
-		if (!find_ended(w, place, &c))
+		if (!find_ended(w, place, n ? u->scratch[n - 1].code : NO_CALLEE, &c))
 			return PS_OK;
 		PS_TRY(frames_reserve(&u->scratch, &u->scratch_cap, n + 1));
 		u->scratch[n] = (struct frame){ .at = c.at,
@@ -140,6 +136,15 @@ static enum ps_status descend(struct walk *w, uint32_t *ret)
 	}
 	*ret = place.at == top.at ? n : 0;
 	return PS_OK;
+}
+
+/* Does it lie where the next frame does that the lower one calls? */
+static bool lies_behind(const struct walk *w, const struct frame *lower, const struct frame *f)
+{
+	struct place place = place_of(w, f->at, w->t->nchunks - 1);
+
+	return f->at == lower->at + lower->next ||
+	       (place.chunk != NO_CHUNK && f->at == w->t->chunks[place.chunk].at + CHUNK_HEADER);
 }
 
 /* Puts it back to where it calls that code. False: it does not, as far as its bytecode tells. */
@@ -165,7 +170,8 @@ static bool put_back(struct walk *w, uint32_t n)
 	struct frame *ended = w->u->scratch, *caller = &w->t->frames[w->n - 1];
 
 	for (uint32_t i = n; i > 0; i--) {
-		if (!put_to_call(w, caller, ended[i - 1].code))
+		if (!lies_behind(w, caller, &ended[i - 1]) ||
+		    !put_to_call(w, caller, ended[i - 1].code))
 			return false;
 		*++caller = ended[i - 1];
 	}
@@ -208,7 +214,8 @@ void walk_note_seen(struct walk *w)
 		return;
 	for (uint32_t i = w->same; i < w->n; i++) {
 		const struct frame *f = &w->t->frames[i];
-		const struct frame_seen seen = { f->at, f->executable, f->instr, f->previous };
+		const struct frame_seen seen = { f->at, f->executable, f->instr, f->previous,
+						 f->tlbc_index };
 
 		if (f->at - oldest->at >= oldest->size) /* that one never goes */
 			frames_seen_note(&w->t->seen, &seen);

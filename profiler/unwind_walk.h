@@ -89,8 +89,6 @@ void walk_drop_dying(struct walk *w, raddr end);
 
 /* --- unwind_moment.c --- */
 
-/* Takes away what was called since the sample began. True: there was something. */
-bool walk_cut_back(struct walk *w);
 /* Puts back, upon the thread's stack as it was assigned, what has ended since the sample began, if
  * that can be told. PS_NOMEM, PS_LIMIT. */
 enum ps_status walk_put_back(struct walk *w) PS_MUST_USE;

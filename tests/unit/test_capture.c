@@ -224,3 +224,61 @@ Test(capture, few_pages_generators_and_3_13_are_not_looked_at_first)
 	cr_expect_eq(d.c->began, 0u);
 	chunks_end(&d);
 }
+
+/* --- many threads in a batch --- */
+
+Test(capture, a_hundred_plain_threads_fit_one_batch)
+{
+	enum { MANY = 100 };
+	struct world w;
+	struct thread *th = calloc(MANY, sizeof *th);
+	struct capture *c = calloc(1, sizeof *c);
+
+	cr_assert(th && c);
+	world_init(&w, TABLE_3_15_2);
+	capture_reset(w.batch);
+	for (unsigned i = 0; i < MANY; i++) {
+		th[i] = w.th;
+		cr_assert(capture_add(w.batch, &th[i]), "%u", i);
+	}
+	w.im.fake.reads = 0;
+	cr_assert_eq(capture_read(w.batch), PS_OK);
+	cr_expect_eq(w.im.fake.reads, 1u);
+	capture_get(w.batch, MANY - 1, c);
+	cr_assert_not_null(c->state);
+	cr_expect_eq(c->data[0].bytes[64], BEFORE);
+	free(th);
+	free(c);
+	world_deinit(&w);
+}
+
+/* Looked at first, and beside memory of others. */
+Test(capture, several_deep_threads_are_looked_at_in_one_call)
+{
+	enum { SEVERAL = 3 };
+	struct chunks d;
+	struct thread th[SEVERAL];
+
+	chunks_begin(&d, TABLE_3_15_2);
+	image_set(&d.w.im, d.w.th.at, F_THREAD_FRAME, d.chunk[0].at + TOP);
+	fake_map(&d.w.im.fake, FAKE_BASE, 4096);
+	fake_put64(&d.w.im.fake, FAKE_BASE + 8, AFTER);
+	capture_reset(d.w.batch);
+	cr_assert(capture_add_extra(d.w.batch, FAKE_BASE, 16));
+	for (unsigned i = 0; i < SEVERAL; i++) {
+		th[i] = d.w.th;
+		cr_assert(capture_add(d.w.batch, &th[i]));
+	}
+	d.w.im.fake.reads = 0;
+	cr_assert_eq(capture_read(d.w.batch), PS_OK);
+	cr_expect_eq(d.w.im.fake.reads, 2u);
+	for (unsigned i = 0; i < SEVERAL; i++) {
+		capture_get(d.w.batch, i, d.c);
+		cr_expect_eq(d.c->began, d.chunk[0].at + TOP);
+		cr_assert_eq(d.c->ndata, 1u);
+		cr_expect_eq(d.c->data[0].bytes[0], 0);
+	}
+	cr_assert_not_null(capture_extra(d.w.batch, 0));
+	cr_expect_eq(capture_extra(d.w.batch, 0)[8], AFTER);
+	chunks_end(&d);
+}

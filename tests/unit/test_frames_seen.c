@@ -8,7 +8,7 @@
 
 static struct frame_seen frame(raddr at)
 {
-	return (struct frame_seen){ at, at + 1, at + 2, at + 3 };
+	return (struct frame_seen){ at, at + 1, at + 2, at + 3, 0 };
 }
 
 Test(frames_seen, has_the_latest_at_an_address)
