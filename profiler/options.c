@@ -54,7 +54,7 @@ static enum ps_status bad_value(const struct option_row *row, const char *value,
 {
 	ps_fail(err, PS_USAGE, "--%s: '%s' is not possible", row->name, value);
 	if (row->kind == KIND_RATE)
-		ps_hint(err, "give samples a second above 0 and up to %d, as 100 or 10k, or max",
+		ps_hint(err, "give samples a second from 0.001 up to %d, as 100 or 10k, or max",
 			RATE_MAX);
 	else if (row->kind == KIND_DURATION)
 		ps_hint(err, "give a time above 0, as 500ms, 10s, 2m");

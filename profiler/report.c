@@ -103,7 +103,7 @@ void report_summary(FILE *out, const struct recording_facts *f)
 	fprintf(out, "Rate: %.1f Hz achieved, ", f->rate_achieved);
 	if (f->rate_asked > 0)
 		fprintf(out,
-			"%g Hz asked; %" PRIu64 " skipped because late; late by %.3f ms on "
+			"%.10g Hz asked; %" PRIu64 " skipped because late; late by %.3f ms on "
 			"average, %.3f ms at most\n",
 			f->rate_asked, c->skipped,
 			c->ticks ? (double)c->late_sum_ns / (double)c->ticks / 1e6 : 0,
