@@ -4,6 +4,7 @@
 #include "tests/support/built_dump.h"
 #include "tests/support/fail_alloc.h"
 #include "tests/support/tail_page.h"
+#include "tests/support/temporary.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -481,8 +482,8 @@ Test(heap_dump, memory_is_bounded)
 
 Test(heap_dump, is_read_from_a_file)
 {
-	char path[] = "/tmp/test_heap_dump.XXXXXX";
-	int fd = mkstemp(path);
+	char path[TEMPORARY_PATH];
+	int fd = temporary_file(path);
 	struct ps_err err = { 0 };
 	struct built_dump b;
 	struct heap_dump d;

@@ -2,6 +2,8 @@
 /* A machine in a folder: /proc and control groups. */
 #include "profiler/heap_memory.h"
 
+#include "tests/support/temporary.h"
+
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,9 +16,10 @@ enum { MIB = 1 << 20 };
 
 static char *make_root(void)
 {
-	char *root = strdup("/tmp/pysample-test-XXXXXX");
+	char *root = malloc(TEMPORARY_PATH);
 
-	cr_assert(mkdtemp(root));
+	cr_assert(root);
+	temporary_folder(root);
 	return root;
 }
 

@@ -4,6 +4,7 @@
 
 #include "profiler/elf_cache.h"
 #include "profiler/proc.h"
+#include "tests/support/temporary.h"
 #include "tests/support/tiny_elf.h"
 
 #include <criterion/criterion.h>
@@ -92,7 +93,7 @@ Test(mapped, opens_the_file_that_is_mapped)
 
 /* A file that is mapped, and the row of its mapping. */
 struct file {
-	char path[64], *text;
+	char path[TEMPORARY_PATH], *text;
 	int fd;
 	struct map row;
 };
@@ -101,9 +102,7 @@ static void file_map(struct file *f, const struct tiny_elf *e)
 {
 	void *at;
 
-	strcpy(f->path, "/tmp/pysample-unit-XXXXXX");
-	f->fd = mkstemp(f->path);
-	cr_assert_geq(f->fd, 0);
+	f->fd = temporary_file(f->path);
 	cr_assert_eq(write(f->fd, e, sizeof *e), (ssize_t)sizeof *e);
 	at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, f->fd, 0);
 	cr_assert_neq(at, MAP_FAILED);

@@ -4,6 +4,8 @@
 
 #include "profiler/parcel_folder.h"
 
+#include "tests/support/temporary.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -104,11 +106,11 @@ Test(parcel, a_copy_from_before_can_remove_what_was_made_later)
 /* Somebody who owns the temporary folder puts a link where ours is to be. */
 Test(parcel, no_link_is_followed)
 {
-	char elsewhere[] = "/tmp/pysample-test-XXXXXX", name[PARCEL_PATH_MAX + 16];
+	char elsewhere[TEMPORARY_PATH], name[PARCEL_PATH_MAX + 16];
 	struct parcel p;
 	int channel = -1;
 
-	cr_assert(mkdtemp(elsewhere));
+	temporary_folder(elsewhere);
 	cr_assert_eq(parcel_choose(getpid(), &p, NULL), PS_OK);
 	cr_assert_eq(symlink(elsewhere, p.inside), 0);
 	cr_expect_eq(parcel_make(&p, &channel, NULL), PS_IO);
@@ -138,10 +140,10 @@ Test(parcel, another_mount_is_not_entered)
 /* Who owns the folder around it may move another of ours there, with all that is in it. */
 Test(parcel, a_folder_that_was_used_is_not_the_one_that_was_just_made)
 {
-	char folder[] = "/tmp/pysample-test-XXXXXX", name[64];
+	char folder[TEMPORARY_PATH], name[TEMPORARY_PATH + 8];
 	int fd;
 
-	cr_assert(mkdtemp(folder));
+	temporary_folder(folder);
 	fd = open(folder, O_DIRECTORY | O_RDONLY);
 	cr_expect(parcel_folder_is_fresh(fd));
 	snprintf(name, sizeof name, "%s/x", folder);
@@ -175,13 +177,13 @@ Test(parcel, a_folder_that_others_may_change_is_not_kept)
 		{ { 0755, 0755, 0700 }, { 0, OTHER, US }, false },
 		{ { 0755, 0755, 0700 }, { OTHER, 0, US }, false },
 	};
-	char outer[] = "/tmp/pysample-test-XXXXXX", middle[64], inner[64];
+	char outer[TEMPORARY_PATH], middle[TEMPORARY_PATH + 8], inner[TEMPORARY_PATH + 8];
 	const char *const names[] = { outer, middle, inner };
 	const uint32_t trusted[] = { US, 0 };
 	int top, within, beside = open("/etc", O_PATH);
 
 	cr_assert_eq(geteuid(), 0u, "these tests are run by root");
-	cr_assert(mkdtemp(outer));
+	temporary_folder(outer);
 	snprintf(middle, sizeof middle, "%s/x", outer);
 	snprintf(inner, sizeof inner, "%s/x/x", outer);
 	cr_assert(mkdir(middle, 0700) == 0 && mkdir(inner, 0700) == 0);
@@ -305,11 +307,11 @@ static int try_as(uint32_t uid, const char *path)
 Test(parcel, a_default_acl_of_the_folder_around_lets_nobody_in)
 {
 	enum { OTHER = 12345 };
-	char around[] = "/tmp/pysample-test-XXXXXX", name[PARCEL_PATH_MAX + 16];
+	char around[TEMPORARY_PATH], name[PARCEL_PATH_MAX + 16];
 	struct parcel p;
 	int channel = -1, plain;
 
-	cr_assert(mkdtemp(around));
+	temporary_folder(around);
 	let_in_by_default(around, OTHER);
 	chmod(around, 0777);
 	snprintf(name, sizeof name, "%s/plain", around);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/place.h"
 
+#include "tests/support/temporary.h"
+
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,11 +15,11 @@
 
 enum { NOBODY = 65534 };
 
-static char folder[] = "/tmp/pysample-unit-XXXXXX";
+static char folder[TEMPORARY_PATH];
 
 static void make_folder(void)
 {
-	cr_assert(mkdtemp(folder));
+	temporary_folder(folder);
 	setenv("TMPDIR", folder, 1);
 	umask(022);
 }

@@ -3,6 +3,8 @@
  * the kernel's answers about this very process. */
 #include "profiler/situation.h"
 
+#include "tests/support/temporary.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/capability.h>
@@ -18,7 +20,7 @@
 enum { OTHER = 77, PARENT = 70 };
 
 struct tree {
-	char root[64];
+	char root[TEMPORARY_PATH];
 };
 
 static void make_folders(char *path)
@@ -85,8 +87,7 @@ static struct tree *grow(void)
 	char self[16];
 
 	cr_assert(t);
-	strcpy(t->root, "/tmp/pysample-unit-XXXXXX");
-	cr_assert(mkdtemp(t->root));
+	temporary_folder(t->root);
 	snprintf(self, sizeof self, "%d", getpid());
 	put_stat(t, getpid(), 'R', 0);
 	put_stat(t, OTHER, 'S', 0x400);

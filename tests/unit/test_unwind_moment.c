@@ -62,6 +62,13 @@ static const char *moved(struct deep *d, void (*move)(struct deep *d))
 	return rig_stack(&w->rig);
 }
 
+/* b and c have been seen; then the target moves, and the sample shows this. */
+static void expect_moved(struct deep *d, void (*move)(struct deep *d), const char *stack)
+{
+	expect_live(d->w, "main:5 a:503 b:605 c:702");
+	cr_expect_str_eq(moved(d, move), stack, "%s: %s", d->w->version, rig_stack(&d->w->rig));
+}
+
 #define SINCE_3_14(d)                                                             \
 	for (int id_ = TABLE_3_14_10; id_ < NTABLES; id_++)                       \
 		for (struct deep d, *once_ = &d; once_ && (begin(&d, id_), true); \
@@ -101,10 +108,8 @@ Test(unwind_moment, what_has_ended_since_is_put_back)
 {
 	SINCE_3_14(d)
 	{
-		expect_live(d.w, "main:5 a:503 b:605 c:702");
 		/* Where it stood when it ended is where it stands. */
-		cr_expect_str_eq(moved(&d, leave_twice), "main:5 a:503 b:605 c:731", "%s: %s",
-				 d.w->version, rig_stack(&d.w->rig));
+		expect_moved(&d, leave_twice, "main:5 a:503 b:605 c:731");
 		cr_expect(d.w->rig.out.ended, "%s", d.w->version);
 		expect_live(d.w, "main:5 a:503");
 		cr_expect_not(d.w->rig.out.ended, "%s", d.w->version);
@@ -123,9 +128,7 @@ Test(unwind_moment, callers_that_were_never_seen_are_not_made_up)
 {
 	SINCE_3_14(d)
 	{
-		expect_live(d.w, "main:5 a:503 b:605 c:702");
-		cr_expect_str_eq(moved(&d, leave_and_call), "main:5 a:503 f:107", "%s: %s",
-				 d.w->version, rig_stack(&d.w->rig));
+		expect_moved(&d, leave_and_call, "main:5 a:503 f:107");
 	}
 }
 
@@ -142,9 +145,7 @@ Test(unwind_moment, callers_of_another_moment_are_not_made_up)
 {
 	SINCE_3_14(d)
 	{
-		expect_live(d.w, "main:5 a:503 b:605 c:702");
-		cr_expect_str_eq(moved(&d, step_below), "main:5 a:509 b:606", "%s: %s",
-				 d.w->version, rig_stack(&d.w->rig));
+		expect_moved(&d, step_below, "main:5 a:509 b:606");
 	}
 }
 
@@ -202,9 +203,7 @@ Test(unwind_moment, what_does_not_lie_behind_its_caller_is_not_put_on_it)
 		image_pop(&d.w->t);
 		image_push(&d.w->t, d.b, 5);
 		image_push(&d.w->t, d.c, 2);
-		expect_live(d.w, "main:5 a:503 b:605 c:702");
-		cr_expect_str_eq(moved(&d, another_size), "main:5 a:503 f:107", "%s: %s",
-				 d.w->version, rig_stack(&d.w->rig));
+		expect_moved(&d, another_size, "main:5 a:503 f:107");
 	}
 }
 
@@ -222,8 +221,6 @@ Test(unwind_moment, a_chain_that_goes_round_ends, .timeout = 60)
 {
 	SINCE_3_14(d)
 	{
-		expect_live(d.w, "main:5 a:503 b:605 c:702");
-		cr_expect_str_eq(moved(&d, go_round), "main:5 a:503", "%s: %s", d.w->version,
-				 rig_stack(&d.w->rig));
+		expect_moved(&d, go_round, "main:5 a:503");
 	}
 }
