@@ -116,22 +116,6 @@ Test(unwind_moment, what_has_ended_since_is_put_back)
 	}
 }
 
-static void leave_and_call(struct deep *d)
-{
-	leave_twice(d);
-	image_push(&d->w->t, d->w->f, 7);
-}
-
-/* What is current has ended, and its caller's place is another's, which cannot be told from the
- * caller: nobody has seen it call that. */
-Test(unwind_moment, callers_that_were_never_seen_are_not_made_up)
-{
-	SINCE_3_14(d)
-	{
-		expect_moved(&d, leave_and_call, "main:5 a:503 f:107");
-	}
-}
-
 static void step_below(struct deep *d)
 {
 	image_pop(&d->w->t);
