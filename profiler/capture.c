@@ -61,6 +61,7 @@ struct capture_batch {
 		raddr at;
 		uint32_t len;
 		unsigned piece;
+		bool after; /* all threads */
 	} extra[EXTRAS_MAX];
 	unsigned nextras;
 	uint64_t most_bytes; /* that the pieces take, wherever they come to lie */
@@ -132,7 +133,7 @@ static void add_piece(struct capture_batch *b, enum piece_kind kind, raddr at, u
 /* Is there room for as much, wherever each piece comes to lie? */
 static bool has_room(const struct capture_batch *b, uint64_t bytes, unsigned pieces)
 {
-	return pieces <= PIECES_MAX - b->npieces &&
+	return pieces + b->nextras <= PIECES_MAX - b->npieces &&
 	       bytes + (uint64_t)pieces * AHEAD_MIN <= BUFFER_BYTES - b->most_bytes;
 }
 
@@ -143,20 +144,25 @@ static void note_most(struct capture_batch *b, unsigned first)
 		b->most_bytes += b->remote[i].iov_len + 8 + AHEAD_MIN;
 }
 
-static void add_extra(struct capture_batch *b, unsigned i)
+static void add_extras(struct capture_batch *b, unsigned from, bool after)
 {
-	b->extra[i].piece = b->npieces;
-	add_piece(b, PIECE_EXTRA, b->extra[i].at, b->extra[i].len, b->extra[i].len);
+	for (unsigned i = from; i < b->nextras; i++) {
+		if (b->extra[i].after != after)
+			continue;
+		b->extra[i].piece = b->npieces;
+		add_piece(b, PIECE_EXTRA, b->extra[i].at, b->extra[i].len, b->extra[i].len);
+	}
 }
 
-bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len)
+bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len, bool after)
 {
 	if (b->nextras == EXTRAS_MAX || !has_room(b, len + 8ull, 1))
 		return false;
 	b->extra[b->nextras].at = at;
 	b->extra[b->nextras].len = len;
-	add_extra(b, b->nextras++);
-	note_most(b, b->npieces - 1);
+	b->extra[b->nextras++].after = after;
+	add_extras(b, b->nextras - 1, false);
+	b->most_bytes += len + 8 + AHEAD_MIN;
 	return true;
 }
 
@@ -376,16 +382,14 @@ bool capture_add(struct capture_batch *b, const struct thread *t)
 /* --- reading --- */
 
 /* With what is current in those threads that are looked at first, there is less to copy. */
-static enum ps_status look_and_add_anew(struct capture_batch *b)
+static void add_anew(struct capture_batch *b)
 {
-	PS_TRY(look_first(b));
 	b->used = 0;
 	b->npieces = 0;
-	for (unsigned i = 0; i < b->nextras; i++)
-		add_extra(b, i);
+	add_extras(b, 0, false);
 	for (unsigned i = 0; i < b->nthreads; i++)
 		add_thread(b, i);
-	return PS_OK;
+	add_extras(b, 0, true);
 }
 
 /* Pieces lie in the buffer in their order, and not one right behind another, so the local side
@@ -420,11 +424,15 @@ enum ps_status capture_read(struct capture_batch *b)
 {
 	enum copy_pace pace = COPY_HELD;
 
+	if (!b->looks_first)
+		add_extras(b, 0, true);
 	for (unsigned i = 0; b->npieces && i < HELD_TRIES && pace == COPY_HELD; i++) {
 		uint64_t before = clock_now();
 
-		if (b->looks_first)
-			PS_TRY(look_and_add_anew(b));
+		if (b->looks_first) {
+			PS_TRY(look_first(b));
+			add_anew(b);
+		}
 		PS_TRY(copy_all(b));
 		pace = copytime_judge(&b->time[b->has_foreign], clock_now() - before, b->npieces,
 				      b->used);

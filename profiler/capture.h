@@ -51,9 +51,13 @@ void capture_set_layout(struct capture_batch *b, const struct layout *l);
 
 /* Empties the batch: what capture_get() gave before is void. */
 void capture_reset(struct capture_batch *b);
-/* Adds eight-byte-aligned memory beside threads (len a multiple of 8); its bytes are at
- * capture_extra() after the read. False: the batch is full. */
-bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len);
+/* Adds eight-byte-aligned memory beside threads (len a multiple of 8), to be copied before those
+ * that are added behind it, or after all of them; its bytes are at capture_extra() after the read.
+ * False: the batch is full.
+ * What the target writes to it has to fetch back when it has been read, and stands still for that:
+ * with what is counted at each allocation read before the threads, a tenth to a fifth of the samples
+ * had another stack (classes 15 % from the truth for 5, generators 33 for 14; Intel Xeon, 3.15). */
+bool capture_add_extra(struct capture_batch *b, raddr at, uint32_t len, bool after);
 /* Adds a thread by its plan, which must not change before capture_get(); false: the batch
  * is full, read it and reset first. A thread always fits an empty batch. */
 bool capture_add(struct capture_batch *b, const struct thread *t);

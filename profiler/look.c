@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "profiler/look.h"
 
-enum { INTERPRETERS_PER_BATCH = 16, SPAN_MAX = 4096 };
+enum {
+	INTERPRETERS_PER_BATCH = 16,
+	SPAN_MAX = 4096,
+	FREEING_NS = 1000000000, /* who has freed code objects will free more */
+};
 
 /* What is looked at, in the order of need. */
 static const enum layout_field looked_fields[] = {
@@ -61,7 +65,11 @@ static void look_at_interpreter(struct sampler *s, struct interpreter *in,
 	    generation != in->generation) {
 		in->generation = generation;
 		code_next_epoch(&s->codes);
+		s->freed_meanwhile |= s->looks_after;
+		if (in->looked_at)
+			s->freeing_until = s->now + FREEING_NS;
 	}
+	in->looked_at = true;
 }
 
 static struct interpreter *looked_at(struct sampler *s, uint32_t i)
@@ -69,17 +77,32 @@ static struct interpreter *looked_at(struct sampler *s, uint32_t i)
 	return &s->interpreters[(s->first_looked + i) % s->ninterpreters];
 }
 
+/* That none was freed between the look and the copy of the threads is certain only if the look
+ * comes first. If it comes last, as it should for the sake of the stacks (capture.h), that is told
+ * by the look before. */
+static bool may_look_after(const struct sampler *s)
+{
+	for (uint32_t i = 0; i < s->ninterpreters; i++) {
+		if (!s->interpreters[i].looked_at)
+			return false;
+	}
+	return s->now >= s->freeing_until;
+}
+
 uint32_t look_plan(struct sampler *s)
 {
 	struct look_span span = s->look_span;
 	uint32_t n = 0;
+
+	s->looks_after = may_look_after(s);
 
 	/* Of many, some at each look, in turns. */
 	s->first_looked = s->ninterpreters > INTERPRETERS_PER_BATCH
 				  ? s->first_looked + INTERPRETERS_PER_BATCH
 				  : 0;
 	while (n < s->ninterpreters && n < INTERPRETERS_PER_BATCH &&
-	       capture_add_extra(s->batch, looked_at(s, n)->at + span.from, span.to - span.from))
+	       capture_add_extra(s->batch, looked_at(s, n)->at + span.from, span.to - span.from,
+				 s->looks_after))
 		n++;
 	return n;
 }
@@ -88,6 +111,7 @@ void look_take(struct sampler *s, uint32_t n)
 {
 	struct look_span span = s->look_span;
 
+	s->freed_meanwhile = false;
 	if (!n)
 		return;
 	for (uint32_t i = 0; i < n; i++)
@@ -95,4 +119,21 @@ void look_take(struct sampler *s, uint32_t n)
 	s->any_collection = false;
 	for (uint32_t i = 0; i < s->ninterpreters; i++)
 		s->any_collection |= s->interpreters[i].collection.running;
+}
+
+bool look_generation_stands(const struct sampler *s, const struct thread *t)
+{
+	const struct layout *l = &s->site.layout;
+
+	for (uint32_t i = 0; i < s->ninterpreters; i++) {
+		const struct interpreter *in = &s->interpreters[i];
+		uint64_t now;
+
+		if (in->at == t->interpreter)
+			return !s->freed_meanwhile && layout_has(l, F_INTERP_GENERATION) &&
+			       target_read(s->target, in->at + l->at[F_INTERP_GENERATION], &now,
+					   8) == PS_OK &&
+			       now == in->generation;
+	}
+	return false;
 }

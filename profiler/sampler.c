@@ -192,24 +192,6 @@ static enum ps_status collect_codes(struct sampler *s, const struct thread *t)
 	return PS_OK;
 }
 
-/* Has no code object been freed since the sample was taken? Only 3.14+ can tell. */
-static bool generation_stands(struct sampler *s, const struct thread *t)
-{
-	const struct layout *l = &s->site.layout;
-
-	for (uint32_t i = 0; i < s->ninterpreters; i++) {
-		const struct interpreter *in = &s->interpreters[i];
-		uint64_t now;
-
-		if (in->at == t->interpreter)
-			return layout_has(l, F_INTERP_GENERATION) &&
-			       target_read(s->target, in->at + l->at[F_INTERP_GENERATION], &now,
-					   8) == PS_OK &&
-			       now == in->generation;
-	}
-	return false;
-}
-
 /* Frames that are as at the sample before were verified then; the others' code objects
  * may be records of long ago. */
 static bool all_verified(const struct sampler *s, struct thread *t)
@@ -286,7 +268,7 @@ static enum ps_status verify_codes(struct sampler *s, struct sample *x, uint32_t
 	}
 	unwinder_forget(&s->unwinder);
 	note_change(s);
-	if (st || (!s->blocking && !generation_stands(s, t)))
+	if (st || (!s->blocking && !look_generation_stands(s, t)))
 		return leave_out_reused(s, x, reads);
 	t->nframes = t->nstacks = 0;
 	/* The records are right now, and were at the sample: look at its bytes again. */
@@ -347,7 +329,7 @@ static enum ps_status sample_steps(struct sampler *s, struct sample *x)
 		note_change(s);
 	PS_TRY(verify_codes(s, x, reads));
 	/* A code object that was read only now must still be the one of the sample. */
-	if (s->codes.reads != reads && may_be_another(s) && !generation_stands(s, x->thread)) {
+	if (s->codes.reads != reads && may_be_another(s) && !look_generation_stands(s, x->thread)) {
 		PS_TRY(collect_codes(s, x->thread));
 		PS_TRY(leave_out_reused(s, x, reads));
 	}

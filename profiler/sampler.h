@@ -24,7 +24,8 @@ struct interpreter {
 	raddr at;
 	uint32_t id;
 	raddr threads_head;  /* as listed */
-	uint64_t generation; /* of its code objects, at the last tick; 3.14+ */
+	uint64_t generation; /* of its code objects, at the last look; 3.14+ */
+	bool looked_at;
 	raddr names_dict;
 	struct collection collection;
 };
@@ -70,6 +71,9 @@ struct sampler {
 	uint32_t changes;       /* code objects that were found replaced in the second that ... */
 	uint64_t changes_until; /* ... ends here */
 	uint64_t churn_until;   /* code objects were reused of late: look closely until then */
+	uint64_t freeing_until; /* some were freed of late: until then look before all is copied */
+	bool looks_after;       /* this time all else was copied first, ... */
+	bool freed_meanwhile;   /* ... and some were freed since the look before */
 	uint64_t replanned_at;  /* the tick at which a thread's chunks were last found anew */
 	bool relist;
 	uint32_t unnamed_rounds; /* that names were looked for in vain */

@@ -92,6 +92,40 @@ Test(capture, reads_the_thread_state_first_where_generators_are_about_and_are_cl
 	}
 }
 
+/* What that memory beside a thread was, if the target moved on when its thread state was read. */
+static uint64_t extra_copied(struct world *w, bool after)
+{
+	uint64_t got;
+
+	fake_map(&w->im.fake, FAKE_BASE, 4096);
+	capture_reset(w->batch);
+	cr_assert(capture_add_extra(w->batch, FAKE_BASE, 8, after));
+	cr_assert(capture_add(w->batch, &w->th));
+	cr_assert_eq(capture_read(w->batch), PS_OK);
+	cr_assert_not_null(capture_extra(w->batch, 0));
+	memcpy(&got, capture_extra(w->batch, 0), sizeof got);
+	return got;
+}
+
+static void note_read(struct fake_target *f, uint64_t nth, void *ctx)
+{
+	fake_put64(f, FAKE_BASE, nth);
+	(void)ctx;
+}
+
+Test(capture, what_is_beside_the_threads_is_copied_before_or_after_them)
+{
+	for (int after = 0; after < 2; after++) {
+		struct world w;
+
+		world_init(&w, TABLE_3_15_2);
+		fake_unmap(&w.im.fake, w.th.at, w.im.layout.span[S_THREAD]);
+		w.im.fake.before_read = note_read;
+		cr_expect_eq(extra_copied(&w, after), after ? 2u : 1u);
+		world_deinit(&w);
+	}
+}
+
 /* By how much a copy lies ahead of its source, as a processor sees it that looks at their
  * places within a page first. */
 static unsigned ahead(const unsigned char *copy, raddr source)
@@ -110,7 +144,7 @@ Test(capture, copies_nothing_to_where_it_would_follow_its_source_closely)
 		world_init(&w, TABLE_3_15_2);
 		fake_map(&w.im.fake, FAKE_BASE, 4096);
 		capture_reset(w.batch);
-		cr_assert(capture_add_extra(w.batch, FAKE_BASE, before));
+		cr_assert(capture_add_extra(w.batch, FAKE_BASE, before, false));
 		cr_assert(capture_add(w.batch, &w.th));
 		cr_assert_eq(capture_read(w.batch), PS_OK);
 		capture_get(w.batch, 0, c);
@@ -264,7 +298,7 @@ Test(capture, several_deep_threads_are_looked_at_in_one_call)
 	fake_map(&d.w.im.fake, FAKE_BASE, 4096);
 	fake_put64(&d.w.im.fake, FAKE_BASE + 8, AFTER);
 	capture_reset(d.w.batch);
-	cr_assert(capture_add_extra(d.w.batch, FAKE_BASE, 16));
+	cr_assert(capture_add_extra(d.w.batch, FAKE_BASE, 16, true));
 	for (unsigned i = 0; i < SEVERAL; i++) {
 		th[i] = d.w.th;
 		cr_assert(capture_add(d.w.batch, &th[i]));

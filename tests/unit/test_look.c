@@ -133,6 +133,37 @@ Test(look, lists_and_code_objects_that_changed_are_noticed)
 	end(w);
 }
 
+/* The first look, those while code objects are being freed, and again when that is over. */
+Test(look, comes_last_unless_code_objects_are_freed)
+{
+	struct world *w = world(TABLE_3_15_2, 2);
+	struct thread t = { .interpreter = w->s.interpreters[1].at };
+
+	look(w);
+	cr_expect_not(w->s.looks_after);
+	look(w);
+	cr_expect(w->s.looks_after);
+	cr_expect(look_generation_stands(&w->s, &t));
+	image_set(&w->im, t.interpreter, F_INTERP_GENERATION, 7);
+	cr_expect_not(look_generation_stands(&w->s, &t));
+	look(w);
+	/* It is known now, but not whether it was so already when the threads were copied. */
+	cr_expect(w->s.looks_after);
+	cr_expect_not(look_generation_stands(&w->s, &t));
+	look(w);
+	cr_expect_not(w->s.looks_after);
+	cr_expect(look_generation_stands(&w->s, &t));
+	image_set(&w->im, t.interpreter, F_INTERP_GENERATION, 8);
+	look(w);
+	cr_expect(look_generation_stands(&w->s, &t));
+	w->s.now += 2000000000;
+	look(w);
+	cr_expect(w->s.looks_after);
+	look_take(&w->s, 0);
+	cr_expect(look_generation_stands(&w->s, &t));
+	end(w);
+}
+
 Test(look, an_interpreter_that_is_gone_asks_for_a_new_list)
 {
 	struct world *w = world(TABLE_3_15_2, 1);
