@@ -24,8 +24,9 @@ enum { REGIONS_MAX = 512 };
 
 struct capture {
 	const unsigned char *state; /* of the thread; NULL: not readable */
-	/* current_frame as it was before all else was copied, of a thread that is looked at first;
-	 * else 0. Nothing above that frame was copied. */
+	/* current_frame as it was before the data stack was copied, of a thread that is looked at
+	 * first (then nothing above that frame was copied), or in which all is called by bytecode;
+	 * 3.14+. Else 0. */
 	raddr began;
 	/* Copied right after the data stack and the thread state, in whichever order; generators a
 	 * second time a little later (others are empty there). */

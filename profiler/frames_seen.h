@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* profiler/frames_seen.h - what stood on a thread's data stack when it was last seen, by address, for
- * samples that cannot read it any more.
+/* profiler/frames_seen.h - what stood on a thread's data stack, by address and code object, and what
+ * had called it there, for samples whose copy has something else by then.
  *
- * Some two thousand frames; a few are forgotten where addresses collide. */
+ * Some two thousand frames; those not noted for longest are forgotten where addresses collide. */
 #ifndef PROFILER_FRAMES_SEEN_H
 #define PROFILER_FRAMES_SEEN_H
 
@@ -10,14 +10,21 @@
 
 struct frame_seen {
 	raddr at, executable, instr, previous;
+	raddr caller; /* the executable of the frame at `previous`; 0: of another kind */
 	uint32_t tlbc_index;
+	uint32_t when;         /* larger: noted later */
+	bool has_several_ways; /* to it: that caller or that `previous` is not the only one */
 };
 
 struct frames_seen;
 
-/* Where there is no memory for it, nothing is remembered. *s is NULL at first; free() it. */
+/* `when` and has_several_ways are of the note's own making. Where there is no memory for it, nothing
+ * is remembered. *s is NULL at first; free() it. */
 void frames_seen_note(struct frames_seen **s, const struct frame_seen *f);
-/* NULL: nothing was seen there. Good until the next note. */
+/* What was noted there last. NULL: nothing. Good until the next note, as is the next. */
 const struct frame_seen *frames_seen_find(const struct frames_seen *s, raddr at);
+/* The frame of that code object there. */
+const struct frame_seen *frames_seen_find_as(const struct frames_seen *s, raddr at,
+					     raddr executable);
 
 #endif

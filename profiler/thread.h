@@ -101,6 +101,7 @@ struct thread {
 	bool truncated;
 	stack_id stack; /* of the last usable sample, the whole of it */
 	uint32_t samples;
+	uint32_t moved_at;   /* the sample that last ended elsewhere than it began; 0: none */
 	uint32_t settled_at; /* the look (gil.h) after which the last sample was certain; 0: none */
 	uint32_t doubted_at; /* the one after which it was another, though it stood still */
 

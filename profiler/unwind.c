@@ -536,7 +536,9 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 	}
 	walk_drop_left(&w);
 	walk_drop_cleared(&w);
-	ret->moved = c->began && w.current != c->began;
+	ret->moved = c->began && w.n && (w.current != c->began || !walk_is_back(&w));
+	if (ret->moved)
+		t->moved_at = t->samples;
 	walk_note_seen(&w);
 	if (t->has_generators && !ret->cut && !ret->told)
 		walk_note_ways(&w);

@@ -6,8 +6,9 @@
  * from the bottom of the copy: a frame's child lies right behind it (or at the start of
  * the next chunk) and names it as `previous`; the first slot that is not alive ends the
  * stack. Frames outside the data stack (generators, and the entry frames by which C code
- * calls Python) come in where a `previous` leads through them. A stack of many pages takes
- * several copies, and ends at the frame that was current before them (unwind_moment.c).
+ * calls Python) come in where a `previous` leads through them. A stack of many pages, or of
+ * nothing but the data stack, ends at the frame that was current before it was copied
+ * (unwind_moment.c).
  *
  * Alive is: the executable is a code object, the instruction pointer lies in its
  * bytecode, the owner is the thread. 3.14+ clears the executable of a popped frame, so
@@ -63,12 +64,12 @@ struct unwinder {
 
 /* What unwinding found besides the stack, which is left in the thread. */
 struct unwound {
-	bool foreign;    /* frames had to be fetched by further reads */
-	bool cut;        /* the top was uncertain and left out ... */
-	bool doubted;    /* ... for it cannot be, or need not, unless it is met again at once */
-	bool moved;      /* what was current before the stack was copied was not after it ... */
-	bool ended;      /* ... but had ended, and was put back: its line is where it did */
-	bool told;       /* a generator was told by the code that uses it, see callsite.h */
+	bool foreign; /* frames had to be fetched by further reads */
+	bool cut;     /* the top was uncertain and left out ... */
+	bool doubted; /* ... for it cannot be, or need not, unless it is met again at once */
+	bool moved;   /* what was current before the stack was copied is not what it ends at ... */
+	bool ended;   /* ... but had ended, and was put back: its line is where it did */
+	bool told;    /* a generator was told by the code that uses it, see callsite.h */
 	bool truncated;  /* the middle was left out */
 	bool short_copy; /* with PS_LIMIT: the copied part ended before the stack did ... */
 	unsigned region; /* ... in this region of the capture */

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* The moment that a sample is of, where the data stack takes more than one copy.
+/* The moment that a sample is of, where what was current is read before the data stack is copied.
  *
- * Pages are copied one after another, and where the target changes its memory map meanwhile, as it
- * does to get a chunk of its data stack, copies wait for that. So a stack that is rebuilt from the
- * bottom is of a later moment the higher it reaches: who comes down across the end of a page
- * between two copies is met at that end, and who waits for a chunk is met there, too often.
- * What was current before all else was copied is of one moment, which hardly depends on what the
- * target did. So it is the top, and as a rule it is on the stack still. Else it has ended, and is
- * put back: 3.14+ clears the executable of a frame that ends, but neither its `previous` nor its
- * instruction pointer, so that it still leads down to what has not ended, if nothing has taken its
- * place; and of a chunk that is gone, what was last seen there does. What is below may be another
- * call by then. So the whole must be a stack that was met before, but for the line of its top. */
+ * A stack that is rebuilt from the bottom of a copy is that of another moment the higher it reaches.
+ * Lines that the target has just written to take as long to come as a call takes, and those that the
+ * copy has taken from it, it has to fetch back before it can go on. Pages are copied one after
+ * another, and where the target changes its memory map meanwhile, as it does to get a chunk of its
+ * data stack, copies wait for that: who comes down across the end of a page between two copies is
+ * met at that end, and who waits for a chunk is met there, too often.
+ * What was current before all that is of one moment, and of one that does not depend on what the
+ * target did then. So it is the top. Either it is still on the stack, or it has ended, and what it
+ * left may still be there: 3.14+ clears the executable of a frame, but not its `previous`, nor its
+ * instruction pointer, which tells the code. Where something else stands by then, what had called it
+ * there when it was last seen tells, if nothing else ever did; and of a chunk that has gone, what
+ * was last seen in it. The whole must be a stack that was met before. */
 #include "profiler/unwind_walk.h"
+
+#include <string.h>
 
 #define NO_CHUNK UINT32_MAX
 
@@ -85,6 +89,16 @@ static bool makes_sense(struct walk *w, struct candidate *c, struct place place,
 	       code_unit(codes, c->code, c->instr, c->tlbc_index, &unit);
 }
 
+static void recall(const struct frame_seen *seen, struct candidate *ret)
+{
+	*ret = (struct candidate){ .at = seen->at,
+				   .executable = seen->executable,
+				   .instr = seen->instr,
+				   .previous = seen->previous,
+				   .tlbc_index = seen->tlbc_index,
+				   .owner = OWNER_THREAD };
+}
+
 static bool find_ended(struct walk *w, struct place place, uint32_t above, struct candidate *ret)
 {
 	const unsigned char *bytes = copy_of(w, place.at);
@@ -97,45 +111,34 @@ static bool find_ended(struct walk *w, struct place place, uint32_t above, struc
 	seen = frames_seen_find(w->t->seen, place.at);
 	if (!seen)
 		return false;
-	*ret = (struct candidate){ .at = seen->at,
-				   .executable = seen->executable,
-				   .instr = seen->instr,
-				   .previous = seen->previous,
-				   .tlbc_index = seen->tlbc_index,
-				   .owner = OWNER_THREAD };
+	recall(seen, ret);
 	return makes_sense(w, ret, place, above);
 }
 
-/* Into u->scratch, the topmost first, from what was current down to the top of the stack, which is
- * left out. *ret 0: it does not lead there, or there is nothing. Each step leads to a place below,
- * so that it ends. */
-static enum ps_status descend(struct walk *w, uint32_t *ret)
+/* What has always called that frame there, though something else stands in its place by now. */
+static bool find_caller_seen(struct walk *w, const struct frame *f, struct place place,
+			     struct candidate *ret)
 {
-	struct place top = place_of(w, top_address(w), w->t->nchunks - 1);
-	struct place place = place_of(w, w->c->began, w->t->nchunks - 1);
-	struct unwinder *u = w->u;
-	uint32_t n = 0, most = KEEP_ROOT + KEEP_LEAF - w->n;
+	const struct frame_seen *seen = frames_seen_find_as(w->t->seen, f->at, f->executable);
 
-	*ret = 0;
-	if (top.chunk == NO_CHUNK || place.chunk == NO_CHUNK)
-		return PS_OK;
-	for (; is_above(place, top) && n < most; n++) {
-		struct candidate c;
+	if (!seen || seen->has_several_ways || seen->previous != f->previous)
+		return false;
+	seen = frames_seen_find_as(w->t->seen, seen->previous, seen->caller);
+	if (!seen)
+		return false;
+	recall(seen, ret);
+	return makes_sense(w, ret, place, f->code);
+}
 
-		if (!find_ended(w, place, n ? u->scratch[n - 1].code : NO_CALLEE, &c))
-			return PS_OK;
-		PS_TRY(frames_reserve(&u->scratch, &u->scratch_cap, n + 1));
-		u->scratch[n] = (struct frame){ .at = c.at,
-						.executable = c.executable,
-						.instr = c.instr,
-						.previous = c.previous,
-						.tlbc_index = c.tlbc_index,
-						.code = c.code,
-						.next = u->codes->codes[c.code].frame_bytes };
-		place = place_of(w, c.previous, place.chunk);
-	}
-	*ret = place.at == top.at ? n : 0;
-	return PS_OK;
+static struct frame as_frame(const struct walk *w, const struct candidate *c)
+{
+	return (struct frame){ .at = c->at,
+			       .executable = c->executable,
+			       .instr = c->instr,
+			       .previous = c->previous,
+			       .tlbc_index = c->tlbc_index,
+			       .code = c->code,
+			       .next = w->u->codes->codes[c->code].frame_bytes };
 }
 
 /* Does it lie where the next frame does that the lower one calls? */
@@ -164,60 +167,170 @@ static bool put_to_call(struct walk *w, struct frame *f, uint32_t callee)
 	return true;
 }
 
-/* As the thread's frames above the last one, which has called them. */
-static bool put_back(struct walk *w, uint32_t n)
+/* Has it called that one, which lies where its callees do? Then it is put to where it does. */
+static bool fits_below(struct walk *w, struct frame *lower, const struct frame *f)
 {
-	struct frame *ended = w->u->scratch, *caller = &w->t->frames[w->n - 1];
+	return lies_behind(w, lower, f) && put_to_call(w, lower, f->code);
+}
 
-	for (uint32_t i = n; i > 0; i--) {
-		if (!lies_behind(w, caller, &ended[i - 1]) ||
-		    !put_to_call(w, caller, ended[i - 1].code))
-			return false;
-		*++caller = ended[i - 1];
+/* --- from what was current down to the stack --- */
+
+/* The topmost first are in u->scratch, of which the last was called by `joint`, as it was then: that
+ * is the stack's frame `at`. */
+struct descent {
+	uint32_t n, at;
+	struct frame joint;
+};
+
+static enum ps_status note_step(struct walk *w, struct descent *d, const struct frame *f)
+{
+	PS_TRY(frames_reserve(&w->u->scratch, &w->u->scratch_cap, d->n + 1));
+	w->u->scratch[d->n++] = *f;
+	return PS_OK;
+}
+
+/* The stack's frame in that place; false: none begins there. d->at goes down with the places. */
+static bool meets_stack(const struct walk *w, struct descent *d, struct place place)
+{
+	while (d->at && is_above(place_of(w, w->t->frames[d->at].at, w->t->nchunks - 1), place))
+		d->at--;
+	return w->t->frames[d->at].at == place.at;
+}
+
+/* The frame below, as the stack has it (*ret_joined), as it has left it, or as it was seen. */
+static bool step_down(struct walk *w, struct descent *d, struct place *place, struct frame *f,
+		      bool *ret_joined)
+{
+	struct place below = place_of(w, f->previous, place->chunk);
+	struct frame lower;
+	struct candidate c;
+
+	if (below.chunk == NO_CHUNK || !is_above(*place, below))
+		return false;
+	*place = below;
+	*ret_joined = meets_stack(w, d, below);
+	if (*ret_joined) {
+		d->joint = w->t->frames[d->at];
+		if (fits_below(w, &d->joint, f))
+			return true;
+		*ret_joined = false;
+	} else if (find_ended(w, below, f->code, &c)) {
+		lower = as_frame(w, &c);
+		if (fits_below(w, &lower, f)) {
+			*f = lower;
+			return true;
+		}
 	}
+	if (!find_caller_seen(w, f, below, &c))
+		return false;
+	lower = as_frame(w, &c);
+	if (!fits_below(w, &lower, f))
+		return false;
+	*f = lower;
 	return true;
+}
+
+/* d->n 0: it does not lead there, or there is nothing. Each step leads to a place below, so that it
+ * ends. */
+static enum ps_status descend(struct walk *w, struct descent *d)
+{
+	struct place top = place_of(w, top_address(w), w->t->nchunks - 1);
+	struct place place = place_of(w, w->c->began, w->t->nchunks - 1);
+	uint32_t most = KEEP_ROOT + KEEP_LEAF - w->n;
+	bool joined = false;
+	struct candidate c;
+	struct frame f;
+
+	*d = (struct descent){ .at = w->n - 1 };
+	if (top.chunk == NO_CHUNK || place.chunk == NO_CHUNK || !is_above(place, top) ||
+	    !find_ended(w, place, NO_CALLEE, &c))
+		return PS_OK;
+	f = as_frame(w, &c);
+	while (!joined) {
+		if (d->n < most)
+			PS_TRY(note_step(w, d, &f));
+		if (d->n == most || !step_down(w, d, &place, &f, &joined)) {
+			d->n = 0;
+			return PS_OK;
+		}
+	}
+	return PS_OK;
+}
+
+/* --- and up again --- */
+
+/* What is above the joint gives way; behind the chain, u->scratch keeps it. */
+static enum ps_status replace_top(struct walk *w, const struct descent *d)
+{
+	struct unwinder *u = w->u;
+	struct thread *t = w->t;
+	uint32_t replaced = w->n - d->at;
+
+	PS_TRY(frames_reserve(&u->scratch, &u->scratch_cap, d->n + replaced));
+	PS_TRY(frames_reserve(&t->frames, &t->frames_cap, d->at + 1 + d->n));
+	memcpy(u->scratch + d->n, t->frames + d->at, replaced * sizeof *t->frames);
+	t->frames[d->at] = d->joint;
+	for (uint32_t i = 0; i < d->n; i++)
+		t->frames[d->at + 1 + i] = u->scratch[d->n - 1 - i];
+	t->nframes = d->at + 1 + d->n;
+	return PS_OK;
+}
+
+static void put_as_it_was(struct walk *w, const struct descent *d)
+{
+	memcpy(w->t->frames + d->at, w->u->scratch + d->n, (w->n - d->at) * sizeof *w->t->frames);
+	w->t->nframes = w->n;
 }
 
 enum ps_status walk_put_back(struct walk *w)
 {
 	struct thread *t = w->t;
-	struct frame top;
-	uint32_t n;
-	bool known = false;
+	struct descent d;
+	bool known;
 
 	if (!w->c->began || !w->n || w->c->gap || w->out->cut || walk_is_back(w) || t->truncated)
 		return PS_OK;
-	PS_TRY(descend(w, &n));
-	if (!n)
+	PS_TRY(descend(w, &d));
+	if (!d.n)
 		return PS_OK;
-	PS_TRY(frames_reserve(&t->frames, &t->frames_cap, w->n + n));
-	top = t->frames[w->n - 1];
-	t->nframes = w->n + n;
-	if (put_back(w, n))
-		PS_TRY(unwind_assign_known(w->u, t, w->n - 1, &known));
-	if (known) {
-		w->out->ended = true;
-		if (t->nsame > w->n - 1)
-			t->nsame = w->n - 1;
+	PS_TRY(replace_top(w, &d));
+	PS_TRY(unwind_assign_known(w->u, t, d.at, &known));
+	if (!known) {
+		put_as_it_was(w, &d);
 		return PS_OK;
 	}
-	t->frames[w->n - 1] = top;
-	t->nframes = w->n;
+	w->out->ended = true;
+	if (t->nsame > d.at)
+		t->nsame = d.at;
 	return PS_OK;
+}
+
+/* --- for later --- */
+
+/* In the oldest chunk, which never goes, only of a thread that moves on while it is copied. */
+static bool is_worth_noting(const struct walk *w, const struct frame *f)
+{
+	const struct chunk *oldest = w->t->chunks;
+
+	return !f->foreign && (w->out->moved || f->at - oldest->at >= oldest->size);
 }
 
 void walk_note_seen(struct walk *w)
 {
-	const struct chunk *oldest = w->t->chunks;
-
-	if (w->t->nchunks < 2 || w->t->has_generators || !w->u->layout->clears_executable)
+	if (!w->t->nchunks || w->t->has_generators || !w->u->layout->clears_executable)
 		return;
 	for (uint32_t i = w->same; i < w->n; i++) {
 		const struct frame *f = &w->t->frames[i];
-		const struct frame_seen seen = { f->at, f->executable, f->instr, f->previous,
-						 f->tlbc_index };
+		struct frame_seen seen = { .at = f->at,
+					   .executable = f->executable,
+					   .instr = f->instr,
+					   .previous = f->previous,
+					   .tlbc_index = f->tlbc_index };
 
-		if (f->at - oldest->at >= oldest->size) /* that one never goes */
-			frames_seen_note(&w->t->seen, &seen);
+		if (!is_worth_noting(w, f))
+			continue;
+		if (i && f->previous == f[-1].at)
+			seen.caller = f[-1].executable;
+		frames_seen_note(&w->t->seen, &seen);
 	}
 }

@@ -122,6 +122,11 @@ void fake_clock_step(uint64_t ns)
 	clock_step = ns;
 }
 
+void fake_clock_pass(uint64_t ns)
+{
+	clock_time += ns;
+}
+
 uint64_t __wrap_clock_now(void)
 {
 	return clock_time += clock_step;
@@ -158,6 +163,8 @@ static size_t copy_elements(struct fake_target *f, const struct iovec *local,
 	for (unsigned r = 0; r < nremote; r++) {
 		raddr at = (raddr)(uintptr_t)remote[r].iov_base;
 
+		if (f->before_element)
+			f->before_element(f, at, f->ctx);
 		for (size_t done = 0; done < remote[r].iov_len;) {
 			size_t want = remote[r].iov_len - done, n;
 

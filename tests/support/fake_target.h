@@ -31,12 +31,16 @@ struct fake_target {
 
 	/* Called before each read: here the target can move on under its reader. */
 	void (*before_read)(struct fake_target *f, uint64_t nth, void *ctx);
+	/* The same before each element of a read, of which this is the address. */
+	void (*before_element)(struct fake_target *f, raddr at, void *ctx);
 	void *ctx;
 };
 
 /* Nanoseconds that pass with each clock_now(): whether a copy was quick is for the test to
  * say, not for the machine. 100 at first. */
 void fake_clock_step(uint64_t ns);
+/* So much time passes. */
+void fake_clock_pass(uint64_t ns);
 
 /* pid is this process, so that /proc has an answer. */
 void fake_init(struct fake_target *f);

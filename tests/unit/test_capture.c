@@ -67,12 +67,21 @@ static uint64_t copied(struct world *w)
 	return got;
 }
 
+/* Something that is called by C code. */
+static void call_from_c(struct world *w)
+{
+	raddr at = image_take_apart(&w->im, w->im.layout.span[S_FRAME]);
+
+	w->th.foreign[w->th.nforeign++] = (struct foreign){ .at = at };
+}
+
 Test(capture, reads_the_data_stack_before_the_thread_state_where_popped_frames_are_cleared)
 {
 	for (int id = 0; id < NTABLES; id++) {
 		struct world w;
 
 		world_init(&w, (enum table_id)id);
+		call_from_c(&w);
 		cr_expect_eq(copied(&w), w.im.layout.clears_executable ? BEFORE : AFTER, "%s",
 			     table_name(id));
 		world_deinit(&w);
@@ -90,6 +99,85 @@ Test(capture, reads_the_thread_state_first_where_generators_are_about_and_are_cl
 			     table_name(id));
 		world_deinit(&w);
 	}
+}
+
+/* An entry frame below the root, as 3.14 has one, is no matter. */
+Test(capture, reads_the_thread_state_first_where_bytecode_alone_calls)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		for (int entered = 0; entered < 2; entered++) {
+			struct world w;
+			struct frame root = { .previous = 0 };
+
+			world_init(&w, (enum table_id)id);
+			if (entered) {
+				call_from_c(&w);
+				root.previous = w.th.foreign[0].at;
+				w.th.frames = &root;
+				w.th.nframes = 1;
+			}
+			cr_expect_eq(copied(&w), (uint64_t)AFTER, "%s %d", table_name(id), entered);
+			world_deinit(&w);
+		}
+	}
+}
+
+enum { PAUSE = 1000000 };
+
+/* What was current before the data stack was copied, as the sample says; 0: it does not. */
+static raddr began(struct world *w, uint64_t pause_ns)
+{
+	struct capture *c = calloc(1, sizeof *c);
+	raddr ret;
+
+	cr_assert(c);
+	image_set(&w->im, w->th.at, F_THREAD_FRAME, w->chunk.at + 32);
+	fake_clock_pass(pause_ns);
+	capture_reset(w->batch);
+	cr_assert(capture_add(w->batch, &w->th));
+	w->im.fake.reads = 0;
+	cr_assert_eq(capture_read(w->batch), PS_OK);
+	capture_get(w->batch, 0, c);
+	ret = c->began;
+	free(c);
+	return ret;
+}
+
+Test(capture, says_where_a_sample_began_if_bytecode_alone_calls)
+{
+	for (int id = 0; id < NTABLES; id++) {
+		struct world w;
+
+		world_init(&w, (enum table_id)id);
+		cr_expect_eq(began(&w, PAUSE), w.im.layout.clears_executable ? w.chunk.at + 32 : 0,
+			     "%s", table_name(id));
+		cr_expect_eq(began(&w, 1000), 0u);
+		call_from_c(&w);
+		cr_expect_eq(began(&w, PAUSE), 0u);
+		w.th.nforeign = 0;
+		w.th.has_generators = true;
+		cr_expect_eq(began(&w, PAUSE), 0u);
+		world_deinit(&w);
+	}
+}
+
+/* Before the thread state, so that the read breaks there if it cannot be had. */
+Test(capture, goes_to_the_data_stack_before_all_else_if_the_thread_moves)
+{
+	struct world w;
+
+	world_init(&w, TABLE_3_15_2);
+	fake_unmap(&w.im.fake, w.chunk.at, WINDOW);
+	w.th.samples = 1000;
+	began(&w, PAUSE);
+	cr_expect_eq(w.im.fake.reads, 1u, "it has never moved");
+	w.th.moved_at = 900;
+	began(&w, PAUSE);
+	cr_expect_eq(w.im.fake.reads, 2u);
+	w.th.moved_at = 1;
+	began(&w, PAUSE);
+	cr_expect_eq(w.im.fake.reads, 1u, "it moved long ago");
+	world_deinit(&w);
 }
 
 /* What that memory beside a thread was, if the target moved on when its thread state was read. */
@@ -251,7 +339,8 @@ Test(capture, few_pages_generators_and_3_13_are_not_looked_at_first)
 	d.chunk[0].window = 1024;
 	d.chunk[1].window = 1024;
 	chunks_read(&d, d.chunk[0].at + TOP);
-	cr_expect_eq(d.c->began, 0u);
+	cr_expect_eq(d.w.im.fake.reads, 1u);
+	cr_expect_eq(d.c->ndata, 2u);
 	chunks_end(&d);
 	chunks_begin(&d, TABLE_3_13_0);
 	chunks_read(&d, d.chunk[0].at + TOP);

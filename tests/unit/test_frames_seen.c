@@ -8,7 +8,9 @@
 
 static struct frame_seen frame(raddr at)
 {
-	return (struct frame_seen){ at, at + 1, at + 2, at + 3, 0 };
+	return (struct frame_seen){
+		.at = at, .executable = at + 1, .instr = at + 2, .previous = at + 3
+	};
 }
 
 Test(frames_seen, has_the_latest_at_an_address)
@@ -24,6 +26,70 @@ Test(frames_seen, has_the_latest_at_an_address)
 	cr_expect_eq(frames_seen_find(s, 0x1000)->executable, 7u);
 	cr_expect_null(frames_seen_find(s, 0x1008));
 	cr_expect_null(frames_seen_find(s, 0));
+	free(s);
+}
+
+Test(frames_seen, has_each_code_object_at_an_address)
+{
+	struct frames_seen *s = NULL;
+	struct frame_seen f = frame(0x1000);
+
+	frames_seen_note(&s, &f);
+	f.executable = 7;
+	frames_seen_note(&s, &f);
+	cr_expect_not_null(frames_seen_find_as(s, 0x1000, 0x1001));
+	cr_expect_not_null(frames_seen_find_as(s, 0x1000, 7));
+	cr_expect_null(frames_seen_find_as(s, 0x1000, 8));
+	cr_expect_null(frames_seen_find_as(s, 0x1008, 7));
+	cr_expect_null(frames_seen_find_as(s, 0, 7));
+	cr_expect_null(frames_seen_find_as(NULL, 0x1000, 7));
+	f = frame(0x1000);
+	frames_seen_note(&s, &f);
+	cr_expect_eq(frames_seen_find(s, 0x1000)->executable, 0x1001u);
+	free(s);
+}
+
+Test(frames_seen, knows_when_a_frame_was_come_to_in_several_ways)
+{
+	struct frames_seen *s = NULL;
+	struct frame_seen f = frame(0x1000);
+
+	f.caller = 5;
+	for (unsigned i = 0; i < 3; i++) {
+		frames_seen_note(&s, &f);
+		cr_expect_not(frames_seen_find(s, 0x1000)->has_several_ways);
+		f.instr++;
+	}
+	f.caller = 6;
+	frames_seen_note(&s, &f);
+	cr_expect(frames_seen_find(s, 0x1000)->has_several_ways);
+	frames_seen_note(&s, &f);
+	cr_expect(frames_seen_find(s, 0x1000)->has_several_ways, "for good");
+	f = frame(0x2000);
+	frames_seen_note(&s, &f);
+	f.previous++;
+	frames_seen_note(&s, &f);
+	cr_expect(frames_seen_find(s, 0x2000)->has_several_ways);
+	free(s);
+}
+
+/* Of more than there is room for, those that were noted last stay. */
+Test(frames_seen, forgets_what_was_not_noted_for_longest)
+{
+	enum { MANY = 100 };
+	struct frames_seen *s = NULL;
+
+	for (raddr i = 0; i < MANY; i++) {
+		struct frame_seen f = frame(0x1000);
+
+		f.executable = i;
+		frames_seen_note(&s, &f);
+		f.executable = 0;
+		frames_seen_note(&s, &f); /* again and again */
+	}
+	cr_expect_not_null(frames_seen_find_as(s, 0x1000, 0));
+	cr_expect_not_null(frames_seen_find_as(s, 0x1000, MANY - 1));
+	cr_expect_null(frames_seen_find_as(s, 0x1000, 1));
 	free(s);
 }
 

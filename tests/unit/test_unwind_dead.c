@@ -88,8 +88,12 @@ Test(unwind_dead, a_3_14_frame_whose_locals_are_being_cleared_has_returned)
 		raddr top;
 
 		image_push(&w->t, w->main, 4);
+		/* Where C code calls, what was current does not tell. */
+		image_push_shim(&w->t);
 		top = image_push(&w->t, w->f, 7);
 		expect_live(w, "main:5 f:107");
+		expect_live(w, "main:5 f:107");
+		cr_assert_eq(w->rig.capture.began, 0u);
 		image_set(&w->im, top, F_FRAME_STACKPOINTER, top + w->im.layout.frame_locals_at);
 		expect_live(w, "main:5");
 		image_set(&w->im, top, F_FRAME_STACKPOINTER,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stacks of many pages, of which the target moves on between the look at what is current and the
- * copy of the data stack. */
+/* The target moves on between the look at what is current and the copy of the data stack: of many
+ * pages, which takes a read by itself, and of few, where all is called by bytecode. */
 #include "tests/support/unwind_world.h"
 
 #include <criterion/criterion.h>
@@ -206,5 +206,145 @@ Test(unwind_moment, a_chain_that_goes_round_ends, .timeout = 60)
 	SINCE_3_14(d)
 	{
 		expect_moved(&d, go_round, "main:5 a:503");
+	}
+}
+
+/* --- few pages --- */
+
+struct shallow {
+	struct world *w;
+	void (*move)(struct world *w);
+	bool looked, moved;
+};
+
+static void move_before_data(struct fake_target *f, raddr at, void *ctx)
+{
+	struct shallow *s = ctx;
+
+	s->looked |= at == s->w->rig.thread.at;
+	if (s->looked && at == s->w->rig.thread.chunks[0].at && !s->moved) {
+		s->moved = true;
+		s->move(s->w);
+	}
+	(void)f;
+}
+
+/* The sample shows this if the target moves so after what was current is read. */
+static void expect_shallow(struct world *w, void (*move)(struct world *w), const char *stack,
+			   bool ended)
+{
+	struct shallow s = { w, move, false, false };
+
+	w->im.fake.before_element = move_before_data;
+	w->im.fake.ctx = &s;
+	cr_assert_eq(rig_sample(&w->rig), PS_OK);
+	w->im.fake.before_element = NULL;
+	cr_assert(s.moved);
+	cr_expect_str_eq(rig_stack(&w->rig), stack, "%s: %s", w->version, rig_stack(&w->rig));
+	cr_expect_eq(w->rig.out.ended, ended, "%s", w->version);
+}
+
+#define SHALLOW_SINCE_3_14(w)                               \
+	for (int id_ = TABLE_3_14_10; id_ < NTABLES; id_++) \
+		for (struct world *w = world_make(id_); w; world_end(w), w = NULL)
+
+static void push_three(struct world *w)
+{
+	image_push(&w->t, w->main, 4);
+	image_push(&w->t, w->f, 7);
+	image_push(&w->t, w->g, 3);
+	expect_live(w, "main:5 f:107 g:203");
+}
+
+static void push_h(struct world *w)
+{
+	image_push(&w->t, w->h, 1);
+}
+
+/* By an exception, so that they stand where they called, for good; and something else is called. */
+static void leave(struct world *w, unsigned n)
+{
+	struct image_thread *t = &w->t;
+
+	for (; n > 0; n--) {
+		raddr left = t->frame[t->nframes - 1].at;
+		uint64_t stood_at = image_get(&w->im, left, F_FRAME_INSTR);
+
+		image_pop(t);
+		image_set(&w->im, left, F_FRAME_INSTR, stood_at);
+	}
+}
+
+static void leave_one(struct world *w)
+{
+	leave(w, 1);
+}
+
+static void leave_two(struct world *w)
+{
+	leave(w, 2);
+}
+
+Test(unwind_moment, of_few_pages_too_what_was_current_is_the_top)
+{
+	SHALLOW_SINCE_3_14(w)
+	{
+		push_three(w);
+		expect_shallow(w, push_h, "main:5 f:107 g:203", false);
+	}
+}
+
+Test(unwind_moment, of_few_pages_too_what_has_ended_is_put_back)
+{
+	SHALLOW_SINCE_3_14(w)
+	{
+		push_three(w);
+		expect_shallow(w, leave_two, "main:5 f:107 g:203", true);
+	}
+}
+
+/* What is above main is noted when the target moves on while it is copied. */
+static void call_four(struct world *w, raddr second, unsigned unit, const char *stack)
+{
+	image_push(&w->t, second, unit);
+	image_push(&w->t, w->g, 3);
+	push_h(w);
+	image_push(&w->t, w->f, 2);
+	expect_shallow(w, leave_one, stack, false);
+}
+
+static void push_wide(struct world *w)
+{
+	raddr wide = image_code(
+		&w->im, &(struct image_code){
+				.name = "wide", .first_line = 900, .locals = 40, .stack = 4 });
+
+	leave(w, 3);
+	image_push(&w->t, wide, 2);
+}
+
+/* f's place is another's by then, whose callees would lie elsewhere. */
+Test(unwind_moment, what_had_called_it_when_it_was_seen_is_remembered)
+{
+	SHALLOW_SINCE_3_14(w)
+	{
+		image_push(&w->t, w->main, 4);
+		expect_live(w, "main:5");
+		call_four(w, w->f, 7, "main:5 f:107 g:203 h:301");
+		expect_shallow(w, push_wide, "main:5 f:107 g:203 h:301", true);
+	}
+}
+
+/* Unless something else has called it there, too. */
+Test(unwind_moment, of_several_callers_none_is_made_up)
+{
+	SHALLOW_SINCE_3_14(w)
+	{
+		image_push(&w->t, w->main, 4);
+		expect_live(w, "main:5");
+		call_four(w, w->h, 2, "main:5 h:302 g:203 h:301");
+		leave(w, 3);
+		call_four(w, w->f, 7, "main:5 f:107 g:203 h:301");
+		expect_shallow(w, push_wide, "main:5 wide:902", false);
 	}
 }
