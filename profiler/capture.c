@@ -19,8 +19,6 @@ enum {
 	PAGES_MANY = 3,  /* for which it is worth a call to know which of them */
 	AHEAD_MIN = 512, /* how far a copy lies ahead of its source, by their place in a page */
 	HELD_TRIES = 3,  /* copies that were held up are made again */
-	MOVES_FOR = 256, /* samples, a thread that has moved while it was copied */
-	PAUSE_NS = 20000,
 };
 _Static_assert(COPY_MAX + 2 * (FOREIGN_MAX * GROUP_MAX + HINGES_MAX * AGAIN_BYTES) + 1024 +
 			       (REGIONS_MAX + 2 * (FOREIGN_MAX + HINGES_MAX + 4)) * AHEAD_MIN <
@@ -68,8 +66,7 @@ struct capture_batch {
 	unsigned nextras;
 	uint64_t most_bytes; /* that the pieces take, wherever they come to lie */
 	bool looks_first, has_foreign, slow;
-	bool paused; /* since the read before, long enough that the target has all back */
-	uint64_t read_at;
+	bool paused;
 	struct copytime time[2]; /* of calls without and with foreign frames */
 	uint64_t batches;        /* so far */
 };
@@ -104,14 +101,14 @@ void capture_set_layout(struct capture_batch *b, const struct layout *l)
 	b->layout = l;
 }
 
-void capture_reset(struct capture_batch *b)
+void capture_reset(struct capture_batch *b, bool paused)
 {
 	b->batches++;
 	b->used = 0;
 	b->npieces = b->nthreads = b->nextras = 0;
 	b->most_bytes = 0;
 	b->looks_first = b->has_foreign = false;
-	b->paused = clock_now() - b->read_at > PAUSE_NS;
+	b->paused = paused;
 }
 
 /* A processor tells a load from an earlier store by the address within a page first. A copy
@@ -254,14 +251,16 @@ static void add_state(struct capture_batch *b, const struct thread *t)
 
 /* Is nothing but frames of its data stack on its stack, in few pages, as far as is known? Then what
  * is current leads to the whole of it, also if that has ended by the time that it is copied
- * (unwind_moment.c). An entry frame may be below the lowest (3.14). Who reads without a pause has
+ * (unwind_moment.c). An entry frame may be below the lowest (3.14). What a frame leaves that ran a
+ * copy of its bytecode of the thread's own does not tell its code; and who reads without a pause has
  * the target fetch all back all the time, and gains nothing by it. */
 static bool tells_moment(const struct capture_batch *b, const struct thread *t)
 {
 	bool entered = t->nforeign == 1 && t->nframes && t->foreign[0].at == t->frames[0].previous;
 
-	return b->paused && b->layout->clears_executable && !t->has_generators &&
-	       (!t->nforeign || entered) && t->nchunks && !capture_looks_first(b, t);
+	return b->paused && b->layout->clears_executable && !layout_has(b->layout, F_CODE_TLBC) &&
+	       !t->has_generators && (!t->nforeign || entered) && t->nchunks &&
+	       !capture_looks_first(b, t);
 }
 
 /* What is read first is true of its moment; what is read later is met too often where the
@@ -285,7 +284,7 @@ static bool state_comes_first(const struct capture_batch *b, const struct thread
  * read before, have the kernel find the way to it: families had 8 instead of 12. */
 static void add_warming(struct capture_batch *b, const struct thread *t)
 {
-	if (t->moved_at && t->samples - t->moved_at < MOVES_FOR && tells_moment(b, t))
+	if (thread_moves(t) && tells_moment(b, t))
 		add_piece(b, PIECE_PAUSE, t->chunks[0].at, 8, 8);
 }
 
@@ -467,7 +466,6 @@ enum ps_status capture_read(struct capture_batch *b)
 				      b->used);
 	}
 	b->slow = b->has_foreign && pace != COPY_USUAL;
-	b->read_at = clock_now();
 	return PS_OK;
 }
 

@@ -25,8 +25,8 @@ enum { REGIONS_MAX = 512 };
 struct capture {
 	const unsigned char *state; /* of the thread; NULL: not readable */
 	/* current_frame as it was before the data stack was copied, of a thread that is looked at
-	 * first (then nothing above that frame was copied), or in which all is called by bytecode;
-	 * 3.14+. Else 0. */
+	 * first (then nothing above that frame was copied), or, after a pause, in which all is called
+	 * by bytecode; 3.14+ with a GIL. Else 0. */
 	raddr began;
 	/* Copied right after the data stack and the thread state, in whichever order; generators a
 	 * second time a little later (others are empty there). */
@@ -50,8 +50,9 @@ void capture_destroy(struct capture_batch *b);
 /* The layout may change with an exec. */
 void capture_set_layout(struct capture_batch *b, const struct layout *l);
 
-/* Empties the batch: what capture_get() gave before is void. */
-void capture_reset(struct capture_batch *b);
+/* Empties the batch: what capture_get() gave before is void. paused: so long after the read before
+ * that the target has fetched back what it has been writing to since. */
+void capture_reset(struct capture_batch *b, bool paused);
 /* Adds eight-byte-aligned memory beside threads (len a multiple of 8), to be copied before those
  * that are added behind it, or after all of them; its bytes are at capture_extra() after the read.
  * False: the batch is full.

@@ -77,11 +77,14 @@ static struct interpreter *looked_at(struct sampler *s, uint32_t i)
 	return &s->interpreters[(s->first_looked + i) % s->ninterpreters];
 }
 
-/* That none was freed between the look and the copy of the threads is certain only if the look
- * comes first. If it comes last, as it should for the sake of the stacks (capture.h), that is told
- * by the look before. */
+/* Whether code objects were freed between the look and the copy of the threads can be told later if
+ * the look comes first. If it comes last, as it should for the sake of the stacks (capture.h), the
+ * look before tells, where it can be told at all; where it cannot, a collection that begins
+ * meanwhile would seem to have begun where the threads were before. */
 static bool may_look_after(const struct sampler *s)
 {
+	if (!layout_has(&s->site.layout, F_INTERP_GENERATION))
+		return false;
 	for (uint32_t i = 0; i < s->ninterpreters; i++) {
 		if (!s->interpreters[i].looked_at)
 			return false;

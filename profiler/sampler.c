@@ -20,6 +20,7 @@ enum {
 	NAMES_LATER_NS = 2000 * MS,
 	EPOCH_NS = 20 * MS,   /* 3.13: how long a verified code object is believed */
 	CHURN_NS = 1000 * MS, /* after one was seen to be reused, look at every tick */
+	PAUSE_NS = 20000,     /* see capture_reset() */
 	LOOK_NS = 50000,      /* else look at the interpreters no more often than this */
 	NAMES_ROUNDS = 20,    /* a thread that C code made may never get a name */
 	CUT_ATTEMPTS = 4,     /* for a top that is uncertain, before it is left out */
@@ -44,11 +45,12 @@ struct sample {
 /* The thread alone, by its plan as it is now; replaces the capture. */
 static enum ps_status capture_again(struct sampler *s, struct thread *t, struct capture *c)
 {
-	capture_reset(s->again);
+	capture_reset(s->again, false);
 	t->nbefore = UINT32_MAX; /* what comes is compared with what came just now */
 	if (!capture_add(s->again, t))
 		return PS_LIMIT;
 	PS_TRY(capture_read(s->again));
+	s->read_at = clock_now();
 	capture_get(s->again, 0, c);
 	return c->state ? PS_OK : PS_FAULT;
 }
@@ -371,9 +373,10 @@ static enum ps_status sample_thread(struct sampler *s, struct thread *t, struct 
 /* --- a tick --- */
 
 /* Begins a batch, with what is to be read of the interpreters; returns of how many. */
-static uint32_t start_batch(struct sampler *s)
+static uint32_t start_batch(struct sampler *s, bool paused)
 {
-	capture_reset(s->batch);
+	s->paused = paused;
+	capture_reset(s->batch, paused);
 	if (s->now < s->next_look && s->now >= s->churn_until)
 		return 0;
 	s->next_look = s->now + LOOK_NS;
@@ -386,13 +389,14 @@ static enum ps_status tick_batch(struct sampler *s, uint32_t from, uint32_t *ret
 	uint32_t looked = 0, next = from, read = 0;
 
 	if (from == 0)
-		looked = start_batch(s);
+		looked = start_batch(s, clock_now() - s->read_at > PAUSE_NS);
 	else
-		capture_reset(s->batch);
+		capture_reset(s->batch, s->paused);
 	while (next < s->nthreads &&
 	       (keep_may(s, &s->threads[next]) || capture_add(s->batch, &s->threads[next])))
 		next++;
 	PS_TRY(capture_read(s->batch));
+	s->read_at = clock_now();
 	look_take(s, looked);
 	for (uint32_t i = from; i < next; i++) {
 		if (keep_may(s, &s->threads[i])) {
@@ -470,7 +474,7 @@ static bool batch_is_old(const struct sampler *s, const struct thread *t, uint32
 static enum ps_status tick_burst(struct sampler *s)
 {
 	struct thread *t = s->threads;
-	uint32_t looked = start_batch(s), weight = s->weight, reads = s->codes.reads, n = 0;
+	uint32_t looked = start_batch(s, false), weight = s->weight, reads = s->codes.reads, n = 0;
 	uint64_t began = s->now, before = clock_now(), apart;
 
 	while (n < BURST_LOOKS && capture_add(s->batch, t))

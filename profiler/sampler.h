@@ -72,6 +72,8 @@ struct sampler {
 	uint64_t changes_until; /* ... ends here */
 	uint64_t churn_until;   /* code objects were reused of late: look closely until then */
 	uint64_t freeing_until; /* some were freed of late: until then look before all is copied */
+	uint64_t read_at;       /* when the last read ended */
+	bool paused;            /* long before this tick */
 	bool looks_after;       /* this time all else was copied first, ... */
 	bool freed_meanwhile;   /* ... and some were freed since the look before */
 	uint64_t replanned_at;  /* the tick at which a thread's chunks were last found anew */

@@ -20,6 +20,7 @@ enum {
 	HINGES_MAX = 4,
 	STEADY_SEEN = 16,      /* samples that it takes to call a generator steady, ... */
 	STEADY_SHARE = 20,     /* ... and of which at most 1/20 may differ */
+	MOVES_FOR = 256,       /* samples, a thread of which one has moved while it was copied */
 	SHIMS_MAX = 32,        /* entry frames on the C stack that are remembered */
 	FRAMES_MAX = 16384,    /* that are walked of one stack, before it is truncated */
 	KEEP_ROOT = 1024,      /* frames kept of a truncated stack at its root ... */
@@ -126,6 +127,12 @@ void thread_need_foreign(struct thread *t, raddr at, bool generator);
 bool thread_knows_generator(const struct thread *t, raddr at);
 /* Notes whether both copies of a generator's frame in this sample ran the same code. */
 void thread_observe_generator(struct thread *t, raddr at, bool same);
+/* Has it lately been elsewhere at the end of a sample than at its beginning? */
+static inline bool thread_moves(const struct thread *t)
+{
+	return t->moved_at && t->samples - t->moved_at < MOVES_FOR;
+}
+
 /* Does the generator there live much longer than the copies are apart? */
 bool thread_is_steady(const struct thread *t, raddr at);
 /* Forgets those that were not needed for a while. */

@@ -546,6 +546,7 @@ enum ps_status unwind_live(struct unwinder *u, struct thread *t, const struct ca
 	t->has_frames = w.n != 0;
 	if (t->codes_generation != u->codes->generation) {
 		t->codes_generation = u->codes->generation;
+		frames_seen_clear(t->seen);
 		w.same = 0;
 	}
 	t->nsame = w.same;

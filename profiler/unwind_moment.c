@@ -115,16 +115,17 @@ static bool find_ended(struct walk *w, struct place place, uint32_t above, struc
 	return makes_sense(w, ret, place, above);
 }
 
-/* What has always called that frame there, though something else stands in its place by now. */
+/* What has called that frame there whenever it was noted, though something else stands in its place
+ * by now. */
 static bool find_caller_seen(struct walk *w, const struct frame *f, struct place place,
 			     struct candidate *ret)
 {
 	const struct frame_seen *seen = frames_seen_find_as(w->t->seen, f->at, f->executable);
 
-	if (!seen || seen->has_several_ways || seen->previous != f->previous)
+	if (!seen || !seen->is_only_way || seen->previous != f->previous)
 		return false;
 	seen = frames_seen_find_as(w->t->seen, seen->previous, seen->caller);
-	if (!seen)
+	if (!seen || !seen->is_only_way)
 		return false;
 	recall(seen, ret);
 	return makes_sense(w, ret, place, f->code);
@@ -286,6 +287,7 @@ enum ps_status walk_put_back(struct walk *w)
 {
 	struct thread *t = w->t;
 	struct descent d;
+	enum ps_status st;
 	bool known;
 
 	if (!w->c->began || !w->n || w->c->gap || w->out->cut || walk_is_back(w) || t->truncated)
@@ -294,10 +296,10 @@ enum ps_status walk_put_back(struct walk *w)
 	if (!d.n)
 		return PS_OK;
 	PS_TRY(replace_top(w, &d));
-	PS_TRY(unwind_assign_known(w->u, t, d.at, &known));
-	if (!known) {
+	st = unwind_assign_known(w->u, t, d.at, &known);
+	if (st || !known) {
 		put_as_it_was(w, &d);
-		return PS_OK;
+		return st;
 	}
 	w->out->ended = true;
 	if (t->nsame > d.at)
@@ -312,7 +314,7 @@ static bool is_worth_noting(const struct walk *w, const struct frame *f)
 {
 	const struct chunk *oldest = w->t->chunks;
 
-	return !f->foreign && (w->out->moved || f->at - oldest->at >= oldest->size);
+	return !f->foreign && (thread_moves(w->t) || f->at - oldest->at >= oldest->size);
 }
 
 void walk_note_seen(struct walk *w)
@@ -331,6 +333,6 @@ void walk_note_seen(struct walk *w)
 			continue;
 		if (i && f->previous == f[-1].at)
 			seen.caller = f[-1].executable;
-		frames_seen_note(&w->t->seen, &seen);
+		frames_seen_note(&w->t->seen, &seen, w->t->nchunks > 1);
 	}
 }

@@ -92,7 +92,7 @@ void walk_drop_dying(struct walk *w, raddr end);
 /* Puts back, upon the thread's stack as it was assigned, what has ended since the sample began, if
  * that can be told. PS_NOMEM, PS_LIMIT. */
 enum ps_status walk_put_back(struct walk *w) PS_MUST_USE;
-/* Notes what stands in chunks that may go, for that. */
+/* Notes what stands there, for that. */
 void walk_note_seen(struct walk *w);
 
 /* --- unwind_told.c --- */

@@ -122,11 +122,6 @@ void fake_clock_step(uint64_t ns)
 	clock_step = ns;
 }
 
-void fake_clock_pass(uint64_t ns)
-{
-	clock_time += ns;
-}
-
 uint64_t __wrap_clock_now(void)
 {
 	return clock_time += clock_step;

@@ -39,8 +39,6 @@ struct fake_target {
 /* Nanoseconds that pass with each clock_now(): whether a copy was quick is for the test to
  * say, not for the machine. 100 at first. */
 void fake_clock_step(uint64_t ns);
-/* So much time passes. */
-void fake_clock_pass(uint64_t ns);
 
 /* pid is this process, so that /proc has an answer. */
 void fake_init(struct fake_target *f);

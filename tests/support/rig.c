@@ -55,8 +55,7 @@ static void look_again(struct rig *r, struct region *again, unsigned char later[
 
 static enum ps_status capture(struct rig *r)
 {
-	fake_clock_pass(RIG_PAUSE_NS);
-	capture_reset(r->batch);
+	capture_reset(r->batch, true);
 	if (!capture_add(r->batch, &r->thread))
 		return PS_LIMIT;
 	PS_TRY(capture_read(r->batch));

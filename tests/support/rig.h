@@ -9,8 +9,6 @@
 #include "profiler/unwind.h"
 #include "tests/support/image.h"
 
-enum { RIG_PAUSE_NS = 1000000 }; /* before each sample */
-
 struct rig {
 	struct image *im;
 	struct profile *profile;
