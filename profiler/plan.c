@@ -178,12 +178,13 @@ static void note_used(struct chunk *c, uint32_t used, bool ends_period)
 		used = c->size;
 	if (used > c->recent)
 		c->recent = used;
-	if (ends_period)
+	if (ends_period || c->widened)
 		c->used = c->recent;
 	else if (used > c->used)
 		c->used = used;
 	if (ends_period)
 		c->recent = used;
+	c->widened = false;
 	if (c->window)
 		c->window = window_for(c);
 }
@@ -262,5 +263,6 @@ void plan_widen(struct thread *th, const struct capture *c, unsigned region)
 	if (i == UINT32_MAX)
 		return;
 	th->chunks[i].used = th->chunks[i].size;
+	th->chunks[i].widened = true;
 	set_windows(th);
 }

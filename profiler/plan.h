@@ -13,7 +13,7 @@ enum ps_status plan_chunks(struct target *t, struct thread *th, raddr newest) PS
 /* After a sample: fits the windows to what was live. */
 void plan_windows(struct thread *th);
 
-/* The copy of that region was too short: have all of it next time. */
+/* The copy of that region was too short: have all of it next time, until plan_windows(). */
 void plan_widen(struct thread *th, const struct capture *c, unsigned region);
 
 #endif

@@ -142,12 +142,14 @@ static enum ps_status unwind(struct sampler *s, struct sample *x)
 	uint32_t further = 0, deepest = 0;
 
 	for (int attempt = 0;; attempt++) {
+		bool widens;
+
 		st = s->blocking ? unwind_stopped(&s->unwinder, t, x->capture, &x->unwound)
 				 : unwind_live(&s->unwinder, t, x->capture, &x->unwound);
 		if (attempt == 6)
 			return st;
-		if (st == PS_LIMIT && x->unwound.short_copy) {
-			plan_widen(t, x->capture, x->unwound.region);
+		widens = st == PS_LIMIT && x->unwound.short_copy;
+		if (widens) {
 			s->replanned_at = s->counts.ticks;
 			x->widened = t->samples > 1;
 		} else if (!st && takes_further_read(x, &deepest) && further++ < FURTHER_MAX) {
@@ -156,7 +158,10 @@ static enum ps_status unwind(struct sampler *s, struct sample *x)
 			return st;
 		}
 		/* What was uncertain is known now, and read along the next time. */
-		plan_windows(t);
+		if (widens)
+			plan_widen(t, x->capture, x->unwound.region);
+		else
+			plan_windows(t);
 		PS_TRY(capture_again(s, t, x->capture));
 	}
 }

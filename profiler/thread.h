@@ -35,6 +35,7 @@ struct chunk {
 	uint32_t window; /* bytes from its start that the next sample copies; 0: none */
 	uint32_t used;   /* the most that was live in it in the last period of samples or since */
 	uint32_t recent; /* the same, of the present period alone */
+	bool widened;    /* used is all of it, until the next sample has told how much it is */
 };
 
 /* A generator's frame, in its object on the heap, or an entry frame on the C stack. */

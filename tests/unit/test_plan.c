@@ -180,6 +180,9 @@ Test(plan, widens_a_copy_that_was_too_short)
 	w->th.chunks[0].used = 0;
 	plan_widen(&w->th, &c, 0);
 	cr_expect_eq(w->th.chunks[0].window, w->th.chunks[0].size);
+	/* For what was not seen yet, not for good. */
+	plan_windows(&w->th);
+	cr_expect_lt(w->th.chunks[0].window, w->th.chunks[0].size);
 	c.data[0].at = 0x7777000;
 	plan_widen(&w->th, &c, 0);
 	end(w);
