@@ -258,7 +258,7 @@ class Run:
 
     def words(self):
         self.log.seek(0)
-        return self.log.read()
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.log.read())  # without colours
 
     def _reaped(self, status, usage):
         self.status, self.usage, self.ended = status, usage, time.monotonic_ns()
