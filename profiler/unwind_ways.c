@@ -6,6 +6,8 @@
  * the most. */
 #include "profiler/unwind_walk.h"
 
+#include "profiler/mem.h"
+
 enum {
 	STEPS_MAX = 8,    /* frames that were pushed since the data stack was copied */
 	SUSPENDED_IN = 4, /* units from where a generator runs another to where it yields */
@@ -29,6 +31,19 @@ static bool node_of(const struct walk *w, uint32_t i, struct way_node *ret)
 
 	ret->code = f->code;
 	return code_unit(w->u->codes, f->code, f->instr, f->tlbc_index, &ret->unit);
+}
+
+/* As which ways from it are known: also by who has called it, for a function may be there twice, at
+ * the same instruction, and run another generator for each of them, as the exit of a context manager
+ * does that leaves another. */
+static bool hinge_of(const struct walk *w, uint32_t i, struct way_node *ret)
+{
+	uint32_t caller = i ? w->t->frames[i - 1].code : NO_CALLEE;
+
+	if (!node_of(w, i, ret))
+		return false;
+	ret->unit = (uint32_t)hash_words(ret->unit, caller);
+	return true;
 }
 
 /* --- which generator was on top --- */
@@ -229,7 +244,7 @@ bool walk_find_way(struct walk *w, raddr at, uint32_t callee, struct chain *ret)
 	ret->known = ret->unread = false;
 	ret->end = top_address(w);
 	if (!w->n || w->c->slow || w->t->frames[w->n - 1].foreign || !w->u->ways.used ||
-	    !node_of(w, w->n - 1, &best.from))
+	    !hinge_of(w, w->n - 1, &best.from))
 		return false;
 	for (unsigned i = 0; i < w->c->nforeign; i++) {
 		if (w->c->foreign[i].at != at)
@@ -272,7 +287,7 @@ static bool can_stand_alone(const struct walk *w, raddr at, uint32_t code, uint3
 	struct way_node from;
 	unsigned n;
 
-	if (!node_of(w, w->n - 1, &from) || !ways_have_room(&w->u->ways))
+	if (!hinge_of(w, w->n - 1, &from) || !ways_have_room(&w->u->ways))
 		return false;
 	n = ways_find(&w->u->ways, from, callee, ways);
 	for (unsigned i = 0; i < n; i++) {
@@ -335,13 +350,14 @@ static bool has_generator(const struct walk *w, raddr previous, const struct cha
 bool walk_is_direct(const struct walk *w, const struct candidate *c, const struct chain *chain)
 {
 	const struct way *ways[WAYS_EACH];
-	struct way_node from;
+	struct way_node from, hinge;
 	raddr ignored;
 
 	return w->n && !w->t->frames[w->n - 1].foreign && !walk_on_data_stack(w, c->previous) &&
 	       thread_find_shim(w->t, c->previous, &ignored) &&
 	       !has_generator(w, c->previous, chain) && node_of(w, w->n - 1, &from) &&
-	       ways_have_room(&w->u->ways) && !ways_find(&w->u->ways, from, c->code, ways) &&
+	       hinge_of(w, w->n - 1, &hinge) && ways_have_room(&w->u->ways) &&
+	       !ways_find(&w->u->ways, hinge, c->code, ways) &&
 	       ways_find(&w->u->direct, from, c->code, ways);
 }
 
@@ -431,11 +447,10 @@ static void note_called(struct walk *w, struct way_node hinge, struct way *way,
 static void note_way(struct walk *w, uint32_t from, uint32_t to)
 {
 	struct way way = { 0 };
-	struct way_node hinge;
-
+	struct way_node hinge, runs;
 	const struct frame *below, *lowest = &w->t->frames[from];
 
-	if (!from || !node_of(w, from - 1, &hinge))
+	if (!from || !node_of(w, from - 1, &runs) || !hinge_of(w, from - 1, &hinge))
 		return;
 	below = &w->t->frames[from - 1];
 	/* What C code is said to run for a frame may be a link of before, or of after, to another
@@ -443,7 +458,7 @@ static void note_way(struct walk *w, uint32_t from, uint32_t to)
 	if (lowest->previous != below->at &&
 	    !walk_refers_to(w, below, lowest->at - w->u->layout->generator_frame_at))
 		return;
-	if (!can_run_next(w, &hinge, lowest->previous == below->at))
+	if (!can_run_next(w, &runs, lowest->previous == below->at))
 		return;
 	for (uint32_t i = from; i < to && way.n < WAY_NODES; i++) {
 		const struct frame *f = &w->t->frames[i];

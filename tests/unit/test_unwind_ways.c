@@ -185,6 +185,34 @@ Test(unwind_ways, what_another_frame_of_the_same_code_runs_is_not_told_of_this_o
 	}
 }
 
+/* Not even if the generator that this one runs has ended, and its object is that of the other's by
+ * the time that it is copied. */
+Test(unwind_ways, nor_if_its_object_is_the_others_by_now)
+{
+	EACH_VERSION(w)
+	{
+		raddr object = w->im.layout.generator_frame_at, second;
+
+		image_push_shim(&w->t);
+		w->gen_frame = image_push_generator(&w->t, w->gen, 7);
+		refer(w, w->user_frame, w->gen_frame - object);
+		second = image_push(&w->t, w->user, 3);
+		image_push_shim(&w->t);
+		w->inner_frame = image_push_generator(&w->t, w->inner, 7);
+		refer(w, second, w->inner_frame - object);
+		settle(w, "main:5 user:104 gen:408 user:104 inner:608");
+		image_set(&w->im, second, F_FRAME_EXECUTABLE, 0);
+		refer(w, w->user_frame, w->inner_frame - object);
+		image_set(&w->im, w->gen_frame, F_FRAME_EXECUTABLE, 0);
+		suspend(w);
+		for (unsigned i = 0; i < 3; i++) {
+			cr_assert_eq(rig_sample(&w->rig), PS_OK, "%s", w->version);
+			cr_expect_str_eq(rig_stack(&w->rig), "main:5 user:104", "%s: %s",
+					 w->version, rig_stack(&w->rig));
+		}
+	}
+}
+
 Test(unwind_ways, without_having_been_seen_nothing_is_told)
 {
 	EACH_VERSION(w)
