@@ -11,7 +11,7 @@
  * target did then. So it is the top. Either it is still on the stack, or it has ended, and what it
  * left may still be there: 3.14+ clears the executable of a frame, but not its `previous`, nor its
  * instruction pointer, which tells the code. Where something else stands by then, what had called it
- * there when it was last seen tells, if nothing else ever did; and of a chunk that has gone, what
+ * there tells, if that was the same whenever it was noted; and of a chunk that has gone, what
  * was last seen in it. The whole must be a stack that was met before. */
 #include "profiler/unwind_walk.h"
 
