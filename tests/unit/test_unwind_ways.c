@@ -162,21 +162,29 @@ Test(unwind_ways, under_c_code_it_is_told_of_what_the_frame_has_given_it)
 	}
 }
 
-/* As context managers enter one another: user runs gen, which calls user, which runs inner. */
+/* As context managers do: user runs gen, which calls user, which runs inner. Returns the frame of the
+ * second user. */
+static raddr enter_one_another(struct world *w)
+{
+	raddr object = w->im.layout.generator_frame_at, second;
+
+	image_push_shim(&w->t);
+	w->gen_frame = image_push_generator(&w->t, w->gen, 7);
+	refer(w, w->user_frame, w->gen_frame - object);
+	second = image_push(&w->t, w->user, 3);
+	image_push_shim(&w->t);
+	w->inner_frame = image_push_generator(&w->t, w->inner, 7);
+	refer(w, second, w->inner_frame - object);
+	settle(w, "main:5 user:104 gen:408 user:104 inner:608");
+	return second;
+}
+
 Test(unwind_ways, what_another_frame_of_the_same_code_runs_is_not_told_of_this_one)
 {
 	EACH_VERSION(w)
 	{
-		raddr object = w->im.layout.generator_frame_at, second;
+		raddr second = enter_one_another(w);
 
-		image_push_shim(&w->t);
-		w->gen_frame = image_push_generator(&w->t, w->gen, 7);
-		refer(w, w->user_frame, w->gen_frame - object);
-		second = image_push(&w->t, w->user, 3);
-		image_push_shim(&w->t);
-		w->inner_frame = image_push_generator(&w->t, w->inner, 7);
-		refer(w, second, w->inner_frame - object);
-		settle(w, "main:5 user:104 gen:408 user:104 inner:608");
 		/* The data stack was copied before the second call, and gen has gone on. */
 		image_set(&w->im, second, F_FRAME_EXECUTABLE, 0);
 		image_set(&w->im, w->gen_frame, F_FRAME_INSTR,
@@ -191,18 +199,10 @@ Test(unwind_ways, nor_if_its_object_is_the_others_by_now)
 {
 	EACH_VERSION(w)
 	{
-		raddr object = w->im.layout.generator_frame_at, second;
+		raddr second = enter_one_another(w);
 
-		image_push_shim(&w->t);
-		w->gen_frame = image_push_generator(&w->t, w->gen, 7);
-		refer(w, w->user_frame, w->gen_frame - object);
-		second = image_push(&w->t, w->user, 3);
-		image_push_shim(&w->t);
-		w->inner_frame = image_push_generator(&w->t, w->inner, 7);
-		refer(w, second, w->inner_frame - object);
-		settle(w, "main:5 user:104 gen:408 user:104 inner:608");
 		image_set(&w->im, second, F_FRAME_EXECUTABLE, 0);
-		refer(w, w->user_frame, w->inner_frame - object);
+		refer(w, w->user_frame, w->inner_frame - w->im.layout.generator_frame_at);
 		image_set(&w->im, w->gen_frame, F_FRAME_EXECUTABLE, 0);
 		suspend(w);
 		for (unsigned i = 0; i < 3; i++) {
